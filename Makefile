@@ -1,0 +1,73 @@
+# make demo       set everything up and run the embedded demo
+# make test       set everything up, lint, unit tests, an end-to-end run
+# make test-slow  what is too long for `make test`
+# make help       all targets
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONNOUSERSITE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint test-slow docs rulegraph lock report format clean-venv
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The stamp carries the lock's hash, not its time: a fresh clone has new times.
+STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
+
+setup: $(STAMP) ## create .venv from requirements.lock
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Songatlas needs Python 3.11 or newer; choose one with make PYTHON=python3.12")'
+	@echo "Creating $(VENV) from requirements.lock (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python envs/repair_torchaudio.py
+	@rm -f $(VENV)/lock-*.stamp
+	@touch $@
+
+demo: setup ## run the embedded demo; ends with the comparison table
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1
+	@$(BIN)/python -m songatlas.report.ending results/demo
+
+test: setup lint ## linters, unit tests and an end-to-end run
+	@$(BIN)/python -m pytest
+
+test-slow: setup ## tests too long for `make test`, with the reason of every skip
+	@$(BIN)/python -m pytest -m slow
+
+lint: setup ## ruff, snakefmt, snakemake --lint, mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/mypy
+	@$(BIN)/snakemake --lint
+
+format: setup ## format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/snakefmt Snakefile rules
+
+docs: setup ## regenerate config/README.md and config/schema.json
+	@$(BIN)/python -m songatlas.config_docs
+
+rulegraph: setup ## regenerate the picture of the rule graph
+	@mkdir -p docs/images
+	@$(BIN)/snakemake --rulegraph all 2>/dev/null | $(BIN)/snakevision -s all -o docs/images/rulegraph.svg
+
+RUN ?= demo
+report: setup ## Snakemake's report of a finished run (RUN=demo)
+	@$(BIN)/snakemake --config run=$(RUN) --report results/$(RUN)/report/report.html
+
+lock: setup ## resolve the versions anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python envs/lock.py
+
+clean-venv: ## remove the environment
+	@rm -rf $(VENV)

@@ -1,0 +1,48 @@
+"""Songatlas: from raw songs and lyrics to a comparison of representations.
+
+`snakemake --cores 8 --resources gpu=1` runs the embedded demo; `config/README.md` lists every key.
+"""
+
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from songatlas.workflow import Plan
+
+
+configfile: "config/config.yaml"
+
+
+report: "rules/captions/workflow.rst"
+
+
+plan = Plan(config)
+
+
+wildcard_constraints:
+    model="[A-Za-z0-9][A-Za-z0-9_-]*",
+    seed=r"\d+",
+    shard=r"\d+",
+
+
+include: "rules/common.smk"
+include: "rules/corpus.smk"
+include: "rules/features.smk"
+include: "rules/training.smk"
+include: "rules/latents.smk"
+include: "rules/clustering.smk"
+include: "rules/comparison.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        plan.path("tables", "comparison.csv"),
+        plan.path("report", "summary.md"),
+        *all_figures(),

@@ -1,0 +1,27 @@
+"""Clusters and scores: one job per model and seed."""
+
+
+rule clusters:
+    """Cluster latents at every level and score the clusterings."""
+    input:
+        latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
+        labels=corpus_table("labels"),
+    output:
+        clusters=plan.path("clusters", "{model}", "seed-{seed}.parquet"),
+        scores=plan.path("scores", "{model}", "seed-{seed}.parquet"),
+    params:
+        model=lambda wildcards: wildcards.model,
+        seed=lambda wildcards: int(wildcards.seed),
+        clustering=plan.section("clustering"),
+        evaluation=plan.section("evaluation"),
+        code=plan.code("clusters"),
+    log:
+        plan.path("logs", "clusters", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "clusters", "{model}-seed-{seed}.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Clustering {wildcards.model}, seed {wildcards.seed}"
+    script:
+        "../scripts/clusters.py"

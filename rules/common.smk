@@ -1,0 +1,79 @@
+"""Functions that rules share: what is known only once the corpus checkpoint has run."""
+
+
+def corpus_table(name):
+    """A table of the corpus, behind the checkpoint: what has not changed re-runs nothing."""
+
+    def path(wildcards):
+        return checkpoints.corpus.get().output[name]
+
+    return path
+
+
+def shard_table(wildcards):
+    """The windows of one shard."""
+    return checkpoints.corpus.get().output.shards[int(wildcards.shard)]
+
+
+def model_features(wildcards):
+    """Named inputs of a trained model: its features, windows and the labels it is shown."""
+    corpus = checkpoints.corpus.get().output
+    read = plan.model_inputs(wildcards.model)
+    files = {"windows": corpus.windows}
+    if "mel" in read:
+        files["logmel"] = plan.parts("logmel")
+    if "lyrics" in read:
+        files["lyrics_window"] = plan.parts("lyrics_window")[0]
+        files["lyrics_lines"] = plan.parts("lyrics_lines")[0]
+    if "language" in read or "genre" in read:
+        files["labels"] = corpus.labels
+    return files
+
+
+def trained_latents_inputs(wildcards):
+    """A trained model's weights and what it embeds."""
+    folder = plan.path("models", wildcards.model, f"seed-{wildcards.seed}")
+    return {"weights": f"{folder}/weights.ckpt", **model_features(wildcards)}
+
+
+def baseline_inputs(wildcards):
+    """The one feature that a baseline reads, and the tables that say whose it is."""
+    corpus = checkpoints.corpus.get().output
+    kind = plan.baseline(wildcards.model)["kind"]
+    return {
+        "features": plan.parts(FEATURE_OF_KIND[kind]),
+        "windows": corpus.windows,
+        "tracks": corpus.tracks,
+    }
+
+
+def model_params(key):
+    """A part of a trained model's declaration."""
+    return lambda wildcards: plan.model(wildcards.model)[key]
+
+
+def model_code(script):
+    """Identity of the code that trains or embeds a model."""
+
+    def code(wildcards):
+        return plan.code(script, plan.model(wildcards.model)["architecture"])
+
+    return code
+
+
+def one_of(names):
+    """A wildcard constraint that matches these names and nothing else."""
+    return "|".join(names) if names else "(?!)"
+
+
+def all_figures():
+    """Every figure of the run."""
+    names = [name for name, _ in plan.first_branches]
+    figures = ["comparison"]
+    figures += [f"confusion/{name}" for name in names]
+    for attribute in ("language", "genre"):
+        figures += [f"map/{name}-{attribute}" for name in (*names, "overview")]
+    if plan.models:
+        figures += ["training"]
+        figures += [f"reconstruction/{name}" for name in plan.models]
+    return [plan.path("figures", f"{name}.svg") for name in figures]

@@ -1,0 +1,62 @@
+"""Tables that compare representations."""
+
+
+rule comparison:
+    """One row per model, task and level, sorted."""
+    input:
+        scores=plan.branch_files("scores/{model}/seed-{seed}.parquet", plan.branches),
+        clusters=plan.branch_files("clusters/{model}/seed-{seed}.parquet", plan.branches),
+        labels=corpus_table("labels"),
+    output:
+        csv=report(
+            plan.path("tables", "comparison.csv"),
+            caption="captions/comparison_table.rst",
+            category="Tables",
+            labels={"table": "comparison"},
+        ),
+        md=plan.path("tables", "comparison.md"),
+        tex=plan.path("tables", "comparison.tex"),
+        txt=plan.path("tables", "comparison.txt"),
+    params:
+        models=[name for name, _ in plan.first_branches],
+        clustering=plan.section("clustering"),
+        evaluation=plan.section("evaluation"),
+        corpus_name=plan.corpus_name,
+        code=plan.code("comparison"),
+    log:
+        plan.path("logs", "comparison.log"),
+    benchmark:
+        plan.path("benchmarks", "comparison.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Comparing representations"
+    script:
+        "../scripts/comparison.py"
+
+
+rule architectures:
+    """Parameters and key feature of every selected model; needs no corpus."""
+    output:
+        csv=report(
+            plan.path("tables", "architectures.csv"),
+            caption="captions/architectures.rst",
+            category="Tables",
+            labels={"table": "architectures"},
+        ),
+        md=plan.path("tables", "architectures.md"),
+        tex=plan.path("tables", "architectures.tex"),
+    params:
+        models=plan.declared_models(),
+        spec=plan.spec(),
+        code=plan.code_of_models("architectures"),
+    log:
+        plan.path("logs", "architectures.log"),
+    benchmark:
+        plan.path("benchmarks", "architectures.tsv")
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "Counting parameters"
+    script:
+        "../scripts/architectures.py"

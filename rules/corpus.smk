@@ -1,0 +1,105 @@
+"""The corpus: what the songs are, which are usable, their windows and splits."""
+
+if plan.config.corpus == "demo":
+
+    rule demo_corpus:
+        """Synthesise the embedded demo corpus: 48 songs, four languages, three genres."""
+        output:
+            songs=f"{plan.corpus_path}/songs.parquet",
+            audio=directory(f"{plan.corpus_path}/audio"),
+        params:
+            code=plan.code("demo_corpus"),
+        log:
+            "results/corpora/logs/demo_corpus.log",
+        benchmark:
+            "results/corpora/benchmarks/demo_corpus.tsv"
+        conda:
+            "../envs/audio.yaml"
+        threads: 64
+        message:
+            "Synthesising the demo corpus"
+        script:
+            "../scripts/demo_corpus.py"
+
+
+rule list_sources:
+    """List the songs that a reader finds."""
+    input:
+        f"{plan.corpus_path}/songs.parquet" if plan.config.corpus == "demo" else [],
+    output:
+        sources=plan.path("corpus", "sources.parquet"),
+        rejects=plan.path("corpus", "sources-rejects.parquet"),
+        warnings=plan.path("corpus", "sources-warnings.parquet"),
+    params:
+        reader=plan.config.corpus,
+        path=plan.corpus_path,
+        listing=plan.corpus_listing,
+        code=plan.code("list_sources"),
+    log:
+        plan.path("logs", "list_sources.log"),
+    benchmark:
+        plan.path("benchmarks", "list_sources.tsv")
+    conda:
+        "../envs/audio.yaml"
+    message:
+        "Listing songs of {params.path} with the reader {params.reader}"
+    script:
+        "../scripts/list_sources.py"
+
+
+rule probe:
+    """Open and hash the audio files of one shard."""
+    input:
+        sources=rules.list_sources.output.sources,
+        # The folder: probing reads the songs themselves.
+        audio=rules.demo_corpus.output.audio if plan.config.corpus == "demo" else [],
+    output:
+        probed=plan.path("corpus", "probed", "{shard}.parquet"),
+    params:
+        shard=lambda wildcards: int(wildcards.shard),
+        shards=plan.config.shards,
+        code=plan.code("probe"),
+    log:
+        plan.path("logs", "probe", "{shard}.log"),
+    benchmark:
+        plan.path("benchmarks", "probe", "{shard}.tsv")
+    conda:
+        "../envs/audio.yaml"
+    message:
+        "Probing audio files of shard {wildcards.shard}"
+    script:
+        "../scripts/probe.py"
+
+
+checkpoint corpus:
+    """Tracks, labels, windows and splits; only now is it known which shards changed."""
+    input:
+        sources=rules.list_sources.output.sources,
+        rejects=rules.list_sources.output.rejects,
+        warnings=rules.list_sources.output.warnings,
+        probed=expand(rules.probe.output.probed, shard=plan.shards),
+    output:
+        tracks=plan.path("corpus", "tracks.parquet"),
+        labels=plan.path("corpus", "labels.parquet"),
+        windows=plan.path("corpus", "windows.parquet"),
+        lines=plan.path("corpus", "lines.parquet"),
+        notes=plan.path("corpus", "notes.parquet"),
+        rejects=plan.path("corpus", "rejects.parquet"),
+        warnings=plan.path("corpus", "warnings.parquet"),
+        shards=[plan.path("corpus", "shards", f"{shard}.parquet") for shard in plan.shards],
+    params:
+        windows=plan.section("windows"),
+        split=plan.section("split"),
+        shards=plan.config.shards,
+        corpus_path=plan.corpus_path,
+        code=plan.code("corpus"),
+    log:
+        plan.path("logs", "corpus.log"),
+    benchmark:
+        plan.path("benchmarks", "corpus.tsv")
+    conda:
+        "../envs/audio.yaml"
+    message:
+        "Building the corpus tables"
+    script:
+        "../scripts/corpus.py"

@@ -1,0 +1,72 @@
+"""Features: sharded parquet tables of what models and baselines read."""
+
+
+rule logmel:
+    """Log-mel spectrograms of one shard's windows."""
+    input:
+        shard=shard_table,
+    output:
+        part=plan.path("features", "logmel", "part-{shard}.parquet"),
+        rejects=plan.path("features", "logmel", "rejects-{shard}.parquet"),
+    params:
+        logmel=plan.section("logmel"),
+        windows=plan.section("windows"),
+        code=plan.code("logmel"),
+    log:
+        plan.path("logs", "logmel", "{shard}.log"),
+    benchmark:
+        plan.path("benchmarks", "logmel", "{shard}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "Log-mel spectrograms of shard {wildcards.shard}"
+    script:
+        "../scripts/logmel.py"
+
+
+rule descriptors:
+    """MFCC, chroma, spectral and rhythm statistics of one shard's windows."""
+    input:
+        shard=shard_table,
+    output:
+        part=plan.path("features", "descriptors", "part-{shard}.parquet"),
+        rejects=plan.path("features", "descriptors", "rejects-{shard}.parquet"),
+    params:
+        logmel=plan.section("logmel"),
+        windows=plan.section("windows"),
+        code=plan.code("descriptors"),
+    log:
+        plan.path("logs", "descriptors", "{shard}.log"),
+    benchmark:
+        plan.path("benchmarks", "descriptors", "{shard}.tsv")
+    conda:
+        "../envs/audio.yaml"
+    message:
+        "Descriptors of shard {wildcards.shard}"
+    script:
+        "../scripts/descriptors.py"
+
+
+rule lyrics_features:
+    """Lyrics embeddings of songs, windows and lines."""
+    input:
+        tracks=corpus_table("tracks"),
+        windows=corpus_table("windows"),
+    output:
+        song=plan.parts("lyrics_song"),
+        window=plan.parts("lyrics_window"),
+        lines=plan.parts("lyrics_lines"),
+    params:
+        lyrics=plan.section("lyrics"),
+        seed=plan.config.evaluation.seed,
+        code=plan.code("lyrics_features"),
+    log:
+        plan.path("logs", "lyrics_features.log"),
+    benchmark:
+        plan.path("benchmarks", "lyrics_features.tsv")
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "Embedding lyrics"
+    script:
+        "../scripts/lyrics_features.py"

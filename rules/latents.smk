@@ -1,0 +1,52 @@
+"""Latents: posterior means of trained models, vectors of baselines."""
+
+
+rule latents:
+    """Embed every window and song with a trained model."""
+    input:
+        unpack(trained_latents_inputs),
+    output:
+        latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
+        reconstruction=plan.path("latents", "{model}", "seed-{seed}-reconstruction.parquet"),
+    wildcard_constraints:
+        model=one_of(plan.models),
+    params:
+        model=lambda wildcards: wildcards.model,
+        training=model_params("training"),
+        code=model_code("latents"),
+    log:
+        plan.path("logs", "latents", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "latents", "{model}-seed-{seed}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "Latents of {wildcards.model}, seed {wildcards.seed}"
+    script:
+        "../scripts/latents.py"
+
+
+rule baseline_latents:
+    """Vectors of a baseline."""
+    input:
+        unpack(baseline_inputs),
+    output:
+        latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
+    wildcard_constraints:
+        model=one_of(plan.baselines),
+        seed="0",
+    params:
+        name=lambda wildcards: wildcards.model,
+        baseline=lambda wildcards: plan.baseline(wildcards.model),
+        clustering=plan.section("clustering"),
+        code=plan.code("baseline_latents"),
+    log:
+        plan.path("logs", "latents", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "latents", "{model}-seed-{seed}.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Vectors of the baseline {wildcards.model}"
+    script:
+        "../scripts/baseline_latents.py"

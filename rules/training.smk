@@ -1,0 +1,39 @@
+"""Training: one GPU job per model and seed."""
+
+
+rule train:
+    """Train one model with one seed."""
+    input:
+        unpack(model_features),
+    output:
+        weights=plan.path("models", "{model}", "seed-{seed}", "weights.ckpt"),
+        history=plan.path("models", "{model}", "seed-{seed}", "history.parquet"),
+        summary=plan.path("models", "{model}", "seed-{seed}", "summary.json"),
+    wildcard_constraints:
+        model=one_of(plan.models),
+    params:
+        model=lambda wildcards: wildcards.model,
+        architecture=model_params("architecture"),
+        options=model_params("options"),
+        latent_dim=model_params("latent_dim"),
+        beta=model_params("beta"),
+        training=model_params("training"),
+        loss=model_params("loss"),
+        spec=model_params("spec"),
+        seed=lambda wildcards: int(wildcards.seed),
+        resume=lambda wildcards: plan.path("resume", wildcards.model, f"seed-{wildcards.seed}"),
+        code=model_code("train"),
+    log:
+        plan.path("logs", "train", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "train", "{model}-seed-{seed}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+    message:
+        "Training {wildcards.model}, seed {wildcards.seed}"
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,1 @@
+"""Decoding, log-mel spectrograms and descriptors."""

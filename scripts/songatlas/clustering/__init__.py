@@ -1,0 +1,1 @@
+"""Clustering algorithms on latents."""

@@ -1,0 +1,410 @@
+"""The one configuration model: every key, its default, range and help.
+
+`config/schema.json` and `config/README.md` are generated from here (`make docs`), and the
+Snakefile validates the merged YAML files with `load`. Library functions never see this object:
+entry scripts hand them the section that they need.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from songatlas.errors import ConfigError
+
+READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar")
+TASKS = ("language", "genre", "language_genre", "artist", "song")
+ALGORITHMS = ("kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral")
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""Names become folder names, so they hold no separator and no dot."""
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=80)]
+Task = Literal["language", "genre", "language_genre", "artist", "song"]
+Algorithm = Literal["kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral"]
+Level = Literal["window", "song", "song_vote"]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+
+
+def _split_commas(value: Any) -> Any:
+    """Let `--config include=pca,raw` and `seeds=0` stand for lists."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    return value
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Windows(Section):
+    length_s: Positive = Field(30.0, description="Length of a window, in seconds.")
+    hop_s: Positive = Field(20.0, description="Distance between window starts, in seconds.")
+
+
+class LogMel(Section):
+    """The log-mel spectrogram (librosa's definition: Slaney mel scale, centred, zero padding)."""
+
+    sample_rate_hz: int = Field(22050, ge=4000, le=192000, description="Analysis sample rate.")
+    n_mels: int = Field(128, ge=16, le=512, description="Number of mel bands.")
+    n_fft: int = Field(2048, ge=64, le=16384, description="STFT length, in samples.")
+    hop_length: int = Field(512, ge=16, le=8192, description="STFT hop, in samples.")
+    f_min_hz: float = Field(0.0, ge=0.0, description="Lowest mel frequency.")
+    f_max_hz: float | None = Field(
+        None, gt=0.0, description="Highest mel frequency (null: half the sample rate)."
+    )
+    top_db: Positive = Field(
+        80.0, description="Dynamic range within a window: what is lower is raised to this floor."
+    )
+
+    def n_frames(self, length_s: float) -> int:
+        """Number of frames of a centred STFT over `length_s` seconds."""
+        return 1 + round(length_s * self.sample_rate_hz) // self.hop_length
+
+
+class Lyrics(Section):
+    encoder: str = Field(
+        "tfidf",
+        min_length=1,
+        description="`tfidf` (character n-grams and SVD, fitted on the corpus) or the name of a "
+        "Hugging Face encoder such as `xlm-roberta-base`.",
+    )
+    ngram_min: int = Field(1, ge=1, le=8, description="tfidf: shortest character n-gram.")
+    ngram_max: int = Field(3, ge=1, le=8, description="tfidf: longest character n-gram.")
+    dim: int = Field(32, ge=2, le=1024, description="tfidf: dimensions kept by the SVD.")
+    max_lines: int = Field(
+        16, ge=1, le=512, description="Lines of lyrics kept per window for attention fusion."
+    )
+    max_tokens: int = Field(512, ge=8, le=8192, description="Hugging Face: tokens per chunk.")
+    trust_remote_code: bool = Field(
+        False, description="Hugging Face: run code that comes with the model. Off unless you opt in."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Lyrics":
+        if self.ngram_min > self.ngram_max:
+            raise ValueError("ngram_min is larger than ngram_max")
+        return self
+
+
+class Split(Section):
+    method: Literal["hashed", "exact"] = Field(
+        "hashed",
+        description="`hashed`: a pure function of artist (or track) and seed, so a song never "
+        "changes split when others are added. `exact`: stratified by language and genre with exact "
+        "counts, artists disjoint where known (the reference study).",
+    )
+    validation: Fraction = Field(0.1, description="Share of songs for validation.")
+    test: Fraction = Field(0.1, description="Share of songs for test.")
+    seed: int = Field(42, ge=0, description="Seed of the split.")
+
+    @model_validator(mode="after")
+    def _leaves_training(self) -> "Split":
+        if self.validation + self.test >= 1.0:
+            raise ValueError("validation + test must leave songs for training (sum below 1)")
+        return self
+
+
+class Training(Section):
+    max_epochs: int = Field(100, ge=1, le=100_000, description="Upper bound on epochs.")
+    batch_size: int = Field(32, ge=1, le=65536, description="Windows per optimiser step.")
+    learning_rate: Positive = Field(1e-4, description="AdamW learning rate.")
+    weight_decay: float = Field(1e-4, ge=0.0, description="AdamW weight decay.")
+    gradient_clip: float = Field(0.5, ge=0.0, description="Largest gradient norm (0: no clipping).")
+    plateau_factor: float = Field(0.5, gt=0.0, lt=1.0, description="ReduceLROnPlateau factor.")
+    plateau_patience: int = Field(5, ge=0, description="ReduceLROnPlateau patience, in epochs.")
+    early_stopping_patience: int = Field(
+        15, ge=1, description="Epochs without a better validation loss before training stops."
+    )
+    precision: Literal["auto", "bf16-mixed", "16-mixed", "32"] = Field(
+        "auto",
+        description="`auto`: bf16 autocast where the device computes in bf16, fp16 autocast on "
+        "older CUDA cards, else fp32.",
+    )
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(
+        "auto", description="`auto`: CUDA when there, else Apple MPS, else CPU."
+    )
+
+
+class Loss(Section):
+    scale: Literal["paper", "elbo"] = Field(
+        "elbo",
+        description="`paper`: squared error averaged over values plus beta times the KL averaged "
+        "over latent dimensions (collapses the posterior). `elbo`: both terms summed, decoder "
+        "variance calibrated (sigma-VAE, Rybkin et al. 2021).",
+    )
+    kl_warmup_epochs: int = Field(20, ge=0, description="Epochs of linear KL annealing.")
+
+
+class Model(BaseModel):
+    """A trained model: keys beyond these are options of its architecture."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, validate_default=True)
+
+    architecture: Name = Field(description="File under `scripts/songatlas/models/`, without `.py`.")
+    latent_dim: int = Field(128, ge=1, le=65536, description="Dimensions of the latent.")
+    beta: float = Field(1.0, ge=0.0, description="Weight of the KL term.")
+    loss: dict[str, Any] = Field({}, description="Keys of `loss` that differ for this model.")
+    training: dict[str, Any] = Field(
+        {}, description="Keys of `training` that differ for this model."
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the architecture (keyword-only arguments of its class)."""
+        return dict(self.model_extra or {})
+
+
+class Baseline(Section):
+    """A representation computed without training."""
+
+    kind: Literal["raw", "pca", "mean_mel", "descriptors", "lyrics_tfidf"] = Field(
+        description="Where the vector comes from: standardised log-mel (`raw`), its principal "
+        "components (`pca`), log-mel averaged over time (`mean_mel`), `descriptors`, or the "
+        "lyrics embedding (`lyrics_tfidf`)."
+    )
+    standardise: bool = Field(
+        True, description="Each dimension to zero mean and unit variance over the corpus."
+    )
+    pca: int | None = Field(None, ge=1, description="Keep this many principal components.")
+    unit_length: bool = Field(False, description="Scale every vector to length 1, last.")
+
+
+class Clustering(Section):
+    algorithms: Annotated[list[Algorithm], BeforeValidator(_split_commas)] = Field(
+        list(ALGORITHMS), min_length=1, description="Which algorithms to run."
+    )
+    k: Annotated[list[Annotated[int, Field(ge=2)]], BeforeValidator(_split_commas)] = Field(
+        [3, 4, 5, 10, 12, 15],
+        description="Numbers of clusters; each task's number of classes is added.",
+    )
+    n_init: int = Field(10, ge=1, le=1000, description="Starts of k-means and GMM.")
+    max_dim: int = Field(256, ge=2, description="Latents wider than this are PCA-reduced first.")
+    pca_dim: int = Field(128, ge=2, description="... to min(this, n - 1) dimensions.")
+    levels: list[Level] = Field(
+        ["window", "song", "song_vote"],
+        min_length=1,
+        description="`window`: windows are clustered. `song`: mean-pooled latents are clustered. "
+        "`song_vote`: windows are clustered, a song takes the majority label (the study's way).",
+    )
+
+
+class Evaluation(Section):
+    tasks: Annotated[list[Task], BeforeValidator(_split_commas)] = Field(
+        ["language", "genre", "language_genre"],
+        min_length=1,
+        description="Labels that clusterings are compared with.",
+    )
+    evaluate_on: Literal["all", "validation", "test"] = Field(
+        "all", description="Songs that are clustered and scored (`validation`: the study)."
+    )
+    permutations: int = Field(
+        100, ge=0, le=100_000, description="Label permutations behind every chance level."
+    )
+    bootstraps: int = Field(
+        200, ge=0, le=100_000, description="Bootstrap draws over songs behind every interval."
+    )
+    summary_algorithms: list[Algorithm] = Field(
+        ["kmeans", "agglomerative", "gmm"],
+        min_length=1,
+        description="Algorithms that `<metric>_mean` and `<metric>_sd` average over.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of permutations, bootstraps and clusterings.")
+
+
+class Figures(Section):
+    umap_neighbors: int = Field(15, ge=2, le=1000, description="UMAP: neighbours.")
+    umap_min_dist: float = Field(0.1, ge=0.0, lt=1.0, description="UMAP: minimum distance.")
+    png_dpi: int = Field(150, ge=50, le=1200, description="Resolution of the PNG copies.")
+
+
+class Compute(Section):
+    training_threads: int = Field(1, ge=1, description="CPU threads of a training job.")
+    gpu_memory_gb: float = Field(12.0, gt=0.0, description="GPU memory a training job declares.")
+
+
+class Config(Section):
+    """Everything a run depends on. Flat keys first: people set those on the command line."""
+
+    run: Name = Field("demo", description="Names the folder `results/<run>`.")
+    corpus: str = Field(
+        "demo",
+        description="Reader: `demo`, `folder`, `manifest`, `jamendolyrics`, `ultrastar` or "
+        "`mirdata:<data set>`.",
+    )
+    corpus_path: str | None = Field(
+        None, description="Folder (or manifest file) of the corpus; not used by `demo`."
+    )
+    include: Annotated[list[Name], BeforeValidator(_split_commas)] = Field(
+        [], description="Names of the models and baselines to run (empty: all that are declared)."
+    )
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_split_commas)] = Field(
+        [0], min_length=1, description="Training seeds; each is a run of every trained model."
+    )
+    shards: int = Field(
+        4, ge=1, le=100_000, description="Shards of the corpus (rule of thumb: 256 songs a shard)."
+    )
+    windows: Windows = Field(Windows(), description="Cutting songs into windows.")
+    logmel: LogMel = Field(LogMel(), description="The log-mel spectrogram.")
+    lyrics: Lyrics = Field(Lyrics(), description="Cleaning and embedding lyrics.")
+    split: Split = Field(Split(), description="Training, validation and test songs.")
+    training: Training = Field(Training(), description="Optimisation, for every model.")
+    loss: Loss = Field(Loss(), description="Loss of every VAE.")
+    models: dict[Name, Model] = Field({}, description="Trained models by name.")
+    baselines: dict[Name, Baseline] = Field({}, description="Baselines by name.")
+    clustering: Clustering = Field(Clustering(), description="Clustering of latents.")
+    evaluation: Evaluation = Field(Evaluation(), description="Scores and their uncertainty.")
+    figures: Figures = Field(Figures(), description="Figures.")
+    compute: Compute = Field(Compute(), description="What jobs declare; never changes results.")
+
+    @field_validator("corpus")
+    @classmethod
+    def _known_reader(cls, value: str) -> str:
+        if value in READERS or (value.startswith("mirdata:") and value != "mirdata:"):
+            return value
+        raise ValueError(_unknown("reader", value, (*READERS, "mirdata:<data set>")))
+
+    @field_validator("seeds", "include")
+    @classmethod
+    def _no_duplicates(cls, value: list[Any]) -> list[Any]:
+        if len(set(value)) != len(value):
+            raise ValueError("names an entry twice")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Config":
+        problems = []
+        both = sorted(set(self.models) & set(self.baselines))
+        if both:
+            problems.append(f"`{both[0]}` names both a model and a baseline; rename one")
+        declared = (*self.models, *self.baselines)
+        problems += [
+            _unknown("model or baseline in `include`", name, declared)
+            for name in self.include
+            if name not in declared
+        ]
+        if self.corpus != "demo" and not self.corpus_path:
+            problems.append(
+                f"the reader `{self.corpus}` needs `corpus_path` "
+                "(--config corpus_path=<folder or manifest>)"
+            )
+        for name in self.models:
+            for key, root, section in (
+                ("training", Training, self.training_for),
+                ("loss", Loss, self.loss_for),
+            ):
+                try:
+                    section(name)
+                except ValidationError as error:
+                    problems += [f"models.{name}.{key}.{line}" for line in describe(error, root)]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def training_for(self, model: str) -> Training:
+        """Training settings of one model: the common ones and what differs for it."""
+        return Training.model_validate(self.training.model_dump() | self.models[model].training)
+
+    def loss_for(self, model: str) -> Loss:
+        """Loss settings of one model: the common ones and what differs for it."""
+        return Loss.model_validate(self.loss.model_dump() | self.models[model].loss)
+
+    @property
+    def selected_models(self) -> list[str]:
+        return [name for name in self.models if not self.include or name in self.include]
+
+    @property
+    def selected_baselines(self) -> list[str]:
+        return [name for name in self.baselines if not self.include or name in self.include]
+
+
+def _unknown(what: str, value: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(value, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(known) or 'none'}"
+    return f"unknown {what} `{value}`; {hint}"
+
+
+def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, ...]:
+    """Keys that the section at `location` has (for the closest valid key in a message)."""
+    section: Any = root
+    for part in location:
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            field = section.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+            if getattr(annotation, "__origin__", None) is dict:
+                annotation = annotation.__args__[1]  # type: ignore[union-attr]
+                section = {None: annotation}
+            else:
+                section = annotation
+        elif isinstance(section, dict):
+            section = section[None]
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return tuple(section.model_fields)
+    return ()
+
+
+def describe(
+    error: ValidationError, root: type[BaseModel], more_keys: tuple[str, ...] = ()
+) -> list[str]:
+    """One line per problem: the key, what is wrong, the closest valid key.
+
+    `root` is the model that was validated; `more_keys` are valid at its top level too.
+    """
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = _known_keys(item["loc"][:-1], root)
+            known += more_keys if len(item["loc"]) == 1 else ()
+            lines.append(f"{key}: {_unknown('key', str(item['loc'][-1]), known)}")
+            continue
+        message = item["msg"].removeprefix("Value error, ")
+        given = "" if item["type"] == "value_error" else f" (given: {item['input']!r})"
+        lines += [f"{key}: {part}{given}" if key else part for part in message.split("\n")]
+    return lines
+
+
+def load(values: Mapping[str, Any]) -> Config:
+    """Validate the merged configuration.
+
+    Raises:
+        ConfigError: with one line per problem, all of them at once.
+    """
+    try:
+        return Config.model_validate(dict(values))
+    except ValidationError as error:
+        lines = "\n".join(f"  - {line}" for line in describe(error, Config))
+        raise ConfigError(f"The configuration has problems:\n{lines}") from None
+
+
+def load_yaml(*paths: Path) -> Config:
+    """Validate YAML files merged in order, as Snakemake merges `--configfile` (outside Snakemake)."""
+    import yaml
+
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = _merge(merged, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    return load(merged)
+
+
+def _merge(base: dict[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in update.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,16 @@
+"""Errors that a user can act on."""
+
+
+class SongatlasError(Exception):
+    """Something the user can mend: the message names the file or config key and says what to do.
+
+    Entry scripts print the message alone; any other exception is a bug and keeps its traceback.
+    """
+
+
+class ConfigError(SongatlasError):
+    """The configuration is wrong; the message lists every problem at once."""
+
+
+class TableError(SongatlasError):
+    """A table does not follow its schema; the message names file, column and row."""

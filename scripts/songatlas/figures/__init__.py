@@ -1,0 +1,1 @@
+"""One function per figure: data frame in, figure out."""

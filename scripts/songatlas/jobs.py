@@ -1,0 +1,61 @@
+"""What every entry script shares: its log file, its progress bar, its way to fail."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from songatlas.errors import SongatlasError
+
+T = TypeVar("T")
+
+
+@contextmanager
+def job(log: str | Path, threads: int = 1) -> Iterator[logging.Logger]:
+    """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
+
+    A `SongatlasError` ends the process with its message alone, any other exception with its
+    traceback; both are in the log file. Import numerical libraries inside or after this block's
+    start, since most read their thread count once.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("MPLBACKEND", "agg")
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
+    to_file.setFormatter(formatter)
+    to_screen = logging.StreamHandler(sys.stderr)
+    to_screen.setFormatter(logging.Formatter("%(message)s"))
+    to_screen.setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_screen], force=True)
+    logging.captureWarnings(True)
+    # Python's own warnings go to the log file; on the screen they would hide the progress bar.
+    to_screen.addFilter(lambda record: record.name != "py.warnings")
+    logger = logging.getLogger("songatlas")
+    try:
+        yield logger
+    except SongatlasError as error:
+        logger.error("%s", error)
+        sys.exit(1)
+    except Exception:
+        logger.error("%s", traceback.format_exc())
+        sys.exit(1)
+    finally:
+        logging.shutdown()
+
+
+def progress(items: Iterable[T], description: str, unit: str = "song") -> Iterator[T]:
+    """A progress bar with rate and time left, on terminals only."""
+    from tqdm import tqdm
+
+    total = len(items) if isinstance(items, Sized) else None
+    yield from tqdm(
+        items, desc=description, total=total, unit=unit, disable=not sys.stderr.isatty()
+    )

@@ -1,0 +1,1 @@
+"""Cleaning, time alignment and embedding of lyrics."""

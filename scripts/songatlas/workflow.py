@@ -1,0 +1,174 @@
+"""What the Snakefile asks of the config: names, paths, and what each job's result depends on.
+
+Built once per Snakemake process. It imports nothing heavy, since every job's process parses the
+Snakefile anew.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from songatlas import config as configuration
+from songatlas.config import Config
+from songatlas.corpus.shards import shard_name
+from songatlas.fingerprint import ROOT, fingerprint
+from songatlas.models import registry
+
+DEMO_FOLDER = "results/corpora/demo"
+DEMO_NAME = "Synthetic demo corpus"
+
+FEATURE_OF_KIND = {
+    "raw": "logmel",
+    "pca": "logmel",
+    "mean_mel": "logmel",
+    "descriptors": "descriptors",
+    "lyrics_tfidf": "lyrics_song",
+}
+"""The feature that a baseline's vector comes from."""
+
+
+class Plan:
+    """The jobs of one run, from its config."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """Validate the merged config.
+
+        Raises:
+            ConfigError: with one line per problem.
+        """
+        self.config: Config = configuration.load(values)
+        registry.check(self.config)
+        self.results = f"results/{self.config.run}"
+        self.models = self.config.selected_models
+        self.baselines = self.config.selected_baselines
+        self.shards = [shard_name(index) for index in range(self.config.shards)]
+
+    # --- names -------------------------------------------------------------------------------
+
+    @property
+    def branches(self) -> list[tuple[str, int]]:
+        """Every (name, seed) that is clustered: models per seed, baselines once."""
+        trained = [(name, seed) for name in self.models for seed in self.config.seeds]
+        return [*trained, *((name, 0) for name in self.baselines)]
+
+    @property
+    def first_branches(self) -> list[tuple[str, int]]:
+        """One branch per name: the first seed stands for the model in pictures."""
+        first = [(name, self.config.seeds[0]) for name in self.models]
+        return [*first, *((name, 0) for name in self.baselines)]
+
+    def path(self, *parts: str) -> str:
+        """A path under the run's folder."""
+        return "/".join((self.results, *parts))
+
+    def branch_files(self, pattern: str, branches: list[tuple[str, int]]) -> list[str]:
+        """`pattern` with `{model}` and `{seed}` filled in, under the run's folder."""
+        return [self.path(pattern.format(model=name, seed=seed)) for name, seed in branches]
+
+    def parts(self, feature: str) -> list[str]:
+        """Files of one feature."""
+        if feature.startswith("lyrics"):
+            return [self.path("features", feature, "part-00.parquet")]
+        return [self.path("features", feature, f"part-{shard}.parquet") for shard in self.shards]
+
+    def reject_files(self) -> list[str]:
+        """Rejects tables of the features that this run extracts."""
+        return [
+            self.path("features", feature, f"rejects-{shard}.parquet")
+            for feature in ("logmel", "descriptors")
+            if feature in self.features
+            for shard in self.shards
+        ]
+
+    @property
+    def features(self) -> set[str]:
+        """Features that the selected models and baselines read."""
+        read = {FEATURE_OF_KIND[self.config.baselines[name].kind] for name in self.baselines}
+        for name in self.models:
+            inputs = self.model_inputs(name)
+            read |= {"logmel"} if "mel" in inputs else set()
+            read |= {"lyrics_window", "lyrics_lines"} if "lyrics" in inputs else set()
+        return read
+
+    # --- corpus ------------------------------------------------------------------------------
+
+    @property
+    def corpus_path(self) -> str:
+        return DEMO_FOLDER if self.config.corpus == "demo" else str(self.config.corpus_path)
+
+    @property
+    def corpus_name(self) -> str:
+        """What stands in every table and figure title."""
+        return DEMO_NAME if self.config.corpus == "demo" else f"Corpus: {self.config.corpus}"
+
+    @property
+    def corpus_listing(self) -> str:
+        """Digest of what lies in the corpus folder, so that a new or edited song is noticed."""
+        if self.config.corpus == "demo":
+            return "synthesised"
+        from songatlas.corpus.readers import listing_digest
+
+        return listing_digest(self.config.corpus, Path(self.corpus_path))
+
+    # --- what a job's result depends on --------------------------------------------------------
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A section of the config as plain values."""
+        dumped: dict[str, Any] = getattr(self.config, name).model_dump()
+        return dumped
+
+    def spec(self) -> dict[str, int]:
+        """Shape of the models' input."""
+        logmel, lyrics = self.config.logmel, self.config.lyrics
+        return {
+            "n_mels": logmel.n_mels,
+            "n_frames": logmel.n_frames(self.config.windows.length_s),
+            "lyrics_dim": lyrics.dim,
+            "max_lines": lyrics.max_lines,
+        }
+
+    def model_inputs(self, name: str) -> tuple[str, ...]:
+        """Of `mel`, `lyrics`, `language`, `genre`: what a model reads."""
+        model = self.config.models[name]
+        return registry.inputs(model.architecture, model.options)
+
+    def model(self, name: str) -> dict[str, Any]:
+        """A model's declaration as plain values, its own settings merged with the common ones."""
+        model = self.config.models[name]
+        options = registry.entry(model.architecture).options.model_validate(model.options)
+        return {
+            "model": name,
+            "architecture": model.architecture,
+            "options": options.model_dump(),
+            "latent_dim": model.latent_dim,
+            "beta": model.beta,
+            "training": self.config.training_for(name).model_dump(),
+            "loss": self.config.loss_for(name).model_dump(),
+            "spec": self.spec(),
+        }
+
+    def declared_models(self) -> list[dict[str, Any]]:
+        """Every selected model, for the architecture table."""
+        keys = ("name", "architecture", "options", "latent_dim", "beta")
+        return [
+            {key: (name if key == "name" else self.model(name)[key]) for key in keys}
+            for name in self.models
+        ]
+
+    def baseline(self, name: str) -> dict[str, Any]:
+        """A baseline's declaration as plain values."""
+        return self.config.baselines[name].model_dump()
+
+    def code(self, script: str, *architectures: str) -> str:
+        """Fingerprint of an entry script's code, and of the architectures it builds."""
+        modules = [f"songatlas.models.{architecture}" for architecture in architectures]
+        return fingerprint(ROOT / f"{script}.py", modules)
+
+    def code_of_models(self, script: str) -> str:
+        """Fingerprint of a script that builds every selected model."""
+        return self.code(script, *(self.model(name)["architecture"] for name in self.models))
+
+    def code_of_reader(self, script: str) -> str:
+        """Fingerprint of a script that reads the corpus with the configured reader."""
+        module = READER_MODULES.get(self.config.corpus.split(":")[0])
+        return fingerprint(ROOT / f"{script}.py", [f"songatlas.corpus.{module}"] if module else [])

@@ -1,0 +1,117 @@
+"""The config model: defaults, one message for every problem, generated documents up to date."""
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from conftest import ROOT
+from songatlas import config, config_docs
+from songatlas.errors import ConfigError
+from songatlas.models import registry
+
+DEFAULT = ROOT / "config" / "config.yaml"
+FILES = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+
+
+def problems(values: dict) -> str:
+    with pytest.raises(ConfigError) as error:
+        config.load(values)
+    return str(error.value)
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    text = problems({"seeds": "0,0", "windows": {"lenght_s": 3}, "rum": 1, "shards": 0})
+    assert "windows.lenght_s: unknown key `lenght_s`; did you mean `length_s`?" in text
+    assert "rum: unknown key `rum`; did you mean `run`?" in text
+    assert "seeds: names an entry twice" in text
+    assert "shards" in text
+    assert text.count("\n") == 4
+
+
+def test_a_reader_other_than_the_demo_needs_a_path() -> None:
+    assert "needs `corpus_path`" in problems({"corpus": "folder"})
+
+
+def test_unknown_reader_names_the_closest() -> None:
+    assert "did you mean `ultrastar`?" in problems({"corpus": "ultrastr", "corpus_path": "x"})
+
+
+def test_include_names_the_closest_model_or_baseline() -> None:
+    text = problems({"include": ["pcaa"], "baselines": {"pca": {"kind": "pca"}}})
+    assert "did you mean `pca`?" in text
+
+
+def test_one_name_for_a_model_and_a_baseline_is_an_error() -> None:
+    text = problems({"models": {"a": {"architecture": "x"}}, "baselines": {"a": {"kind": "raw"}}})
+    assert "names both" in text
+
+
+@pytest.mark.parametrize("run", ["../elsewhere", "a/b", "", ".hidden", "a b"])
+def test_run_names_stay_inside_results(run: str) -> None:
+    assert "run" in problems({"run": run})
+
+
+def test_lists_may_be_written_with_commas_on_the_command_line() -> None:
+    loaded = config.load({"seeds": "0,1,2", "include": "a", "models": {"a": {"architecture": "x"}}})
+    assert loaded.seeds == [0, 1, 2]
+    assert loaded.selected_models == ["a"]
+    assert config.load({"seeds": 7}).seeds == [7]
+
+
+def test_a_model_overrides_training_and_loss() -> None:
+    model = {"architecture": "x", "training": {"max_epochs": 3}, "loss": {"scale": "paper"}}
+    loaded = config.load({"models": {"a": model}, "training": {"batch_size": 8}})
+    assert (loaded.training_for("a").max_epochs, loaded.training_for("a").batch_size) == (3, 8)
+    assert loaded.loss_for("a").scale == "paper"
+    wrong = {"models": {"a": {"architecture": "x", "training": {"max_epoch": 3}}}}
+    assert "models.a.training.max_epoch" in problems(wrong)
+    assert "did you mean `max_epochs`?" in problems(wrong)
+
+
+def test_options_of_an_architecture_are_checked_before_any_job() -> None:
+    wrong = {
+        "a": {"architecture": "vade", "width": [4]},
+        "b": {"architecture": "vade", "n_components": "many"},
+        "c": {"architecture": "nothing"},
+    }
+    with pytest.raises(ConfigError) as error:
+        registry.check(config.load({"models": wrong}))
+    text = str(error.value)
+    assert "models.a.width: unknown key `width`; did you mean `widths`?" in text
+    assert "models.b.n_components" in text
+    assert "models.c.architecture: unknown architecture `nothing`" in text
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_shipped_files_are_valid(name: str) -> None:
+    paths = [DEFAULT] if name == "config.yaml" else [DEFAULT, ROOT / "config" / name]
+    merged: dict = {}
+    for path in paths:
+        merged = config._merge(merged, yaml.safe_load(path.read_text(encoding="utf-8")))
+    merged["corpus_path"] = merged.get("corpus_path") or "somewhere"
+    loaded = config.load(merged)
+    registry.check(loaded)
+    jsonschema.validate(merged, config.Config.model_json_schema())
+    expected = "demo" if name == "config.yaml" else Path(name).stem
+    assert loaded.run == expected
+
+
+def test_paper_yaml_is_the_full_size_protocol() -> None:
+    loaded = config.load_yaml(DEFAULT, ROOT / "config" / "paper.yaml")
+    assert loaded.logmel.n_frames(loaded.windows.length_s) == 1292
+    assert (loaded.logmel.n_mels, loaded.windows.hop_s) == (128, 20.0)
+    assert loaded.split.model_dump() == {
+        "method": "exact",
+        "validation": 0.1,
+        "test": 0.1,
+        "seed": 42,
+    }
+    assert loaded.loss.scale == "paper"
+    assert loaded.evaluation.evaluate_on == "validation"
+
+
+def test_generated_documents_are_up_to_date() -> None:
+    folder = ROOT / "config"
+    assert (folder / "README.md").read_text(encoding="utf-8") == config_docs.readme()
+    assert (folder / "schema.json").read_text(encoding="utf-8") == config_docs.schema()
