@@ -11,10 +11,14 @@ min_version("9.27")
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from songatlas.workflow import Plan
+from pathlib import Path
+
+from songatlas.report.ending import ending
+from songatlas.workflow import FEATURE_OF_KIND, Plan
 
 
-configfile: "config/config.yaml"
+# From this folder whatever the working directory is: without it no model would be declared.
+configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 report: "rules/captions/workflow.rst"
@@ -46,3 +50,7 @@ rule all:
         plan.path("tables", "comparison.csv"),
         plan.path("report", "summary.md"),
         *all_figures(),
+
+
+onsuccess:
+    print(ending(Path(plan.results)))

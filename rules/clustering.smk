@@ -9,18 +9,18 @@ rule clusters:
     output:
         clusters=plan.path("clusters", "{model}", "seed-{seed}.parquet"),
         scores=plan.path("scores", "{model}", "seed-{seed}.parquet"),
-    params:
-        model=lambda wildcards: wildcards.model,
-        seed=lambda wildcards: int(wildcards.seed),
-        clustering=plan.section("clustering"),
-        evaluation=plan.section("evaluation"),
-        code=plan.code("clusters"),
     log:
         plan.path("logs", "clusters", "{model}-seed-{seed}.log"),
     benchmark:
         plan.path("benchmarks", "clusters", "{model}-seed-{seed}.tsv")
     conda:
         "../envs/analysis.yaml"
+    params:
+        model=lambda wildcards: wildcards.model,
+        seed=lambda wildcards: int(wildcards.seed),
+        clustering=plan.section("clustering"),
+        evaluation=plan.section("evaluation"),
+        code=plan.code("clusters"),
     message:
         "Clustering {wildcards.model}, seed {wildcards.seed}"
     script:

@@ -66,14 +66,25 @@ def one_of(names):
     return "|".join(names) if names else "(?!)"
 
 
+def first_branch(folder, model, suffix=""):
+    """The file of a model's first seed (a baseline has one) in `folder`."""
+    seed = dict(plan.first_branches)[model]
+    return plan.path(folder, model, f"seed-{seed}{suffix}.parquet")
+
+
+def map_figures(extension):
+    """Every map, then the overviews."""
+    names = [*(name for name, _ in plan.first_branches), "overview"]
+    return [
+        plan.path("figures", "map", f"{name}-{attribute}.{extension}")
+        for name in names
+        for attribute in ("language", "genre")
+    ]
+
+
 def all_figures():
     """Every figure of the run."""
-    names = [name for name, _ in plan.first_branches]
-    figures = ["comparison"]
-    figures += [f"confusion/{name}" for name in names]
-    for attribute in ("language", "genre"):
-        figures += [f"map/{name}-{attribute}" for name in (*names, "overview")]
+    figures = ["comparison", *(f"confusion/{name}" for name, _ in plan.first_branches)]
     if plan.models:
-        figures += ["training"]
-        figures += [f"reconstruction/{name}" for name in plan.models]
-    return [plan.path("figures", f"{name}.svg") for name in figures]
+        figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
+    return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]

@@ -17,18 +17,18 @@ rule comparison:
         md=plan.path("tables", "comparison.md"),
         tex=plan.path("tables", "comparison.tex"),
         txt=plan.path("tables", "comparison.txt"),
-    params:
-        models=[name for name, _ in plan.first_branches],
-        clustering=plan.section("clustering"),
-        evaluation=plan.section("evaluation"),
-        corpus_name=plan.corpus_name,
-        code=plan.code("comparison"),
     log:
         plan.path("logs", "comparison.log"),
     benchmark:
         plan.path("benchmarks", "comparison.tsv")
     conda:
         "../envs/analysis.yaml"
+    params:
+        models=[name for name, _ in plan.first_branches],
+        clustering=plan.section("clustering"),
+        evaluation=plan.section("evaluation"),
+        corpus_name=plan.corpus_name,
+        code=plan.code("comparison"),
     message:
         "Comparing representations"
     script:
@@ -46,16 +46,16 @@ rule architectures:
         ),
         md=plan.path("tables", "architectures.md"),
         tex=plan.path("tables", "architectures.tex"),
-    params:
-        models=plan.declared_models(),
-        spec=plan.spec(),
-        code=plan.code_of_models("architectures"),
     log:
         plan.path("logs", "architectures.log"),
     benchmark:
         plan.path("benchmarks", "architectures.tsv")
     conda:
         "../envs/torch.yaml"
+    params:
+        models=plan.declared_models(),
+        spec=plan.spec(),
+        code=plan.code_of_models("architectures"),
     message:
         "Counting parameters"
     script:

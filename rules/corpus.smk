@@ -7,15 +7,16 @@ if plan.config.corpus == "demo":
         output:
             songs=f"{plan.corpus_path}/songs.parquet",
             audio=directory(f"{plan.corpus_path}/audio"),
-        params:
-            code=plan.code("demo_corpus"),
         log:
             "results/corpora/logs/demo_corpus.log",
         benchmark:
             "results/corpora/benchmarks/demo_corpus.tsv"
         conda:
             "../envs/audio.yaml"
-        threads: 64
+        threads: workflow.cores or 1
+        params:
+            seed=0,
+            code=plan.code("demo_corpus"),
         message:
             "Synthesising the demo corpus"
         script:
@@ -30,17 +31,17 @@ rule list_sources:
         sources=plan.path("corpus", "sources.parquet"),
         rejects=plan.path("corpus", "sources-rejects.parquet"),
         warnings=plan.path("corpus", "sources-warnings.parquet"),
-    params:
-        reader=plan.config.corpus,
-        path=plan.corpus_path,
-        listing=plan.corpus_listing,
-        code=plan.code("list_sources"),
     log:
         plan.path("logs", "list_sources.log"),
     benchmark:
         plan.path("benchmarks", "list_sources.tsv")
     conda:
         "../envs/audio.yaml"
+    params:
+        reader=plan.config.corpus,
+        path=lambda wildcards: plan.corpus_path,
+        listing=plan.corpus_listing,
+        code=plan.code_of_reader("list_sources"),
     message:
         "Listing songs of {params.path} with the reader {params.reader}"
     script:
@@ -55,16 +56,16 @@ rule probe:
         audio=rules.demo_corpus.output.audio if plan.config.corpus == "demo" else [],
     output:
         probed=plan.path("corpus", "probed", "{shard}.parquet"),
-    params:
-        shard=lambda wildcards: int(wildcards.shard),
-        shards=plan.config.shards,
-        code=plan.code("probe"),
     log:
         plan.path("logs", "probe", "{shard}.log"),
     benchmark:
         plan.path("benchmarks", "probe", "{shard}.tsv")
     conda:
         "../envs/audio.yaml"
+    params:
+        shard=lambda wildcards: int(wildcards.shard),
+        shards=plan.config.shards,
+        code=plan.code("probe"),
     message:
         "Probing audio files of shard {wildcards.shard}"
     script:
@@ -87,18 +88,18 @@ checkpoint corpus:
         rejects=plan.path("corpus", "rejects.parquet"),
         warnings=plan.path("corpus", "warnings.parquet"),
         shards=[plan.path("corpus", "shards", f"{shard}.parquet") for shard in plan.shards],
-    params:
-        windows=plan.section("windows"),
-        split=plan.section("split"),
-        shards=plan.config.shards,
-        corpus_path=plan.corpus_path,
-        code=plan.code("corpus"),
     log:
         plan.path("logs", "corpus.log"),
     benchmark:
         plan.path("benchmarks", "corpus.tsv")
     conda:
         "../envs/audio.yaml"
+    params:
+        windows=plan.section("windows"),
+        split=plan.section("split"),
+        shards=plan.config.shards,
+        corpus_path=plan.corpus_path,
+        code=plan.code("corpus"),
     message:
         "Building the corpus tables"
     script:

@@ -8,16 +8,16 @@ rule logmel:
     output:
         part=plan.path("features", "logmel", "part-{shard}.parquet"),
         rejects=plan.path("features", "logmel", "rejects-{shard}.parquet"),
-    params:
-        logmel=plan.section("logmel"),
-        windows=plan.section("windows"),
-        code=plan.code("logmel"),
     log:
         plan.path("logs", "logmel", "{shard}.log"),
     benchmark:
         plan.path("benchmarks", "logmel", "{shard}.tsv")
     conda:
         "../envs/torch.yaml"
+    params:
+        logmel=plan.section("logmel"),
+        windows=plan.section("windows"),
+        code=plan.code("logmel"),
     message:
         "Log-mel spectrograms of shard {wildcards.shard}"
     script:
@@ -31,16 +31,16 @@ rule descriptors:
     output:
         part=plan.path("features", "descriptors", "part-{shard}.parquet"),
         rejects=plan.path("features", "descriptors", "rejects-{shard}.parquet"),
-    params:
-        logmel=plan.section("logmel"),
-        windows=plan.section("windows"),
-        code=plan.code("descriptors"),
     log:
         plan.path("logs", "descriptors", "{shard}.log"),
     benchmark:
         plan.path("benchmarks", "descriptors", "{shard}.tsv")
     conda:
         "../envs/audio.yaml"
+    params:
+        logmel=plan.section("logmel"),
+        windows=plan.section("windows"),
+        code=plan.code("descriptors"),
     message:
         "Descriptors of shard {wildcards.shard}"
     script:
@@ -56,16 +56,16 @@ rule lyrics_features:
         song=plan.parts("lyrics_song"),
         window=plan.parts("lyrics_window"),
         lines=plan.parts("lyrics_lines"),
-    params:
-        lyrics=plan.section("lyrics"),
-        seed=plan.config.evaluation.seed,
-        code=plan.code("lyrics_features"),
     log:
         plan.path("logs", "lyrics_features.log"),
     benchmark:
         plan.path("benchmarks", "lyrics_features.tsv")
     conda:
         "../envs/torch.yaml"
+    params:
+        lyrics=plan.section("lyrics"),
+        seed=plan.config.evaluation.seed,
+        code=plan.code("lyrics_features"),
     message:
         "Embedding lyrics"
     script:

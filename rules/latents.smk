@@ -8,18 +8,18 @@ rule latents:
     output:
         latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
         reconstruction=plan.path("latents", "{model}", "seed-{seed}-reconstruction.parquet"),
-    wildcard_constraints:
-        model=one_of(plan.models),
-    params:
-        model=lambda wildcards: wildcards.model,
-        training=model_params("training"),
-        code=model_code("latents"),
     log:
         plan.path("logs", "latents", "{model}-seed-{seed}.log"),
     benchmark:
         plan.path("benchmarks", "latents", "{model}-seed-{seed}.tsv")
+    wildcard_constraints:
+        model=one_of(plan.models),
     conda:
         "../envs/torch.yaml"
+    params:
+        model=lambda wildcards: wildcards.model,
+        training=model_params("training"),
+        code=model_code("latents"),
     message:
         "Latents of {wildcards.model}, seed {wildcards.seed}"
     script:
@@ -32,20 +32,20 @@ rule baseline_latents:
         unpack(baseline_inputs),
     output:
         latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
+    log:
+        plan.path("logs", "latents", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "latents", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
         model=one_of(plan.baselines),
         seed="0",
+    conda:
+        "../envs/analysis.yaml"
     params:
         name=lambda wildcards: wildcards.model,
         baseline=lambda wildcards: plan.baseline(wildcards.model),
         clustering=plan.section("clustering"),
         code=plan.code("baseline_latents"),
-    log:
-        plan.path("logs", "latents", "{model}-seed-{seed}.log"),
-    benchmark:
-        plan.path("benchmarks", "latents", "{model}-seed-{seed}.tsv")
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Vectors of the baseline {wildcards.model}"
     script:

@@ -9,8 +9,18 @@ rule train:
         weights=plan.path("models", "{model}", "seed-{seed}", "weights.ckpt"),
         history=plan.path("models", "{model}", "seed-{seed}", "history.parquet"),
         summary=plan.path("models", "{model}", "seed-{seed}", "summary.json"),
+    log:
+        plan.path("logs", "train", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "train", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
         model=one_of(plan.models),
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
     params:
         model=lambda wildcards: wildcards.model,
         architecture=model_params("architecture"),
@@ -23,16 +33,6 @@ rule train:
         seed=lambda wildcards: int(wildcards.seed),
         resume=lambda wildcards: plan.path("resume", wildcards.model, f"seed-{wildcards.seed}"),
         code=model_code("train"),
-    log:
-        plan.path("logs", "train", "{model}-seed-{seed}.log"),
-    benchmark:
-        plan.path("benchmarks", "train", "{model}-seed-{seed}.tsv")
-    conda:
-        "../envs/torch.yaml"
-    threads: plan.config.compute.training_threads
-    resources:
-        gpu=1,
-        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
     message:
         "Training {wildcards.model}, seed {wildcards.seed}"
     script:

@@ -46,16 +46,29 @@ class Plan:
     # --- names -------------------------------------------------------------------------------
 
     @property
+    def trained(self) -> list[tuple[str, int]]:
+        """Every (model, seed) that is trained."""
+        return [(name, seed) for name in self.models for seed in self.config.seeds]
+
+    @property
+    def first_trained(self) -> list[tuple[str, int]]:
+        """The first seed of every model: it stands for the model in pictures."""
+        return [(name, self.config.seeds[0]) for name in self.models]
+
+    @property
+    def untrained(self) -> list[tuple[str, int]]:
+        """Baselines: there is nothing random to repeat, so each has one branch."""
+        return [(name, 0) for name in self.baselines]
+
+    @property
     def branches(self) -> list[tuple[str, int]]:
-        """Every (name, seed) that is clustered: models per seed, baselines once."""
-        trained = [(name, seed) for name in self.models for seed in self.config.seeds]
-        return [*trained, *((name, 0) for name in self.baselines)]
+        """Every (name, seed) that is clustered."""
+        return [*self.trained, *self.untrained]
 
     @property
     def first_branches(self) -> list[tuple[str, int]]:
-        """One branch per name: the first seed stands for the model in pictures."""
-        first = [(name, self.config.seeds[0]) for name in self.models]
-        return [*first, *((name, 0) for name in self.baselines)]
+        """One branch per name."""
+        return [*self.first_trained, *self.untrained]
 
     def path(self, *parts: str) -> str:
         """A path under the run's folder."""
@@ -106,6 +119,8 @@ class Plan:
         """Digest of what lies in the corpus folder, so that a new or edited song is noticed."""
         if self.config.corpus == "demo":
             return "synthesised"
+        if not Path(self.corpus_path).exists():
+            return "absent"
         from songatlas.corpus.readers import listing_digest
 
         return listing_digest(self.config.corpus, Path(self.corpus_path))
@@ -170,5 +185,6 @@ class Plan:
 
     def code_of_reader(self, script: str) -> str:
         """Fingerprint of a script that reads the corpus with the configured reader."""
-        module = READER_MODULES.get(self.config.corpus.split(":")[0])
-        return fingerprint(ROOT / f"{script}.py", [f"songatlas.corpus.{module}"] if module else [])
+        from songatlas.corpus.readers import module_of
+
+        return fingerprint(ROOT / f"{script}.py", [module_of(self.config.corpus)])

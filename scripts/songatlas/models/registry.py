@@ -145,6 +145,4 @@ def _options(node: ast.ClassDef) -> type[BaseModel]:
                 )
                 value = ... if default is None else ast.literal_eval(default)
                 fields[argument.arg] = (kind, value)
-    return create_model(
-        "Options", __config__=ConfigDict(extra="forbid", frozen=True), **fields
-    )
+    return create_model("Options", __config__=ConfigDict(extra="forbid", frozen=True), **fields)

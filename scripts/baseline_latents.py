@@ -1,0 +1,17 @@
+"""Latents of one baseline, from all parts of the feature that it needs."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.baselines.latents import write_baseline_latents
+    from songatlas.config import Baseline, Clustering
+
+    write_baseline_latents(
+        snakemake.input.features,
+        snakemake.input.windows,
+        snakemake.input.tracks,
+        snakemake.output.latents,
+        name=snakemake.params.name,
+        baseline=Baseline(**snakemake.params.baseline),
+        clustering=Clustering(**snakemake.params.clustering),
+    )

@@ -1,0 +1,18 @@
+"""Clusters of one model's latents at every level, and their scores."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.config import Clustering, Evaluation
+    from songatlas.evaluation.scores import write_clusters_and_scores
+
+    write_clusters_and_scores(
+        snakemake.input.latents,
+        snakemake.input.labels,
+        snakemake.output.clusters,
+        snakemake.output.scores,
+        model=snakemake.params.model,
+        seed=snakemake.params.seed,
+        clustering=Clustering(**snakemake.params.clustering),
+        evaluation=Evaluation(**snakemake.params.evaluation),
+    )

@@ -1,0 +1,30 @@
+"""The corpus tables: tracks, labels, windows, lines, notes, rejects, warnings, and the shards."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads) as log:
+    from songatlas import tables
+    from songatlas.config import Split, Windows
+    from songatlas.corpus.build import build_corpus, write_corpus
+    from songatlas.corpus.probe import PROBED
+    from songatlas.corpus.result import concat
+
+    corpus = build_corpus(
+        tables.read(snakemake.input.sources, tables.SOURCES),
+        concat((tables.read(path, PROBED) for path in snakemake.input.probed), PROBED),
+        tables.read(snakemake.input.rejects, tables.REJECTS),
+        tables.read(snakemake.input.warnings, tables.WARNINGS),
+        Windows(**snakemake.params.windows),
+        Split(**snakemake.params.split),
+        snakemake.params.corpus_path,
+    )
+    names = ("tracks", "labels", "windows", "lines", "notes", "rejects", "warnings")
+    outputs = {name: getattr(snakemake.output, name) for name in names}
+    write_corpus(corpus, outputs, snakemake.output.shards)
+    log.info(
+        "%d tracks, %d windows, %d rejects, %d warnings",
+        len(corpus.tracks),
+        len(corpus.windows),
+        len(corpus.rejects),
+        len(corpus.warnings),
+    )

@@ -1,0 +1,15 @@
+"""Timbre, harmony and rhythm descriptors of the windows of one shard."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.audio.descriptors import write_descriptors
+    from songatlas.config import LogMel
+
+    write_descriptors(
+        snakemake.input.shard,
+        snakemake.output[0],
+        snakemake.params.windows["length_s"],
+        LogMel(**snakemake.params.logmel),
+        snakemake.output.rejects,
+    )

@@ -1,0 +1,32 @@
+"""Maps of all representations in one job: UMAP is slow to import and quick to run.
+
+References:
+    McInnes, Healy and Melville (2018), UMAP: Uniform Manifold Approximation and Projection for
+    Dimension Reduction, arXiv:1802.03426.
+"""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas import tables
+    from songatlas.config import Figures
+    from songatlas.evaluation.projection import PROJECTION, project_all
+    from songatlas.figures.map import write_maps
+
+    figures = Figures(**snakemake.params.figures)
+    points, metadata = project_all(
+        dict(zip(snakemake.params.names, snakemake.input.latents, strict=True)),
+        preferred="window",
+        figures=figures,
+        seed=snakemake.params.seed,
+    )
+    tables.write(points, snakemake.output.projections, PROJECTION, {"models": metadata})
+    write_maps(
+        points,
+        metadata,
+        tables.read(snakemake.input.labels, tables.LABELS),
+        snakemake.output.svg,
+        snakemake.output.png,
+        dpi=figures.png_dpi,
+        corpus_name=snakemake.params.corpus_name,
+    )

@@ -1,0 +1,152 @@
+"""Log-mel spectrograms of windows: librosa's definition, several times faster on batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from songatlas.audio.extract import WindowFeature, write_window_feature
+from songatlas.config import LogMel
+
+AMIN = 1e-10
+"""Smallest power that counts: silence lies at -100 dB."""
+
+FRAMES_AT_ONCE = 128
+"""Frames transformed together: their samples and spectra stay in the processor's cache."""
+
+BAND_GROUPS = 8
+"""Mel bands are projected in groups of neighbours, each from the few bins that it needs."""
+
+FLAT_DB = 1e-3
+"""A window whose standard deviation is below this is constant."""
+
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
+
+
+@dataclass(frozen=True)
+class _BandGroup:
+    """Mel bands [first_band, last_band) as `weights` on the STFT bins [first_bin, last_bin)."""
+
+    first_band: int
+    last_band: int
+    first_bin: int
+    last_bin: int
+    weights: torch.Tensor
+
+
+def log_mel(windows: np.ndarray, config: LogMel) -> np.ndarray:
+    """Log-mel spectrograms of windows, in dB.
+
+    Equals, window by window, `librosa.feature.melspectrogram(center=True, pad_mode="constant",
+    power=2.0, norm="slaney", htk=False)` followed by `librosa.power_to_db(ref=1.0, amin=1e-10,
+    top_db=config.top_db)` to about 0.001 dB.
+
+    Args:
+        windows: float32 of shape (n, samples) at `config.sample_rate_hz`.
+
+    Returns:
+        float32 of shape (n, n_mels, n_frames) with n_frames = 1 + samples // hop_length.
+    """
+    samples = torch.from_numpy(np.ascontiguousarray(windows, np.float32))
+    half = config.n_fft // 2
+    padded = torch.nn.functional.pad(samples, (half, config.n_fft - half))
+    hann, groups = _filters(config)
+    n_frames = 1 + samples.shape[1] // config.hop_length
+    mel = torch.zeros(len(samples), n_frames, config.n_mels)
+    # One set of buffers for all chunks: fresh pages for each would cost as much as the transform.
+    chunk = torch.empty(FRAMES_AT_ONCE, config.n_fft)
+    spectrum = torch.empty(FRAMES_AT_ONCE, half + 1, dtype=torch.complex64)
+    power = torch.empty(FRAMES_AT_ONCE, half + 1)
+    for signal, bands in zip(padded, mel, strict=True):
+        frames = signal.unfold(0, config.n_fft, config.hop_length)
+        for start in range(0, n_frames, FRAMES_AT_ONCE):
+            part = frames[start : start + FRAMES_AT_ONCE]
+            n = len(part)
+            torch.mul(part, hann, out=chunk[:n])
+            torch.fft.rfft(chunk[:n], out=spectrum[:n])
+            torch.mul(spectrum.real[:n], spectrum.real[:n], out=power[:n])
+            power[:n].addcmul_(spectrum.imag[:n], spectrum.imag[:n])
+            for group in groups:
+                bins = power[:n, group.first_bin : group.last_bin]
+                bands[start : start + n, group.first_band : group.last_band] = bins @ group.weights
+    decibel = mel.clamp_min_(AMIN).log10_().mul_(10.0)
+    floor = decibel.amax(dim=(1, 2), keepdim=True) - config.top_db
+    return torch.maximum(decibel, floor, out=decibel).transpose(1, 2).contiguous().numpy()
+
+
+def write_logmel(
+    shard_path: str | Path,
+    output: str | Path,
+    length_s: float,
+    config: LogMel,
+    rejects_path: str | Path | None = None,
+) -> None:
+    """Write the log-mel spectrograms of a shard's windows: raw dB as float16.
+
+    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `logmel`).
+
+    Args:
+        shard_path: a table `tables.SHARD`.
+        output: feature part, key window_id, shape (n_mels, n_frames).
+        length_s: length of every window in seconds.
+    """
+
+    def compute(windows: np.ndarray) -> np.ndarray:
+        return log_mel(windows, config).astype(np.float16)
+
+    feature = WindowFeature(
+        name="logmel",
+        shape=(config.n_mels, config.n_frames(length_s)),
+        dtype="float16",
+        units="dB (ref 1.0)",
+        metadata={"logmel": config.model_dump(), "length_s": length_s},
+        compute=compute,
+    )
+    write_window_feature(feature, shard_path, output, rejects_path, config.sample_rate_hz, length_s)
+
+
+def standardise(logmel: Array) -> Array:
+    """Each window of shape (..., n_mels, n_frames) to zero mean and unit variance, in float32.
+
+    A constant window (silence) becomes zeros. Takes and gives NumPy arrays or torch tensors.
+    """
+    if isinstance(logmel, torch.Tensor):
+        values = logmel.to(torch.float32)
+        values = values - values.mean(dim=(-2, -1), keepdim=True)
+        deviation = values.square().mean(dim=(-2, -1), keepdim=True).sqrt()
+        return torch.where(deviation > FLAT_DB, values / deviation.clamp_min(FLAT_DB), 0.0)
+    values = np.asarray(logmel, np.float32)
+    values = values - values.mean(axis=(-2, -1), keepdims=True)
+    deviation = np.sqrt(np.square(values).mean(axis=(-2, -1), keepdims=True))
+    scaled = np.where(deviation > FLAT_DB, values / np.maximum(deviation, FLAT_DB), 0.0)
+    return scaled.astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _filters(config: LogMel) -> tuple[torch.Tensor, Sequence[_BandGroup]]:
+    """The Hann window and librosa's Slaney mel filters in groups of bands."""
+    from librosa.filters import get_window, mel
+
+    weights = mel(
+        sr=config.sample_rate_hz,
+        n_fft=config.n_fft,
+        n_mels=config.n_mels,
+        fmin=config.f_min_hz,
+        fmax=config.f_max_hz,
+        htk=False,
+        norm="slaney",
+    )
+    groups = []
+    for bands in np.array_split(np.arange(config.n_mels), BAND_GROUPS):
+        used = np.flatnonzero(weights[bands].any(axis=0))
+        if not len(used):
+            continue  # bands narrower than a bin: no power, as librosa has it
+        first, last = int(used[0]), int(used[-1]) + 1
+        part = torch.from_numpy(np.ascontiguousarray(weights[bands, first:last].T))
+        groups.append(_BandGroup(int(bands[0]), int(bands[-1]) + 1, first, last, part))
+    hann = torch.from_numpy(get_window("hann", config.n_fft, fftbins=True).astype(np.float32))
+    return hann, groups

@@ -1,0 +1,53 @@
+"""MFCC and their time derivatives, computed from stored log-mel spectrograms when they are read."""
+
+import numpy as np
+
+DELTA_WIDTH = 9
+"""Frames that a derivative is estimated over (librosa's default)."""
+
+
+def mfcc(logmel: np.ndarray, n_mfcc: int = 40) -> np.ndarray:
+    """Mel-frequency cepstral coefficients of log-mel spectrograms in dB.
+
+    Orthonormal DCT-II over mel bands, as `librosa.feature.mfcc(S=logmel)` (Davis and Mermelstein,
+    1980).
+
+    Args:
+        logmel: shape (..., n_mels, n_frames), raw dB (not standardised).
+        n_mfcc: coefficients kept, the zeroth (loudness) included.
+
+    Returns:
+        float32 of shape (..., n_mfcc, n_frames).
+
+    Raises:
+        ValueError: when there are fewer mel bands than coefficients.
+    """
+    from scipy.fft import dct
+
+    if not 1 <= n_mfcc <= logmel.shape[-2]:
+        raise ValueError(f"{n_mfcc} coefficients from {logmel.shape[-2]} mel bands")
+    values = np.asarray(logmel, np.float32)
+    return np.ascontiguousarray(dct(values, axis=-2, type=2, norm="ortho")[..., :n_mfcc, :])
+
+
+def delta(features: np.ndarray, order: int = 1) -> np.ndarray:
+    """Derivative of `order` over the last axis by a Savitzky-Golay filter, same shape.
+
+    Equals `librosa.feature.delta(width=9, mode="interp")`.
+
+    Raises:
+        ValueError: when there are fewer than nine frames.
+    """
+    from scipy.signal import savgol_filter
+
+    if features.shape[-1] < DELTA_WIDTH:
+        raise ValueError(f"derivatives need {DELTA_WIDTH} frames, there are {features.shape[-1]}")
+    return savgol_filter(
+        features, DELTA_WIDTH, polyorder=order, deriv=order, axis=-1, mode="interp"
+    ).astype(np.float32)
+
+
+def mfcc_with_deltas(logmel: np.ndarray, n_mfcc: int = 40) -> np.ndarray:
+    """MFCC, first and second derivatives stacked: float32 of shape (..., 3 * n_mfcc, n_frames)."""
+    static = mfcc(logmel, n_mfcc)
+    return np.concatenate([static, delta(static, 1), delta(static, 2)], axis=-2)

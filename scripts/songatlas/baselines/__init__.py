@@ -1,0 +1,1 @@
+"""Representations that are computed without training."""

@@ -1,0 +1,83 @@
+"""Where a baseline's vectors come from: one entry per kind."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from songatlas import tables
+from songatlas.clustering.reduction import Blocks
+
+Paths = Sequence[str | Path]
+ToVectors = Callable[[np.ndarray], np.ndarray]
+
+BLOCK_ROWS = 64
+"""Rows turned into vectors at once: 42 MB of 128×1292 spectrograms."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors by identifier, streamed: `blocks()` gives rows of shape (b, d) in order of `ids`.
+
+    `left_out` counts rows with values that are not finite; they are neither in `ids` nor given.
+    """
+
+    ids: list[str]
+    blocks: Blocks
+    left_out: int = 0
+
+
+def standardised_spectrograms(logmel: np.ndarray) -> np.ndarray:
+    """Log-mel of shape (b, n_mels, n_frames) in dB, each window to zero mean and unit variance.
+
+    A constant window (silence) becomes zeros. Shape (b, n_mels * n_frames) float32.
+    """
+    flat = logmel.reshape(len(logmel), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    deviation = flat.std(axis=1, keepdims=True)
+    return flat / np.where(deviation > 1e-6, deviation, 1.0)
+
+
+def mean_spectra(logmel: np.ndarray) -> np.ndarray:
+    """Log-mel of shape (b, n_mels, n_frames) in dB, averaged over time: (b, n_mels) float32."""
+    return logmel.mean(axis=2, dtype=np.float32)
+
+
+def flat(values: np.ndarray) -> np.ndarray:
+    """Values of shape (b, ...) as vectors of shape (b, d) float64."""
+    return values.reshape(len(values), -1).astype(np.float64)
+
+
+KINDS: dict[str, ToVectors] = {
+    "raw": standardised_spectrograms,
+    "pca": standardised_spectrograms,
+    "mean_mel": mean_spectra,
+    "descriptors": flat,
+    "lyrics_tfidf": flat,
+}
+"""What each kind makes of its feature: log-mel for the first three, else the one of its name."""
+
+
+def read_vectors(kind: str, features: Paths) -> Vectors:
+    """Vectors of one kind from all parts of its feature.
+
+    Raises:
+        TableError: when a part is missing or is no feature.
+    """
+    to_vectors = KINDS[kind]
+    ids: list[str] = []
+    kept: list[np.ndarray] = []
+    for some, values in tables.iter_feature(features):
+        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        ids += [identifier for identifier, good in zip(some, finite, strict=True) if good]
+        kept.append(finite)
+    left_out = sum(int((~finite).sum()) for finite in kept)
+
+    def blocks() -> Iterator[np.ndarray]:
+        for (_, values), finite in zip(tables.iter_feature(features), kept, strict=True):
+            good = np.flatnonzero(finite)
+            for start in range(0, len(good), BLOCK_ROWS):
+                yield to_vectors(values[good[start : start + BLOCK_ROWS]])
+
+    return Vectors(ids, blocks, left_out)

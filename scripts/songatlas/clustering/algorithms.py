@@ -1,0 +1,225 @@
+"""Six clustering algorithms behind one function."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+LARGE = 8_000
+"""Above this many points all algorithms but k-means cluster a sample; the others need n² memory."""
+
+MIN_SAMPLES = 5
+"""DBSCAN: neighbours (the point included) of a core point; HDBSCAN: smallest cluster."""
+
+LOCAL_SCALE_NEIGHBOUR = 7
+"""Spectral: the neighbour whose distance is a point's scale (Zelnik-Manor and Perona 2004)."""
+
+REG_COVAR = 1e-6
+"""GMM: added to the diagonal of every covariance, relative to the mean variance of the points."""
+
+CONNECTED = 1e-12
+"""Smallest affinity: keeps the graph connected where the exponential underflows."""
+
+WITHOUT_K = ("dbscan", "hdbscan")
+"""Algorithms that find the number of clusters themselves."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Cluster of every point.
+
+    `labels` of shape (n,) int32 count from 0 in order of first appearance, -1 is noise; None where
+    the points cannot be clustered, and `note` says why. `probability` of shape (n,) float32 is the
+    point's membership of its cluster, where the algorithm has one.
+    """
+
+    labels: np.ndarray | None
+    probability: np.ndarray | None = None
+    note: str | None = None
+
+
+def cluster(
+    z: np.ndarray, algorithm: str, k: int | None, *, n_init: int = 10, seed: int = 0
+) -> Clustering:
+    """Cluster the points `z` of shape (n, d).
+
+    Points are centred and divided by one common scale first: no result depends on their unit.
+
+    Args:
+        algorithm: `kmeans`; `agglomerative` (Ward linkage); `gmm` (full covariance); `dbscan` (eps
+            at the knee of the k-distance curve); `hdbscan`; `spectral` (locally scaled affinity).
+        k: number of clusters; None for `dbscan` and `hdbscan`.
+        n_init: starts of k-means and GMM, of which the best is kept.
+        seed: of everything random.
+
+    Returns:
+        Labels, or None with a note: where k is not below n, all points are the same, fewer than k
+        differ, or a value is not finite.
+    """
+    z = np.asarray(z, np.float64)
+    problem = _problem(z, k)
+    if problem:
+        return Clustering(None, note=problem)
+    z = z - z.mean(axis=0)
+    z /= np.abs(z).max()
+    z /= np.sqrt(z.var(axis=0).mean())
+    if len(z) > LARGE and algorithm != "kmeans":
+        return _sampled(z, algorithm, k, n_init, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what matters of them stands in the notes
+        return _in_order(_ALGORITHMS[algorithm](z, k or 0, n_init, seed))
+
+
+def _problem(z: np.ndarray, k: int | None) -> str | None:
+    n = len(z)
+    if n < 2:
+        return "fewer than 2 points"
+    if not np.isfinite(z).all():
+        return "values that are not finite"
+    if k is not None and k >= n:
+        return f"k = {k} is not below n = {n}"
+    if k is not None and k < 2:
+        return f"k = {k} is below 2"
+    distinct = len(np.unique(z, axis=0))
+    if distinct < 2:
+        return "all points are the same"
+    if k is not None and distinct < k:
+        return f"k = {k} is above the number of distinct points, {distinct}"
+    return None
+
+
+def _in_order(clustering: Clustering) -> Clustering:
+    """Number clusters by first appearance, so that equal partitions have equal labels."""
+    labels = np.asarray(clustering.labels)
+    seen = {int(label): None for label in labels if label >= 0}
+    rank = {label: position for position, label in enumerate(seen)}
+    ordered = np.array([rank.get(int(label), -1) for label in labels], np.int32)
+    return replace(clustering, labels=ordered)
+
+
+def _sampled(z: np.ndarray, algorithm: str, k: int | None, n_init: int, seed: int) -> Clustering:
+    from sklearn.neighbors import NearestNeighbors
+
+    sample = np.sort(np.random.default_rng(seed).choice(len(z), LARGE, replace=False))
+    found = cluster(z[sample], algorithm, k, n_init=n_init, seed=seed)
+    if found.labels is None:
+        return found
+    nearest = NearestNeighbors(n_neighbors=1).fit(z[sample]).kneighbors(z)[1][:, 0]
+    note = (
+        f"clustered on a sample of {LARGE} of {len(z)} points; "
+        "the others take the label of their nearest sampled point"
+    )
+    return _in_order(
+        Clustering(
+            found.labels[nearest],
+            None if found.probability is None else found.probability[nearest],
+            note if found.note is None else f"{note}; {found.note}",
+        )
+    )
+
+
+def _kmeans(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
+    from sklearn.cluster import KMeans
+
+    return Clustering(KMeans(k, n_init=n_init, random_state=seed).fit_predict(z))
+
+
+def _agglomerative(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
+    from sklearn.cluster import AgglomerativeClustering
+
+    return Clustering(AgglomerativeClustering(k, linkage="ward").fit_predict(z))
+
+
+def _gmm(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
+    """Mixture of Gaussians with full covariances.
+
+    n points span at most n - 1 dimensions. Outside that span every component has the covariance
+    `REG_COVAR` and the same mean, so rotating the points into it and dropping the rest changes no
+    responsibility; it is only faster.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    n, width = z.shape
+    if width > n - 1:
+        left, values, _ = np.linalg.svd(z, full_matrices=False)
+        z = (left * values)[:, : n - 1]
+    model = GaussianMixture(
+        k, covariance_type="full", n_init=n_init, reg_covar=REG_COVAR, random_state=seed
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        labels = model.fit_predict(z)
+    notes = []
+    if any(issubclass(item.category, ConvergenceWarning) for item in caught):
+        notes.append(f"GMM did not converge in {model.max_iter} steps")
+    if n / k <= width:
+        notes.append(f"GMM covariances rest on {n / k:.0f} points for {width} dimensions")
+    probability = model.predict_proba(z).max(axis=1).astype(np.float32)
+    return Clustering(labels, probability, "; ".join(notes) or None)
+
+
+def _dbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
+    """DBSCAN (Ester et al. 1996), eps at the knee of the sorted k-distance curve.
+
+    The k-distance is that of the `MIN_SAMPLES`-th nearest point, the point itself counted. The knee
+    is where the sorted curve is furthest below the line between its ends (Satopää et al. 2011).
+    """
+    from sklearn.cluster import DBSCAN
+    from sklearn.neighbors import NearestNeighbors
+
+    least = min(MIN_SAMPLES, len(z))
+    distances = NearestNeighbors(n_neighbors=least).fit(z).kneighbors(z)[0]
+    curve = np.sort(distances[:, -1])
+    chord = np.linspace(curve[0], curve[-1], len(curve))
+    eps = float(curve[np.argmax(chord - curve)])
+    if eps <= 0.0:  # more than half of the points have copies
+        eps = float(curve[curve > 0].min()) if (curve > 0).any() else np.finfo(float).tiny
+    return Clustering(DBSCAN(eps=eps, min_samples=least).fit_predict(z))
+
+
+def _hdbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
+    from sklearn.cluster import HDBSCAN
+
+    least = max(2, min(MIN_SAMPLES, len(z) // 2))
+    model = HDBSCAN(min_cluster_size=least, min_samples=min(least, len(z) - 1), copy=True)
+    labels = model.fit_predict(z)
+    return Clustering(labels, model.probabilities_.astype(np.float32))
+
+
+def _spectral(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
+    """Normalised spectral clustering of a locally scaled affinity.
+
+    exp(-d_ij² / (s_i s_j)), where s_i is the distance to the seventh neighbour (Zelnik-Manor and
+    Perona 2004): no bandwidth to choose and no disconnected graph, which a nearest-neighbour graph
+    can be. Labels by QR with pivoting (Damle, Minden and Ying 2019), which draws nothing at random.
+    """
+    from sklearn.cluster import SpectralClustering
+    from sklearn.metrics import euclidean_distances
+
+    distances = euclidean_distances(z)
+    neighbour = min(LOCAL_SCALE_NEIGHBOUR, len(z) - 1)
+    scale = np.partition(distances, neighbour, axis=1)[:, neighbour]
+    positive = scale[scale > 0]
+    scale = np.maximum(scale, positive.min() if len(positive) else 1.0)
+    affinity = np.exp(-(distances**2) / np.outer(scale, scale))
+    affinity = np.maximum(affinity, CONNECTED)
+    model = SpectralClustering(
+        k,
+        affinity="precomputed",
+        assign_labels="cluster_qr",
+        eigen_solver="arpack",
+        random_state=seed,
+    )
+    return Clustering(model.fit_predict(affinity))
+
+
+_ALGORITHMS: dict[str, Callable[[np.ndarray, int, int, int], Clustering]] = {
+    "kmeans": _kmeans,
+    "agglomerative": _agglomerative,
+    "gmm": _gmm,
+    "dbscan": _dbscan,
+    "hdbscan": _hdbscan,
+    "spectral": _spectral,
+}

@@ -1,0 +1,117 @@
+"""Where a manifest is, and which files it names; light enough to ask whenever a run is planned."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from songatlas.corpus.text_files import decode_text
+from songatlas.errors import SongatlasError
+
+NAMES = ("dataset_metadata.csv", "manifest.csv", "manifest.parquet")
+"""What a manifest is called when `corpus_path` is its folder."""
+
+COLUMNS = ("audio_path", "lyrics_path")
+EMPTY = ("", "nan", "none", "null", "n/a", "na", "<na>")
+"""Cells that hold nothing (compared without case)."""
+
+SAMPLE = 64
+"""Rows by which it is decided what relative paths are relative to."""
+
+
+def locate(path: Path) -> Path:
+    """The manifest file that `path` is or holds.
+
+    Raises:
+        SongatlasError: when there is none.
+    """
+    if path.is_dir():
+        found = [path / name for name in NAMES if (path / name).is_file()]
+        if not found:
+            raise SongatlasError(
+                f"{path}: holds none of {', '.join(NAMES)}; set corpus_path to the manifest file"
+            )
+        return found[0]
+    if not path.is_file():
+        raise SongatlasError(f"{path}: no such file; set corpus_path to the manifest")
+    return path
+
+
+def delimiter_of(header: str) -> str:
+    """Comma, semicolon or tab: whichever a header line has most of."""
+    return max(",;\t", key=header.count)
+
+
+def base_folder(file: Path, audio_paths: Sequence[str]) -> Path:
+    """The folder that relative paths are relative to: the manifest's, or one of the two above.
+
+    A folder above is taken when none of a sample of files is there but some are below it.
+    """
+    step = max(1, -(-len(audio_paths) // SAMPLE))
+    sample = audio_paths[::step]
+    for base in (file.parent, *list(file.parent.resolve().parents)[:2]):
+        if any(size_of(resolve(path, base)) >= 0 for path in sample):
+            return base
+    return file.parent
+
+
+def resolve(path: str, base: Path) -> str:
+    """A path joined to `base` where it is relative; Windows separators become slashes."""
+    if "\\" in path and "/" not in path:
+        path = path.replace("\\", "/")
+    return path if path.startswith("/") else str(base / path)
+
+
+def size_of(path: str | Path) -> int:
+    """Size of a file in bytes, -1 where there is none."""
+    try:
+        return Path(path).stat().st_size
+    except (OSError, ValueError):  # ValueError: the cell holds a NUL
+        return -1
+
+
+def referenced(file: Path) -> Iterator[tuple[str, Path]]:
+    """The files that a manifest names, as written and resolved, in its order.
+
+    Nothing but paths is checked here: reading the manifest says what is wrong with it.
+    """
+    columns = [[cell.strip() for cell in column] for column in _path_columns(file)]
+    named = [[cell for cell in column if cell.lower() not in EMPTY] for column in columns]
+    base = base_folder(file, named[0])
+    for column in named:
+        for path in column:
+            yield path, Path(resolve(path, base))
+
+
+def _path_columns(file: Path) -> list[list[str]]:
+    if file.suffix.lower() == ".parquet":
+        return _parquet_columns(file)
+    try:
+        text = decode_text(file.read_bytes()).text.lstrip("\n")
+    except (OSError, ValueError):
+        return [[], []]
+    delimiter = delimiter_of(text.split("\n", 1)[0])
+    rows: Iterable[dict[str, str | None]] = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True
+    )
+    cells: list[list[str]] = [[], []]
+    try:
+        for row in rows:
+            for place, column in enumerate(COLUMNS):
+                cells[place].append(row.get(column) or "")
+    except csv.Error:  # an unclosed quote; what came before it counts
+        pass
+    return cells
+
+
+def _parquet_columns(file: Path) -> list[list[str]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(file, columns=list(COLUMNS))
+    except (pa.ArrowInvalid, OSError, KeyError):
+        return [[], []]
+    known = [column for column in COLUMNS if column in table.column_names]
+    cells = [[str(cell or "") for cell in table[column].to_pylist()] for column in known]
+    return cells + [[]] * (2 - len(cells))

@@ -1,0 +1,125 @@
+"""What corpora can be read: a registry of readers by name, imported on demand."""
+
+import hashlib
+import importlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from songatlas.config import READERS
+from songatlas.corpus.listing import list_files
+from songatlas.corpus.manifest_paths import locate, referenced, size_of
+from songatlas.errors import SongatlasError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from songatlas.corpus.result import ReaderResult
+
+STAGE = "list_sources"
+MODULES = {
+    "demo": "demo_reader",
+    "folder": "folder",
+    "manifest": "manifest",
+    "jamendolyrics": "jamendolyrics",
+    "ultrastar": "ultrastar",
+    "mirdata": "mirdata_reader",
+}
+TEXT_SUFFIXES = (".csv", ".json", ".jsonl", ".lrc", ".parquet", ".tsv", ".txt")
+MAX_HASHED_BYTES = 1_000_000
+
+
+def module_of(reader: str) -> str:
+    """The module that implements a reader (`mirdata:<name>` counts as `mirdata`).
+
+    Raises:
+        SongatlasError: when there is no such reader.
+    """
+    kind, colon, name = reader.partition(":")
+    if kind not in MODULES or bool(colon) != (kind == "mirdata") or (colon and not name):
+        known = ", ".join((*READERS, "mirdata:<data set>"))
+        raise SongatlasError(f"corpus: unknown reader `{reader}`; known: {known}")
+    return f"songatlas.corpus.{MODULES[kind]}"
+
+
+def read(reader: str, path: str | Path) -> "ReaderResult":
+    """Read a corpus: its songs with languages as ISO 639-1 codes, sorted by `source_id`.
+
+    Raises:
+        SongatlasError: when there is no such reader, or the corpus as a whole cannot be read. What
+            is wrong with one song becomes a reject or a warning.
+    """
+    # Tables are heavy to import, and whoever plans a run asks this module for the digest alone.
+    from songatlas import tables
+    from songatlas.corpus.languages import normalise_languages
+    from songatlas.corpus.result import ReaderResult, concat
+
+    module = importlib.import_module(module_of(reader))
+    name = reader.partition(":")[2]
+    found = module.read(Path(path), name) if name else module.read(Path(path))
+    sources = _tidy(found.sources)
+    codes, uncertain = normalise_languages(sources, STAGE)
+    sources["language"] = codes
+    warnings = concat([found.warnings, uncertain], tables.WARNINGS)
+    return ReaderResult(
+        sources,
+        found.rejects.sort_values(list(tables.REJECTS.columns), ignore_index=True),
+        warnings.sort_values(list(tables.WARNINGS.columns), ignore_index=True),
+    )
+
+
+def listing_digest(reader: str, path: str | Path) -> str:
+    """Digest of what a corpus consists of, cheap enough to take whenever a run is planned.
+
+    Covers relative path and size of every file, and the content of text and table files below 1 MB
+    (of manifests, whatever their size). Times play no part. An edit that leaves the size of an
+    audio file as it was goes unnoticed.
+
+    Raises:
+        SongatlasError: as `read`.
+    """
+    module_of(reader)
+    path = Path(path)
+    digest = hashlib.sha256()
+    if reader == "manifest":
+        file = locate(path)
+        digest.update(os.fsencode(file.name) + b"\0" + _content(file))
+        for name, real in referenced(file):
+            _add(digest, name, size_of(real), real)
+    elif path.is_file():
+        raise SongatlasError(f"{path}: is a file; set corpus_path to the corpus's folder")
+    else:
+        for entry in list_files(path):
+            _add(digest, entry.relative, entry.size, path / entry.relative)
+    return digest.hexdigest()[:16]
+
+
+def _add(digest: "hashlib._Hash", name: str, size: int, path: Path) -> None:
+    digest.update(name.encode("utf-8", "surrogateescape") + f"\0{size}\0".encode())
+    if path.suffix.lower() in TEXT_SUFFIXES and 0 <= size < MAX_HASHED_BYTES:
+        digest.update(_content(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:  # reading the corpus reports it
+        return b"unreadable"
+
+
+def _tidy(sources: "pd.DataFrame") -> "pd.DataFrame":
+    """Columns in order, cells without surrounding blanks, empty cells as nulls, sorted rows."""
+    from songatlas import tables
+
+    extra = sorted(str(column) for column in sources if column not in tables.SOURCES.columns)
+    sources = sources[[*tables.SOURCES.columns, *extra]].copy()
+    for column in tables.SOURCES.columns:
+        sources[column] = sources[column].astype("str")
+    for column in ("title", "artist", "language", "genre", "license", "source_url"):
+        stripped = sources[column].str.strip()
+        sources[column] = stripped.mask(stripped == "")
+    blank = sources["lyrics"].str.strip() == ""
+    sources["lyrics"] = sources["lyrics"].mask(blank)
+    sources.loc[blank, "lyrics_source"] = "none"
+    return sources.sort_values("source_id", ignore_index=True)

@@ -1,0 +1,26 @@
+"""What clusterings score when labels are dealt out to songs at random."""
+
+import zlib
+
+import numpy as np
+
+
+def generator(seed: int, *words: str) -> np.random.Generator:
+    """A random generator of its own for each combination of words."""
+    return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])
+
+
+def permuted_codes(
+    codes: np.ndarray, permutations: int, seed: int, task: str, level: str
+) -> np.ndarray:
+    """Class codes of shape (S,) of songs, permuted between songs: shape (permutations, S).
+
+    Labels belong to songs. Windows of one song are alike, so permuting labels between windows would
+    set chance too low and every clustering of windows would look significant.
+
+    The permutations depend on the songs' number, the task and the level alone: they are the same
+    for every clustering, so that the maximum over clusterings within a permutation is defined.
+    """
+    rng = generator(seed, "permutations", task, level)
+    order = rng.permuted(np.tile(np.arange(len(codes)), (permutations, 1)), axis=1)
+    return np.asarray(codes)[order]

@@ -1,0 +1,370 @@
+"""One row per model, task and level: what the tables and the comparison figure show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from songatlas import config, tables
+from songatlas.errors import SongatlasError
+from songatlas.evaluation import layout, metrics
+from songatlas.evaluation.chance import permuted_codes
+from songatlas.evaluation.contingency import Draws, Membership, draws, membership
+from songatlas.evaluation.scores import songs_with_label
+from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
+
+COLUMNS = (
+    "model",
+    "task",
+    "level",
+    "supervision",
+    "n",
+    *(f"{metric}_{part}" for metric in metrics.METRICS for part in ("mean", "sd")),
+    "chance_nmi",
+    "best_algorithm",
+    "best_nmi",
+    "best_chance_nmi",
+    "corpus",
+    "note",
+)
+
+LEVEL_ORDER = ("song", "window", "song_vote")
+"""Songs first: they are what a collection is organised by."""
+
+LEVEL_TITLES = {
+    "song": "songs (mean of windows)",
+    "window": "windows",
+    "song_vote": "songs (majority vote of windows)",
+}
+
+
+MARKDOWN_METRICS = ("nmi", "ari", "ami", "purity", "accuracy", "silhouette")
+LATEX_METRICS = ("nmi", "ari", "silhouette")
+LATEX_HEADINGS = {
+    "nmi": "NMI",
+    "ari": "ARI",
+    "n": "$n$",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Scores and clusters of one model and seed."""
+
+    scores: pd.DataFrame
+    clusters: pd.DataFrame
+    supervision: str = "none"
+
+
+def compare(
+    runs: Mapping[str, Sequence[Run]],
+    labels: pd.DataFrame,
+    *,
+    clustering: config.Clustering,
+    evaluation: config.Evaluation,
+    corpus_name: str,
+) -> pd.DataFrame:
+    """Rows of the comparison, sorted by task, level and falling mean NMI (null last).
+
+    `<metric>_mean` and `_sd` (n - 1) are over `evaluation.summary_algorithms` at k = the task's
+    number of classes, and seeds; `chance_nmi` is the mean chance level of the same clusterings.
+    `best_nmi` is the largest NMI over all clusterings and seeds; `best_chance_nmi` is what that
+    maximum comes to by chance: the largest within each label permutation, averaged.
+
+    Args:
+        runs: all seeds of each model.
+        labels: rows of the labels table.
+        corpus_name: stands in every row.
+    """
+    rows = []
+    for task in evaluation.tasks:
+        of_song = task_labels(labels, task)
+        for level in clustering.levels:
+            if level != "window" and task in WINDOW_ONLY:
+                continue
+            for model, seeds in runs.items():
+                row = _row(seeds, of_song, task, level, evaluation)
+                rows.append({"model": model, "task": task, "level": level, **row})
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(corpus=corpus_name)
+    frame["n"] = frame["n"].astype("Int64")
+    for column in ("chance_nmi", "best_nmi", "best_chance_nmi", *_statistics()):
+        frame[column] = frame[column].astype(float)
+    order = pd.DataFrame(
+        {
+            "task": frame["task"].map({task: i for i, task in enumerate(evaluation.tasks)}),
+            "level": frame["level"].map({level: i for i, level in enumerate(LEVEL_ORDER)}),
+            "nmi": -frame["nmi_mean"],
+        }
+    )
+    return frame.loc[order.sort_values(["task", "level", "nmi"], kind="stable").index].reset_index(
+        drop=True
+    )
+
+
+def _statistics() -> list[str]:
+    return [f"{metric}_{part}" for metric in metrics.METRICS for part in ("mean", "sd")]
+
+
+def _row(
+    seeds: Sequence[Run],
+    of_song: dict[str, str],
+    task: str,
+    level: str,
+    evaluation: config.Evaluation,
+) -> dict[str, Any]:
+    parts = [
+        run.scores[(run.scores["task"] == task) & (run.scores["level"] == level)] for run in seeds
+    ]
+    scores = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    supervision = seeds[0].supervision
+    if scores.empty:
+        note = f"no {'windows' if level != 'song' else 'songs'} to cluster"
+        return {"supervision": supervision, "n": 0, "note": note}
+    tracks = _clustered_tracks(seeds, level)
+    classes = n_classes(of_song, tracks)
+    summary = scores[
+        scores["algorithm"].isin(evaluation.summary_algorithms) & (scores["k"] == classes)
+    ]
+    row: dict[str, Any] = {"supervision": supervision}
+    for metric in metrics.METRICS:
+        values = summary.loc[summary["metric"] == metric, "value"].dropna()
+        row[f"{metric}_mean"] = values.mean() if len(values) else np.nan
+        row[f"{metric}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
+    chance = summary.loc[summary["metric"] == "nmi", "chance"].dropna()
+    row["chance_nmi"] = chance.mean() if len(chance) else np.nan
+    nmi = scores[(scores["metric"] == "nmi") & scores["value"].notna()]
+    row["n"] = int(nmi["n"].max()) if len(nmi) else 0
+    row["note"] = _note(summary, scores, classes)
+    if len(nmi):
+        best = nmi.iloc[int(nmi["value"].to_numpy().argmax())]
+        row["best_algorithm"] = _named(best["algorithm"], best["k"])
+        row["best_nmi"] = best["value"]
+        tried = set(zip(nmi["seed"], nmi["algorithm"], nmi["k"].fillna(0), strict=True))
+        row["best_chance_nmi"] = _best_by_chance(seeds, tried, of_song, task, level, evaluation)
+    return row
+
+
+def _named(algorithm: str, k: float | None) -> str:
+    return algorithm if pd.isna(k) else f"{algorithm} k={int(k)}"
+
+
+def _note(summary: pd.DataFrame, scores: pd.DataFrame, classes: int) -> str | None:
+    """Why the mean is null, or else what the scores behind it say of themselves."""
+    nmi = summary[summary["metric"] == "nmi"]
+    if nmi["value"].notna().any():
+        said = nmi.loc[nmi["value"].notna(), "note"]
+    elif classes < 2:
+        return "fewer than 2 classes"
+    elif len(nmi):
+        said = nmi["note"]
+    else:
+        return f"no clustering with k = {classes}"
+    parts = [part for note in said.dropna() for part in str(note).split("; ")]
+    return "; ".join(dict.fromkeys(parts)) or None
+
+
+def _clustered_tracks(seeds: Sequence[Run], level: str) -> list[str]:
+    found = (run.clusters.loc[run.clusters["level"] == level, "track_id"] for run in seeds)
+    return sorted({track_id for tracks in found for track_id in tracks.unique()})
+
+
+def _best_by_chance(
+    seeds: Sequence[Run],
+    tried: set[tuple[Any, ...]],
+    of_song: dict[str, str],
+    task: str,
+    level: str,
+    evaluation: config.Evaluation,
+) -> float:
+    """Largest NMI over the clusterings that were tried, averaged over label permutations."""
+    if not evaluation.permutations:
+        return np.nan
+    songs, codes, count = songs_with_label(_clustered_tracks(seeds, level), of_song)
+    shuffled = draws(
+        permuted_codes(codes, evaluation.permutations, evaluation.seed, task, level), count
+    )
+    position = pd.Series(np.arange(len(songs)), index=songs)
+    best = np.full(evaluation.permutations, -np.inf)
+    for run in seeds:
+        seed = int(run.scores["seed"].iloc[0]) if len(run.scores) else -1
+        rows = run.clusters[(run.clusters["level"] == level) & run.clusters["track_id"].isin(songs)]
+        row = position.reindex(rows["track_id"]).to_numpy()
+        rows = rows.assign(row=row, k=rows["k"].fillna(0))
+        for (algorithm, k), points in rows.groupby(["algorithm", "k"], sort=True):
+            if (seed, algorithm, k) in tried:
+                counts = membership(
+                    points["label"].to_numpy(), points["row"].to_numpy(), len(songs)
+                )
+                best = np.maximum(best, _nmi(shuffled, counts))
+    return float(best.mean())
+
+
+def _nmi(shuffled: Draws, counts: Membership) -> np.ndarray:
+    return np.concatenate([metrics.nmi(chunk) for chunk in shuffled.tables(counts)])
+
+
+def for_readers(frame: pd.DataFrame, shown_metrics: Sequence[str]) -> pd.DataFrame:
+    """The columns that fit a page, mean and standard deviation joined."""
+    shown = frame[["task", "level", "model", "supervision", "n"]].copy()
+    for metric in shown_metrics:
+        shown[metric] = [
+            _plus_minus(mean, sd)
+            for mean, sd in zip(frame[f"{metric}_mean"], frame[f"{metric}_sd"], strict=True)
+        ]
+    for column in ("chance_nmi", "best_algorithm", "best_nmi", "best_chance_nmi"):
+        shown[column] = frame[column]
+    return shown
+
+
+def _unscored(frame: pd.DataFrame) -> list[str]:
+    """One sentence per level and reason for which models have no score."""
+    rows = frame[frame["nmi_mean"].isna()]
+    groups = rows.groupby(["level", "task", rows["note"].fillna("no score")], sort=False)
+    return [
+        f"Not scored at level {level}, task {task} ({note}): {', '.join(group['model'])}."
+        for (level, task, note), group in groups
+    ]
+
+
+def _plus_minus(mean: float, sd: float, digits: int = 3) -> str | None:
+    if pd.isna(mean):
+        return None
+    return f"{mean:.{digits}f}" if pd.isna(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def format_for_terminal(frame: pd.DataFrame) -> str:
+    """One block per level and task, models by falling NMI; at most 110 columns wide."""
+    if frame.empty:
+        return "No representation was compared.\n"
+    blocks = [
+        f"{frame['corpus'].iloc[0]}: NMI of clusters with labels",
+        "nmi: mean ± sd at k = number of classes; chance: the same with labels permuted between\n"
+        "songs; best: largest over everything tried, beside the same maximum by chance.\n"
+        "* saw labels in training.",
+    ]
+    for level in LEVEL_ORDER:
+        for task in dict.fromkeys(frame["task"]):
+            rows = frame[(frame["level"] == level) & (frame["task"] == task)]
+            if rows.empty:
+                continue
+            scored = rows[rows["nmi_mean"].notna() | rows["best_nmi"].notna()]
+            title = f"{task.replace('_', ' x ')}, {LEVEL_TITLES[level]}"
+            lines = [title, "-" * len(title)]
+            if len(scored):
+                lines.append(layout.text_table(_terminal_columns(scored)))
+            for note, group in rows.drop(scored.index).groupby(rows["note"].fillna("no score")):
+                lines.append(_shortened(f"no score ({note}): {', '.join(group['model'])}", 110))
+            blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _terminal_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    starred = [
+        f"{_shortened(model, 26)}{'*' if supervision == 'labels' else ''}"
+        for model, supervision in zip(rows["model"], rows["supervision"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "model": starred,
+            "n": rows["n"].to_numpy(),
+            "nmi": [
+                _plus_minus(mean, sd)
+                for mean, sd in zip(rows["nmi_mean"], rows["nmi_sd"], strict=True)
+            ],
+            "chance": rows["chance_nmi"].to_numpy(),
+            "ari": rows["ari_mean"].to_numpy(),
+            "best": rows["best_nmi"].to_numpy(),
+            "by chance": rows["best_chance_nmi"].to_numpy(),
+            "best algorithm": rows["best_algorithm"].to_numpy(),
+        }
+    )
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def read_runs(
+    models: Sequence[str], scores: Sequence[str | Path], clusters: Sequence[str | Path]
+) -> dict[str, list[Run]]:
+    """Pair scores with clusters (same order), grouped by model in the order of `models`.
+
+    Raises:
+        SongatlasError: when the files do not pair up or belong to no model that is compared.
+        TableError: when a table is missing or breaks its schema.
+    """
+    runs: dict[str, list[Run]] = {model: [] for model in models}
+    for score_path, cluster_path in zip(scores, clusters, strict=True):
+        info = tables.read_metadata(score_path)
+        other = tables.read_metadata(cluster_path)
+        if (info.get("model"), info.get("seed")) != (other.get("model"), other.get("seed")):
+            raise SongatlasError(
+                f"{score_path} and {cluster_path} belong to different models or seeds; "
+                "run the clustering stage again"
+            )
+        if info["model"] not in runs:
+            raise SongatlasError(
+                f"{score_path}: the model `{info['model']}` is not one of those compared "
+                f"({', '.join(models)})"
+            )
+        columns = ["level", "track_id", "algorithm", "k", "label"]
+        runs[info["model"]].append(
+            Run(
+                tables.read(score_path, tables.SCORES),
+                tables.read(cluster_path, tables.CLUSTERS, columns=columns),
+                info["supervision"],
+            )
+        )
+    absent = [model for model, found in runs.items() if not found]
+    if absent:
+        raise SongatlasError(f"no scores of {', '.join(absent)}; run the clustering stage")
+    return runs
+
+
+def write_comparison(
+    scores: Sequence[str | Path],
+    clusters: Sequence[str | Path],
+    labels_path: str | Path,
+    *,
+    csv: str | Path,
+    md: str | Path,
+    tex: str | Path,
+    txt: str | Path,
+    models: Sequence[str],
+    clustering: config.Clustering,
+    evaluation: config.Evaluation,
+    corpus_name: str,
+) -> str:
+    """Compare all runs and write the table in four forms; returns the text for the terminal.
+
+    Raises:
+        SongatlasError: when inputs do not belong together.
+    """
+    frame = compare(
+        read_runs(models, scores, clusters),
+        tables.read(labels_path, tables.LABELS),
+        clustering=clustering,
+        evaluation=evaluation,
+        corpus_name=corpus_name,
+    )
+    heading = f"Comparison of representations: {corpus_name}"
+    notes = [
+        "Mean ± standard deviation over "
+        f"{', '.join(evaluation.summary_algorithms)} at k = number of classes, and seeds. "
+        f"chance_nmi: the same with labels permuted between songs ({evaluation.permutations} "
+        "permutations). best_nmi: largest over everything tried; best_chance_nmi: the same maximum "
+        "by chance.",
+        f"Evaluated on: {evaluation.evaluate_on}.",
+    ]
+    text = format_for_terminal(frame)
+    layout.write_csv(frame, csv)
+    wide = for_readers(frame, MARKDOWN_METRICS)
+    layout.write_text(layout.markdown(wide, heading, notes=[*notes, *_unscored(frame)]), md)
+    caption = f"{heading}. {' '.join(notes)}"
+    narrow = for_readers(frame, LATEX_METRICS)
+    layout.write_text(layout.latex(narrow, caption, "tab:comparison", headings=LATEX_HEADINGS), tex)
+    layout.write_text(text, txt)
+    return text

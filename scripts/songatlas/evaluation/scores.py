@@ -1,0 +1,318 @@
+"""Scores of every clustering of one model, as rows of the scores table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from songatlas import config, tables
+from songatlas.clustering.levels import (
+    Attempt,
+    Points,
+    attempts,
+    clusters_frame,
+    points_of,
+    song_votes,
+    voting_songs,
+)
+from songatlas.evaluation import metrics
+from songatlas.evaluation.bootstrap import interval, song_weights
+from songatlas.evaluation.chance import permuted_codes
+from songatlas.evaluation.contingency import Draws, draws, membership
+from songatlas.evaluation.internal import distances_between, internal
+from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
+
+FEW_CLUSTERS = "fewer than 2 clusters"
+ONE_CLASS = "fewer than 2 classes"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number with its uncertainty; NaN is null."""
+
+    metric: str
+    value: float
+    n: int
+    ci_low: float = np.nan
+    ci_high: float = np.nan
+    chance: float = np.nan
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """The songs of one level that have a label in one task.
+
+    `row` gives each point's position among them, -1 where its song has no label; `codes` their
+    classes. `shuffled` are the label permutations, `resampled` the bootstrap samples.
+    """
+
+    task: str
+    row: np.ndarray
+    codes: np.ndarray
+    n_classes: int
+    shuffled: Draws | None
+    resampled: Draws | None
+
+
+def songs_with_label(
+    track_ids: Sequence[str], of_song: dict[str, str]
+) -> tuple[list[str], np.ndarray, int]:
+    """Labelled songs among `track_ids`, sorted; their class codes (S,); the number of classes."""
+    songs = sorted({track_id for track_id in track_ids if track_id in of_song})
+    names, codes = np.unique([of_song[song] for song in songs], return_inverse=True)
+    return songs, codes.astype(np.int64), len(names)
+
+
+def target(
+    points: Points, task: str, of_song: dict[str, str], evaluation: config.Evaluation
+) -> Target:
+    """Prepare one task at one level: shared by all clusterings of that level."""
+    songs, codes, count = songs_with_label(points.track_ids, of_song)
+    position = {track_id: row for row, track_id in enumerate(songs)}
+    row = np.array([position.get(track_id, -1) for track_id in points.track_ids], np.int64)
+    shuffled = resampled = None
+    if count > 1:
+        seed, level = evaluation.seed, points.level
+        if evaluation.permutations:
+            shuffled = draws(
+                permuted_codes(codes, evaluation.permutations, seed, task, level), count
+            )
+        if evaluation.bootstraps:
+            weights = song_weights(len(songs), evaluation.bootstraps, seed, task, level)
+            resampled = draws(codes, count, weights)
+    return Target(task, row, codes, count, shuffled, resampled)
+
+
+def external_scores(labels: np.ndarray, of: Target) -> list[Score]:
+    """Agreement of one clustering with one task's labels; points without a label are left out.
+
+    `chance` is the mean over label permutations between songs, the interval a bootstrap over songs.
+    """
+    scored = of.row >= 0
+    n = int(scored.sum())
+    labels, row = labels[scored], of.row[scored]
+    problem = None
+    if of.n_classes < 2:
+        problem = ONE_CLASS if n else "no song has a label"
+    elif len(np.unique(labels[labels >= 0])) < 2:
+        problem = FEW_CLUSTERS
+    if problem:
+        return [Score(metric, np.nan, n, note=problem) for metric in metrics.EXTERNAL]
+    counts = membership(labels, row, len(of.codes))
+    values = _values(labels, of.codes[row], counts, of)
+    by_chance = _over(of.shuffled, counts)
+    by_songs = _over(of.resampled, counts)
+    scores = []
+    for metric in metrics.EXTERNAL:
+        low, high = interval(values[metric], by_songs[metric], metrics.RANGES[metric])
+        chance = float(by_chance[metric].mean()) if len(by_chance[metric]) else np.nan
+        scores.append(Score(metric, values[metric], n, low, high, chance))
+    return scores
+
+
+def _values(labels: np.ndarray, classes: np.ndarray, counts: Any, of: Target) -> dict[str, float]:
+    """Scikit-learn's values, and purity and accuracy, which it does not have."""
+    from sklearn.metrics import (
+        adjusted_mutual_info_score,
+        adjusted_rand_score,
+        homogeneity_completeness_v_measure,
+        normalized_mutual_info_score,
+    )
+
+    alone = singletons(labels)
+    [table] = draws(of.codes, of.n_classes).tables(counts)
+    return {
+        "ari": float(adjusted_rand_score(classes, alone)),
+        "nmi": float(normalized_mutual_info_score(classes, alone)),
+        "ami": float(adjusted_mutual_info_score(classes, alone)),
+        "v_measure": float(homogeneity_completeness_v_measure(classes, alone)[2]),
+        "purity": float(metrics.purity(table)[0]),
+        "accuracy": float(metrics.accuracy(table)[0]),
+    }
+
+
+def singletons(labels: np.ndarray) -> np.ndarray:
+    """Labels in which every noise point (-1) is a cluster of its own."""
+    noise = labels < 0
+    alone = labels.astype(np.int64)
+    alone[noise] = labels.max(initial=-1) + 1 + np.arange(noise.sum())
+    return alone
+
+
+def _over(repeats: Draws | None, counts: Any) -> dict[str, np.ndarray]:
+    if repeats is None:
+        return {metric: np.zeros(0) for metric in metrics.EXTERNAL}
+    chunks = [metrics.external(chunk) for chunk in repeats.tables(counts)]
+    return {
+        metric: np.concatenate([chunk[metric] for chunk in chunks]) for metric in metrics.EXTERNAL
+    }
+
+
+def internal_scores(
+    attempt: Attempt, weights: np.ndarray, distances: np.ndarray | None
+) -> list[Score]:
+    """Shape of one clustering's clusters; there is no chance level, since no labels take part."""
+    labels = np.asarray(attempt.clustering.labels)
+    z = attempt.points.z
+    if not np.isfinite(z).all():
+        note = "values that are not finite"
+        return [Score(metric, np.nan, len(z), note=note) for metric in metrics.INTERNAL]
+    found = internal(z, labels, weights, distances)
+    scores = []
+    for metric in metrics.INTERNAL:
+        value = found.values.get(metric, np.nan)
+        low, high = interval(value, found.draws.get(metric, np.zeros(0)), metrics.RANGES[metric])
+        scores.append(Score(metric, value, found.n, low, high, note=found.note))
+    return scores
+
+
+def level_scores(
+    found: Sequence[Attempt], labels: dict[str, dict[str, str]], evaluation: config.Evaluation
+) -> Iterator[tuple[Attempt, str, Score]]:
+    """Scores of all clusterings of one level, per task (`labels` holds each task's labels)."""
+    if not found:
+        return
+    points = found[0].points
+    tasks = [task for task in labels if points.level == "window" or task not in WINDOW_ONLY]
+    targets = [target(points, task, labels[task], evaluation) for task in tasks]
+    finite = bool(np.isfinite(points.z).all())
+    distances = distances_between(points.z) if finite else None
+    songs, row = np.unique(points.track_ids, return_inverse=True)
+    weights = song_weights(len(songs), evaluation.bootstraps, evaluation.seed, points.level)[:, row]
+    for attempt in found:
+        if attempt.clustering.labels is None:
+            for task in tasks:
+                for metric in metrics.METRICS:
+                    yield attempt, task, Score(metric, np.nan, 0)
+            continue
+        shape = internal_scores(attempt, weights, distances)
+        for of in targets:
+            for score in (*shape, *external_scores(attempt.clustering.labels, of)):
+                yield attempt, of.task, score
+
+
+def cluster_and_score(
+    latents: pd.DataFrame,
+    labels: pd.DataFrame,
+    *,
+    model: str,
+    seed: int,
+    supervision: str,
+    note: str | None,
+    clustering: config.Clustering,
+    evaluation: config.Evaluation,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cluster the latents of one model at every level and score the clusterings.
+
+    Args:
+        latents: rows of the latents table.
+        labels: rows of the labels table.
+        model: name that stands in the scores.
+        seed: training seed of the model; clusterings take `evaluation.seed`.
+        supervision: `labels` when the model saw labels in training, else `none`.
+        note: what the latents' own metadata say; it is passed on to every score.
+
+    Returns:
+        Rows of the clusters table and of the scores table.
+    """
+    of_task: dict[str, dict[str, str]] = {
+        task: task_labels(labels, task) for task in evaluation.tasks
+    }
+    rows: list[dict[str, Any]] = []
+    everything: list[Attempt] = []
+    for found in _levels(latents, of_task, clustering, evaluation):
+        everything += found
+        for attempt, task, score in level_scores(found, of_task, evaluation):
+            notes = (note, attempt.clustering.note, score.note)
+            rows.append(
+                {
+                    "model": model,
+                    "seed": seed,
+                    "split": evaluation.evaluate_on,
+                    "level": attempt.points.level,
+                    "algorithm": attempt.algorithm,
+                    "k": attempt.k,
+                    "task": task,
+                    "metric": score.metric,
+                    "value": score.value,
+                    "ci_low": score.ci_low,
+                    "ci_high": score.ci_high,
+                    "chance": score.chance,
+                    "n": score.n,
+                    "supervision": supervision,
+                    "note": "; ".join(part for part in notes if part) or None,
+                }
+            )
+    scores = pd.DataFrame(rows, columns=list(tables.SCORES.columns))
+    return clusters_frame(everything), scores.astype({"k": "Int32"})
+
+
+def _levels(
+    latents: pd.DataFrame,
+    of_task: dict[str, dict[str, str]],
+    clustering: config.Clustering,
+    evaluation: config.Evaluation,
+) -> Iterator[list[Attempt]]:
+    """Clusterings level by level, in the order of `clustering.levels`."""
+    points = {
+        level: points_of(latents, level, evaluation.evaluate_on) for level in ("window", "song")
+    }
+    done: dict[str, list[Attempt]] = {}
+
+    def clustered(level: str) -> list[Attempt]:
+        if level not in done:
+            tasks = [task for task in of_task if level == "window" or task not in WINDOW_ONLY]
+            classes = [n_classes(of_task[task], points[level].track_ids) for task in tasks]
+            done[level] = attempts(points[level], clustering, classes, evaluation.seed)
+        return done[level]
+
+    for level in clustering.levels:
+        if level == "song_vote":
+            songs = voting_songs(points["window"], points["song"])
+            yield song_votes(clustered("window"), songs)
+        else:
+            yield clustered(level)
+
+
+def write_clusters_and_scores(
+    latents_path: str | Path,
+    labels_path: str | Path,
+    clusters_path: str | Path,
+    scores_path: str | Path,
+    *,
+    model: str,
+    seed: int,
+    clustering: config.Clustering,
+    evaluation: config.Evaluation,
+) -> None:
+    """Read the latents of one model, write its clusters and scores.
+
+    Numerical libraries are kept to one thread: sums over several threads differ in the last digit
+    from run to run, and a clustering can turn on it.
+
+    Raises:
+        TableError: when a table is missing or breaks its schema.
+    """
+    from threadpoolctl import threadpool_limits
+
+    info = tables.read_metadata(latents_path)
+    latents = tables.read(latents_path, tables.LATENTS)
+    labels = tables.read(labels_path, tables.LABELS)
+    with threadpool_limits(1):
+        clusters, scores = cluster_and_score(
+            latents,
+            labels,
+            model=model,
+            seed=seed,
+            supervision=info.get("supervision", "none"),
+            note=info.get("note") or None,
+            clustering=clustering,
+            evaluation=evaluation,
+        )
+    metadata = {"model": model, "seed": seed, "supervision": info.get("supervision", "none")}
+    tables.write(clusters, clusters_path, tables.CLUSTERS, metadata)
+    tables.write(scores, scores_path, tables.SCORES, metadata)

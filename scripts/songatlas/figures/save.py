@@ -1,0 +1,29 @@
+"""Writing a figure as SVG and PNG, the same bytes every time."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from songatlas.figures import style
+from songatlas.tables import atomic
+
+
+def save(
+    figure: Figure, svg: str | Path, png: str | Path, *, dpi: int, title: str, description: str = ""
+) -> None:
+    """Write both copies atomically, with title and description in their metadata.
+
+    The SVG carries no date and its ids come from a fixed salt; letters are outlines, so it looks
+    the same where a font is missing. `dpi` is the resolution of the PNG, and of the parts of the
+    SVG that are bitmaps (spectrograms, very many points).
+    """
+    for text in figure.findobj(Text):
+        text.set_fontfeatures(("-liga",))  # names such as `lyrics_tfidf` are read letter by letter
+    common = {"Title": title, "Description": description}
+    for path, kind, metadata in (
+        (svg, "svg", {**common, "Date": None, "Creator": "Songatlas"}),
+        (png, "png", {**common, "Software": "Songatlas"}),
+    ):
+        with style.context(), atomic(path) as temporary:
+            figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)

@@ -1,0 +1,181 @@
+"""How training went: loss per epoch, the epoch that was kept, and whether the latent is used."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from songatlas import tables
+from songatlas.errors import SongatlasError
+from songatlas.figures import style
+from songatlas.figures.style import plain
+
+TRAIN, VALIDATION = "train", "validation"
+COLOURS = {TRAIN: style.BLUE, VALIDATION: style.VERMILLION}
+DASHES = {TRAIN: "-", VALIDATION: "--"}
+"""Line kind besides colour, for print in grey."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its `tables.HISTORY` rows and its `summary.json`."""
+
+    model: str
+    seed: int
+    history: pd.DataFrame
+    summary: Mapping[str, Any]
+
+
+NEEDED = (
+    "model",
+    "seed",
+    "best_epoch",
+    "monitor",
+    "stopped_early",
+    "active_units",
+    "latent_dim",
+    "loss_scale",
+)
+"""Keys of a training's `summary.json` that the figure reads."""
+
+
+def read_run(history: str | Path, summary: str | Path) -> Run:
+    """One training from its two files.
+
+    Raises:
+        SongatlasError: naming the file, when the history has no loss or the summary lacks a key.
+    """
+    facts = json.loads(Path(summary).read_text(encoding="utf-8"))
+    missing = [key for key in NEEDED if key not in facts]
+    if missing:
+        raise SongatlasError(
+            f"{summary}: lacks {', '.join(missing)}; delete the file and train the model again"
+        )
+    rows = tables.read(history, tables.HISTORY)
+    if not ((rows["metric"] == "loss") & (rows["split"] == facts["monitor"])).any():
+        raise SongatlasError(
+            f"{history}: has no `loss` of the split `{facts['monitor']}`; delete the file and "
+            "train the model again"
+        )
+    return Run(facts["model"], int(facts["seed"]), rows, facts)
+
+
+def training_figure(runs: Sequence[Run], *, corpus_name: str) -> Figure:
+    """Small multiples, one per model: loss above, KL below; a line per seed and split.
+
+    Args:
+        runs: all trainings; those of the same model share a panel.
+        corpus_name: stands in the title.
+
+    Raises:
+        SongatlasError: when there is no run.
+    """
+    models = list(dict.fromkeys(run.model for run in runs))
+    if not models:
+        raise SongatlasError("no trained model in this run: nothing to draw; see `include`")
+    columns = min(len(models), 3)
+    bands = math.ceil(len(models) / columns)
+    with style.context():
+        figure = style.canvas(
+            max(2.75 * columns, 4.6),
+            2.55 * bands,
+            f"Training curves — {plain(corpus_name)}",
+            "Loss at the full KL weight. Solid: training songs, dashed: validation songs. "
+            "Dot: the epoch that was kept; bar: stopped early. A KL near 0 nats means that the "
+            "latent is not used.",
+        )
+        grid = GridSpec(2 * bands, columns, figure=figure, height_ratios=[2.2, 1.0] * bands)
+        before: list[Run] = []
+        ends: dict[Axes, dict[str, tuple[float, float, str]]] = {}
+        for i, model in enumerate(models):
+            band, column = divmod(i, columns)
+            loss_ax = figure.add_subplot(grid[2 * band, column])
+            kl_ax = figure.add_subplot(grid[2 * band + 1, column], sharex=loss_ax)
+            mine = [run for run in runs if run.model == model]
+            named = column == 0 or _loss_unit(mine[0]) != _loss_unit(before[0])
+            ends[loss_ax] = _draw_loss(loss_ax, mine, named)
+            _draw_kl(kl_ax, mine, first=column == 0)
+            before = mine
+        figure.draw_without_rendering()  # gives the axes the heights that labels are spaced by
+        for ax, labels in ends.items():
+            style.end_labels(ax, labels)
+    return figure
+
+
+def _draw_loss(ax: Axes, runs: Sequence[Run], named: bool) -> dict[str, tuple[float, float, str]]:
+    """Draw the upper panel; returns where its lines end."""
+    ends = _lines(ax, runs, "loss")
+    for run in runs:
+        loss = run.history[run.history["metric"] == "loss"]
+        kept = loss[
+            (loss["split"] == run.summary["monitor"]) & (loss["epoch"] == run.summary["best_epoch"])
+        ]
+        ax.plot(kept["epoch"], kept["value"], "o", ms=4, color=style.INK, zorder=5)
+        if run.summary["stopped_early"]:
+            ax.axvline(int(loss["epoch"].max()), color=style.GREY, lw=1.4, zorder=1)
+    best = ", ".join(str(run.summary["best_epoch"]) for run in runs)
+    ax.set_title(f"{plain(runs[0].model, 26)}: epoch {best} kept", weight="bold")
+    ax.set_ylabel(f"Loss{_loss_unit(runs[0])}" if named else "")
+    ax.tick_params(labelbottom=False)
+    ax.margins(x=0.03)
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.yaxis.set_major_formatter(FuncFormatter(_short))
+    return ends
+
+
+def _draw_kl(ax: Axes, runs: Sequence[Run], first: bool) -> None:
+    ax.set_xlabel("Epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.yaxis.set_major_formatter(FuncFormatter(_short))
+    kl = pd.concat([run.history[run.history["metric"] == "kl"] for run in runs])
+    if not (kl["value"] != 0).any():
+        ax.set_yticks([])
+        ax.text(0.5, 0.5, "no KL term", transform=ax.transAxes, ha="center", va="center",
+                color=style.GREY, size=style.SMALL_SIZE)  # fmt: skip
+        return
+    _lines(ax, runs, "kl")
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel("KL (nats)" if first else "")
+    used = ", ".join(
+        f"{run.summary['active_units']} of {run.summary['latent_dim']}" for run in runs
+    )
+    if used:
+        ax.text(1.0, 0.08, f"{used} units active", transform=ax.transAxes, ha="right",
+                color=style.INK, size=style.SMALL_SIZE)  # fmt: skip
+
+
+def _lines(ax: Axes, runs: Sequence[Run], metric: str) -> dict[str, tuple[float, float, str]]:
+    """Draw each run's curves; returns where the first run's end, for `style.end_labels`."""
+    ends: dict[str, tuple[float, float, str]] = {}
+    for run in runs:
+        for split in (TRAIN, VALIDATION):
+            rows = run.history[(run.history["metric"] == metric) & (run.history["split"] == split)]
+            rows = rows.dropna(subset=["value"]).sort_values("epoch")
+            if rows.empty:
+                continue
+            ax.plot(rows["epoch"], rows["value"], DASHES[split], color=COLOURS[split],
+                    alpha=0.9 if run is runs[0] else 0.5)  # fmt: skip
+            end = (float(rows["epoch"].iloc[-1]), float(rows["value"].iloc[-1]), COLOURS[split])
+            ends.setdefault({TRAIN: "train", VALIDATION: "val."}[split], end)
+    return ends
+
+
+def _loss_unit(run: Run) -> str:
+    return " (nats per value)" if run.summary["loss_scale"] == "elbo" else ""
+
+
+def _short(value: float, _: int | None = None) -> str:
+    """12000 -> 12k: the losses of full-size spectrograms have six digits."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.4g}{letter}".replace("-", "−")
+    return f"{value:.4g}".replace("-", "−")

@@ -1,0 +1,37 @@
+"""Fully connected VAE."""
+
+from torch import Tensor, nn
+
+from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.blocks import dense
+
+TYPE = "VAE"
+KEY_FEATURE = "fully connected encoder and decoder"
+INPUTS = ("mel",)
+
+
+class Architecture(Model):
+    """VAE (Kingma & Welling 2014) over the flattened spectrogram."""
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        latent_dim: int,
+        *,
+        widths: tuple[int, ...] = (16, 32, 64),
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__(spec, latent_dim)
+        self.encoder = dense((spec.n_values, *widths), dropout)
+        self.mu = nn.Linear(widths[-1], latent_dim)
+        self.logvar = nn.Linear(widths[-1], latent_dim)
+        self.decoder = dense((latent_dim, *reversed(widths)), dropout)
+        self.output = nn.Linear(widths[0], spec.n_values)
+
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        hidden = self.encoder(batch["mel"].flatten(1))
+        return self.mu(hidden), self.logvar(hidden)
+
+    def decode(self, z: Tensor, batch: Batch) -> Tensor:
+        values: Tensor = self.output(self.decoder(z))
+        return values.unflatten(1, (1, self.spec.n_mels, self.spec.n_frames))

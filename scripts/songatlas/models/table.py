@@ -1,0 +1,81 @@
+"""The table of architectures: what each model is and how large."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import torch
+
+from songatlas.models import registry
+from songatlas.models.base import InputSpec, parameter_count
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A model as config declares it."""
+
+    name: str
+    architecture: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    latent_dim: int = 128
+    beta: float = 1.0
+
+
+def architecture_table(models: Sequence[Declared], spec: InputSpec) -> pd.DataFrame:
+    """One row per model: `model, type, parameters, latent_dim, compression, key_feature`.
+
+    Parameters are counted from the modules, built without memory on torch's meta device; they are
+    null where they depend on how many classes the corpus has, which `key_feature` then says.
+    Compression is values in a spectrogram : latent dimensions.
+    """
+    rows = []
+    for model in models:
+        entry = registry.entry(model.architecture)
+        rows.append(
+            {
+                "model": model.name,
+                "type": entry.type,
+                "parameters": _parameters(model, spec),
+                "latent_dim": model.latent_dim,
+                "compression": f"{_ratio(spec.n_values / model.latent_dim)}:1",
+                "key_feature": "; ".join([entry.key_feature, *_particulars(model, entry)]),
+            }
+        )
+    columns = ["model", "type", "parameters", "latent_dim", "compression", "key_feature"]
+    return pd.DataFrame(rows, columns=columns).astype({"parameters": "Int64"})
+
+
+def _ratio(value: float) -> str:
+    return str(round(value)) if value >= 10 else f"{value:.2g}"
+
+
+def _parameters(model: Declared, spec: InputSpec) -> int | None:
+    if _needs_corpus(model):
+        return None
+    with torch.device("meta"):
+        built = registry.build(model.architecture, spec, model.latent_dim, model.options)
+    return parameter_count(built)
+
+
+def _needs_corpus(model: Declared) -> bool:
+    return bool(model.options.get("condition_on")) and model.options.get("n_classes") is None
+
+
+def _particulars(model: Declared, entry: registry.Entry) -> list[str]:
+    """What sets this model apart from others of its architecture."""
+    parts = [f"beta {model.beta:g}"] if model.beta != 1.0 else []
+    for name, value in model.options.items():
+        field = entry.options.model_fields[name]
+        same = list(value) == list(field.default) if _is_list(value) else value == field.default
+        if same and not isinstance(value, str):
+            continue
+        shown = "–".join(map(str, value)) if _is_list(value) else str(value)
+        parts.append(f"{name.replace('_', ' ')} {shown}")
+    if _needs_corpus(model):
+        parts.append("size depends on the corpus: set n_classes to count it")
+    return parts
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))

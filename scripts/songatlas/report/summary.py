@@ -1,0 +1,408 @@
+"""A run's result on one page of plain words, as Markdown."""
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from songatlas import tables
+from songatlas.errors import SongatlasError
+from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
+
+FEW_SONGS = 100
+FEW_PER_CLASS = 10
+FEW_SEEDS = 3
+COLLAPSED_BELOW = 0.10
+"""A model with a smaller share of active latent units has mostly ignored its input."""
+
+MAX_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tables that the summary is made from (schemas in `tables.py`).
+
+    `comparison` is `tables/comparison.csv`; `rejects` and `warnings` are those of all stages
+    together; `trainings` are the `summary.json` of every training.
+    """
+
+    comparison: pd.DataFrame
+    tracks: pd.DataFrame
+    labels: pd.DataFrame
+    windows: pd.DataFrame
+    rejects: pd.DataFrame
+    warnings: pd.DataFrame
+    trainings: Sequence[Mapping[str, Any]]
+
+
+NEEDED = ("model", "seed", "active_units", "latent_dim")
+"""Keys of a training's `summary.json` that the page reads."""
+
+
+def read_inputs(
+    *,
+    comparison: str | Path,
+    tracks: str | Path,
+    labels: str | Path,
+    windows: str | Path,
+    rejects: str | Path | Sequence[str | Path],
+    warnings: str | Path | Sequence[str | Path],
+    trainings: str | Path | Sequence[str | Path],
+) -> Inputs:
+    """Read the files of a run; the last three are one file or several.
+
+    Raises:
+        TableError: when a table is missing or breaks its schema.
+        SongatlasError: when a training's summary lacks a key.
+    """
+    facts = []
+    for path in _several(trainings):
+        facts.append(json.loads(Path(path).read_text(encoding="utf-8")))
+        missing = [key for key in NEEDED if key not in facts[-1]]
+        if missing:
+            raise SongatlasError(
+                f"{path}: lacks {', '.join(missing)}; delete the file and train the model again"
+            )
+    return Inputs(
+        comparison=read_comparison(comparison),
+        tracks=tables.read(tracks, tables.TRACKS),
+        labels=tables.read(labels, tables.LABELS),
+        windows=tables.read(windows, tables.WINDOWS),
+        rejects=_together(_several(rejects), tables.REJECTS),
+        warnings=_together(_several(warnings), tables.WARNINGS),
+        trainings=facts,
+    )
+
+
+def _several(paths: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else paths
+
+
+def _together(paths: Sequence[str | Path], table: tables.Table) -> pd.DataFrame:
+    parts = [tables.read(path, table) for path in paths]
+    return pd.concat(parts, ignore_index=True) if parts else tables.empty(table)
+
+
+def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int]) -> str:
+    """The page: what was run on what, what won, what to distrust, where the files are."""
+    parts = [
+        f"# Songatlas, run `{run}`: {escape(corpus_name)}",
+        "## What was run",
+        _bullets(_what_was_run(inputs, seeds)),
+        "## What groups the songs best",
+        *_results(inputs),
+        "## What to distrust",
+        _bullets(_doubts(inputs, corpus_name, seeds)),
+        "## Files",
+        _files(run, bool(inputs.trainings)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: object) -> str:
+    """Text from songs or tags, as literal text in Markdown and in the HTML made from it."""
+    one_line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", html.escape(one_line, quote=False))
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
+    tracks, windows = inputs.tracks, inputs.windows
+    lyrics = (tracks["lyrics"].notna() & (tracks["lyrics"] != "")).sum()
+    splits = tracks["split"].value_counts()
+    lines = [
+        f"{_count(len(tracks), 'song')}: {tracks['audio_path'].notna().sum()} with audio, "
+        f"{lyrics} with lyrics; {splits.get('train', 0)} for training, "
+        f"{splits.get('validation', 0)} for validation, {splits.get('test', 0)} for test.",
+        f"{_count(len(windows), 'window')} from {windows['track_id'].nunique()} songs"
+        + (f", {windows['padded'].sum()} of them padded." if windows["padded"].any() else "."),
+        f"Languages: {_tally(inputs.labels['language'])}.",
+        f"Genres: {_tally(inputs.labels['genre'])}.",
+    ]
+    trained = _trained(inputs)
+    models = list(dict.fromkeys(inputs.comparison["model"]))
+    baselines = [name for name in models if name not in trained]
+    if trained:
+        which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+        lines.append(f"{_count(len(trained), 'trained model')} ({which}): {_names(trained)}.")
+    if baselines:
+        lines.append(f"{_count(len(baselines), 'baseline')}: {_names(baselines)}.")
+    lines.append(f"Inputs set aside: {_reasons(inputs.rejects)}.")
+    lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")
+    later = tracks[tracks["status"] != "ok"]["status"]
+    if len(later):
+        lines.append(f"Songs that a later stage could not use: {_tally(later)}.")
+    return lines
+
+
+def _results(inputs: Inputs) -> list[str]:
+    """A sentence or two per task, and one table of the winners."""
+    if inputs.comparison.empty:
+        return ["Nothing was scored: no representation has vectors for songs with labels."]
+    sentences, rows = [], []
+    for task in dict.fromkeys(inputs.comparison["task"]):
+        scored = _scored(inputs.comparison, task)
+        name = TASK_NAMES.get(task, escape(task))
+        if scored.empty:
+            sentences.append(f"**{name}**: not scored (too few labels or songs).")
+            continue
+        sentences.append(f"**{name}**: {_winner(scored, _trained(inputs))}")
+        rows += _table_rows(name, scored, _trained(inputs))
+    head = [
+        "Normalised mutual information (NMI) says how well clusters that were found without "
+        "looking at labels agree with them: 1 is the same grouping, chance is what permuted labels "
+        "reach. Means are over the summary algorithms at k = number of classes, and over seeds.",
+    ]
+    if not rows:
+        return [*head, _bullets(sentences)]
+    table = [
+        "| task | kind | representation | n | NMI | chance | above chance |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+        *rows,
+    ]
+    return [*head, _bullets(sentences), "\n".join(table)]
+
+
+def _scored(comparison: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Rows with a score at the level that counts, best first."""
+    rows = comparison[(comparison["task"] == task) & comparison["nmi_mean"].notna()]
+    level = next((level for level in LEVELS if (rows["level"] == level).any()), None)
+    rows = rows[rows["level"] == level]
+    return rows.sort_values(["nmi_mean", "model"], ascending=[False, True])
+
+
+def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
+    free = scored[scored["supervision"] == "none"]
+    if free.empty:
+        return "only models that saw labels were scored, so there is no unsupervised result."
+    first = free.iloc[0]
+    things = "windows" if first["level"] == "window" else "songs"
+    words = [
+        f"`{first['model']}` groups {int(first['n'])} {things} best, NMI {_pm(first)}; "
+        + _against_chance(first)
+    ]
+    is_trained = first["model"] in trained
+    rivals = free[free["model"].isin(trained) != is_trained]
+    if rivals.empty:
+        words.append(f"There is no {'baseline' if is_trained else 'trained model'} beside it.")
+    else:
+        words.append(_against(first, rivals.iloc[0], is_trained))
+    taught = scored[scored["supervision"] == "labels"]
+    if not taught.empty:
+        words.append(
+            f"Models that saw labels in training do not compete; the best of them is "
+            f"`{taught.iloc[0]['model']}` with {taught.iloc[0]['nmi_mean']:.2f}."
+        )
+    return " ".join(words)
+
+
+def _against_chance(row: pd.Series) -> str:
+    if pd.isna(row["chance_nmi"]):
+        return "chance was not estimated (`evaluation.permutations` is 0)."
+    above = row["nmi_mean"] - row["chance_nmi"]
+    if above <= _sd(row):
+        return f"that is no better than chance ({row['chance_nmi']:.2f})."
+    return f"that is {above:.2f} above chance ({row['chance_nmi']:.2f})."
+
+
+def _against(first: pd.Series, rival: pd.Series, is_trained: bool) -> str:
+    gap = first["nmi_mean"] - rival["nmi_mean"]
+    close = gap <= max(_sd(first), _sd(rival))
+    verdict = (
+        f"{gap:.2f} behind, which is within the spread: a tie" if close else f"{gap:.2f} behind"
+    )
+    kind = "best simple baseline" if is_trained else "best trained model without labels"
+    lead = "" if is_trained else "It is a simple baseline; no training was needed. "
+    other = ""
+    if first["n"] != rival["n"]:
+        other = f" (on {int(rival['n'])} instead: other songs, so the two are not comparable)"
+    return f"{lead}The {kind}, `{rival['model']}`, reaches {_pm(rival)}, {verdict}{other}."
+
+
+def _table_rows(name: str, scored: pd.DataFrame, trained: Sequence[str]) -> list[str]:
+    kinds = {
+        "trained": scored["model"].isin(trained) & (scored["supervision"] == "none"),
+        "baseline": ~scored["model"].isin(trained) & (scored["supervision"] == "none"),
+        "saw labels": scored["supervision"] == "labels",
+    }
+    rows = []
+    for kind, mask in kinds.items():
+        if not mask.any():
+            continue
+        row = scored[mask].iloc[0]
+        chance = row["chance_nmi"]
+        cells = (
+            ["", ""] if pd.isna(chance) else [f"{chance:.2f}", f"{row['nmi_mean'] - chance:+.2f}"]
+        )
+        rows.append(
+            f"| {name} | {kind} | `{row['model']}` | {int(row['n'])} | {_pm(row)} | "
+            f"{' | '.join(cells)} |"
+        )
+    return rows
+
+
+def _doubts(inputs: Inputs, corpus_name: str, seeds: Sequence[int]) -> list[str]:
+    lines = []
+    if "synthetic" in corpus_name.lower():
+        lines.append(
+            "The corpus is synthetic: it shows that the pipeline works, and says nothing about "
+            "real music."
+        )
+    lines += _doubts_about_size(inputs)
+    trained = _trained(inputs)
+    if trained and len(seeds) < FEW_SEEDS:
+        lines.append(
+            f"Only {_count(len(seeds), 'training seed')}: another seed may rank the models "
+            f"differently. Set `seeds` to at least {FEW_SEEDS}."
+        )
+    collapsed = [item for item in inputs.trainings if _share(item) < COLLAPSED_BELOW]
+    if collapsed:
+        units = ", ".join(
+            f"`{item['model']}` (seed {item['seed']}: {item['active_units']} of "
+            f"{item['latent_dim']} units active)"
+            for item in collapsed
+        )
+        lines.append(
+            f"Collapsed posteriors, whose latents hold hardly anything of the song: {units}."
+        )
+    taught = inputs.comparison[inputs.comparison["supervision"] == "labels"]["model"]
+    if len(taught):
+        lines.append(
+            f"{_names(list(dict.fromkeys(taught)))} saw labels in training: high scores on those "
+            "labels are expected and are not a discovery."
+        )
+    lines += _doubts_about_best(inputs.comparison)
+    lines += _notes(inputs.comparison)
+    return lines or ["Nothing stood out."]
+
+
+def _doubts_about_size(inputs: Inputs) -> list[str]:
+    lines = []
+    tracks, comparison = inputs.tracks, inputs.comparison
+    if len(tracks) < FEW_SONGS:
+        lines.append(
+            f"{_count(len(tracks), 'song')} are few: intervals are wide and one song moves a score."
+        )
+    for column in ("language", "genre"):
+        counts = inputs.labels[column].value_counts()
+        missing = int(inputs.labels[column].isna().sum())
+        small = counts[counts < FEW_PER_CLASS]
+        if len(small):
+            lines.append(
+                f"{len(small)} of {len(counts)} {column} classes have fewer than {FEW_PER_CLASS} "
+                "songs."
+            )
+        if missing:
+            lines.append(
+                f"{missing} of {len(tracks)} songs have no {column} and are not scored by it."
+            )
+    of_songs = comparison[comparison["level"] != "window"]["n"]
+    unseen = int((tracks["split"] != "train").sum())
+    if _trained(inputs) and len(of_songs.dropna()) and of_songs.max() > unseen:
+        lines.append(
+            "Songs that models were trained on are among those scored (`evaluation.evaluate_on`); "
+            "labels play no part in training except where it is said."
+        )
+    return lines
+
+
+def _doubts_about_best(comparison: pd.DataFrame) -> list[str]:
+    song = comparison[(comparison["level"] != "window") & comparison["best_nmi"].notna()]
+    lines = []
+    for task, rows in song.groupby("task", sort=False):
+        by_luck = rows[rows["best_nmi"] <= rows["best_chance_nmi"]]
+        if len(by_luck):
+            lines.append(
+                f"{TASK_NAMES.get(str(task), escape(task))}: the best clustering of "
+                f"{_names(list(dict.fromkeys(by_luck['model'])))} is no better than the best of as "
+                "many tries on permuted labels."
+            )
+    if len(song) and song["best_chance_nmi"].notna().any():
+        lines.append(
+            "`best_nmi` is a maximum over everything tried; read it against `best_chance_nmi`, "
+            f"the same maximum on permuted labels (up to {song['best_chance_nmi'].max():.2f} "
+            "here), and rank by `nmi_mean`."
+        )
+    return lines
+
+
+def _notes(comparison: pd.DataFrame) -> list[str]:
+    """What the comparison table itself says of single representations, once each."""
+    noted = comparison.dropna(subset=["note"])
+    return [
+        f"{_names(list(dict.fromkeys(rows['model'])))}: {escape(note)}."
+        for note, rows in noted.groupby("note", sort=False)
+    ]
+
+
+def _files(run: str, trained: bool) -> str:
+    files = [
+        ("tables/comparison.csv", "every model, task and level (also `.md`, `.tex`)"),
+        ("figures/comparison.svg", "the comparison with intervals and chance"),
+        ("figures/map/overview-language.svg", "all maps (also `-genre`, and one per model)"),
+        ("figures/confusion/", "clusters against labels, per model"),
+        ("corpus/", "tracks, labels, windows, rejects and warnings, as parquet"),
+        ("latents/", "the vectors that were clustered, as parquet"),
+        ("scores/", "every score behind the table, as parquet"),
+    ]
+    if trained:
+        files[4:4] = [
+            ("tables/architectures.csv", "the trained models and their numbers of parameters"),
+            ("figures/training.svg", "training curves"),
+            ("figures/reconstruction/", "an original beside its reconstruction, per model"),
+        ]
+    return f"Below `results/{run}/`:\n\n" + _bullets([f"`{path}`: {what}" for path, what in files])
+
+
+def _trained(inputs: Inputs) -> list[str]:
+    return list(dict.fromkeys(str(item["model"]) for item in inputs.trainings))
+
+
+def _share(training: Mapping[str, Any]) -> float:
+    """Share of active units; 1 for models without a posterior that could collapse."""
+    active = training["active_units"]
+    return 1.0 if active is None else active / training["latent_dim"]
+
+
+def _sd(row: pd.Series) -> float:
+    return 0.0 if pd.isna(row["nmi_sd"]) else float(row["nmi_sd"])
+
+
+def _pm(row: pd.Series) -> str:
+    spread = "" if pd.isna(row["nmi_sd"]) else f" ± {row['nmi_sd']:.2f}"
+    return f"{row['nmi_mean']:.2f}{spread}"
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def _tally(values: pd.Series) -> str:
+    """Values by falling count, in words: `en 20, es 12, unknown 3`."""
+    counts = values.value_counts()
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    words = [f"{escape(name)} {count}" for name, count in ordered[:MAX_LISTED]]
+    if len(ordered) > MAX_LISTED:
+        rest = sum(count for _, count in ordered[MAX_LISTED:])
+        words.append(f"{len(ordered) - MAX_LISTED} more with {rest}")
+    if values.isna().any():
+        words.append(f"unknown {int(values.isna().sum())}")
+    return ", ".join(words) or "none"
+
+
+def _reasons(problems: pd.DataFrame) -> str:
+    if problems.empty:
+        return "none"
+    return f"{len(problems)} ({_tally(problems['reason'])})"

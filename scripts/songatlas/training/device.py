@@ -1,0 +1,74 @@
+"""Which device computes, and in which precision."""
+
+import logging
+import resource
+import sys
+from typing import Literal
+
+import torch
+
+from songatlas.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+Device = Literal["cuda", "mps", "cpu"]
+Precision = Literal["bf16-mixed", "16-mixed", "32"]
+
+
+def choose_device(wanted: Literal["auto", "cuda", "mps", "cpu"]) -> Device:
+    """CUDA when there, else Apple MPS, else the CPU, unless config names one.
+
+    Raises:
+        ConfigError: when the named device is absent.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted != "auto":
+        if not there[wanted]:
+            raise ConfigError(f"training.device: {wanted} is not available here; use `auto`")
+        return wanted
+    for device in ("cuda", "mps", "cpu"):
+        if there[device]:
+            break
+    if device == "cpu":
+        logger.info("no GPU found: computing on the CPU")
+    return device
+
+
+def choose_precision(
+    wanted: Literal["auto", "bf16-mixed", "16-mixed", "32"], device: Device
+) -> Precision:
+    """bf16 autocast where the device computes in bf16, fp16 on older CUDA cards, else fp32.
+
+    Raises:
+        ConfigError: when fp16 is wanted elsewhere than on CUDA.
+    """
+    if wanted == "16-mixed" and device != "cuda":
+        raise ConfigError(f"training.precision: 16-mixed needs CUDA, not {device}; use `auto`")
+    if wanted != "auto":
+        return wanted
+    if device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(False) else "16-mixed"
+    if device == "cpu" and _cpu_computes_bf16():
+        return "bf16-mixed"
+    return "32"
+
+
+def _cpu_computes_bf16() -> bool:
+    """Whether the CPU has bf16 matrix instructions (AMX or AVX512-BF16)."""
+    return any(
+        getattr(torch.cpu, name, bool)()
+        for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    )
+
+
+def peak_memory_gb(device: Device) -> float:
+    """Most memory that was in use: of the GPU with CUDA, else of this process."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e9
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

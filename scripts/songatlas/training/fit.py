@@ -1,0 +1,238 @@
+"""Train one model with one seed."""
+
+import hashlib
+import json
+import logging
+import time
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import TQDMProgressBar
+from torch import Tensor
+
+from songatlas import tables
+from songatlas.config import Loss, Training
+from songatlas.errors import SongatlasError
+from songatlas.models.base import Model, parameter_count
+from songatlas.training.data import Batches, Windows, prepare
+from songatlas.training.device import choose_device, choose_precision, peak_memory_gb
+from songatlas.training.module import Epoch, TrainingModule
+from songatlas.training.schedule import Schedule
+from songatlas.training.weights import Description, save_weights
+
+logger = logging.getLogger(__name__)
+
+ON_GPU_BYTES = 4 * 2**30
+"""Spectrograms up to this size are kept on the GPU during training."""
+
+NO_VALIDATION = "the corpus is too small to give validation a window"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model: its best weights and how it got there."""
+
+    description: Description
+    weights: dict[str, Tensor]
+    history: pd.DataFrame
+    summary: dict[str, Any]
+
+    def write(self, weights: str | Path, history: str | Path, summary: str | Path) -> None:
+        """Write `weights.ckpt`, `history.parquet` and `summary.json`, each atomically."""
+        save_weights(weights, self.description, self.weights)
+        tables.write(self.history, history, tables.HISTORY)
+        with tables.atomic(summary) as temporary:
+            temporary.write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
+
+
+def train(
+    windows: Windows,
+    description: Description,
+    training: Training,
+    loss: Loss,
+    *,
+    name: str,
+    beta: float,
+    seed: int,
+    resume_folder: str | Path | None = None,
+    resume_every_s: float = 120.0,
+    identity: str = "",
+    progress_bar: bool = False,
+) -> Trained:
+    """Train `description`'s architecture on the training windows.
+
+    AdamW with gradient clipping; the learning rate falls when the watched loss stands still, and
+    training stops when it has not improved for `early_stopping_patience` epochs; the best epoch's
+    weights are kept. The watched loss is the validation loss at the full KL weight; where no song
+    with audio fell to validation it is the training loss, and the summary says so. The same seed
+    on the same machine with as many threads gives the same weights. The global random state of
+    torch is set.
+
+    With `resume_folder`, `last-<digest>.ckpt` there is written at most every `resume_every_s`
+    seconds, and a run that was interrupted continues from it with the result of an uninterrupted
+    one. The digest is of the settings, the data and `identity` (of the code), so that what another
+    run left is not used. The caller deletes the folder.
+
+    Raises:
+        SongatlasError: when there are fewer than two training windows, or the loss becomes NaN.
+    """
+    started = time.monotonic()
+    rows, validation_rows = windows.rows("train"), windows.rows("validation")
+    if len(rows) < 2:
+        raise SongatlasError(
+            f"{name}: {len(rows)} training windows, at least 2 are needed: add songs or lower "
+            "split.validation and split.test"
+        )
+    validated = len(validation_rows) > 0
+    if not validated:
+        logger.warning(
+            "%s: %s; early stopping and the learning rate watch the training loss",
+            name,
+            NO_VALIDATION,
+        )
+    device = choose_device(training.device)
+    precision = choose_precision(training.precision, device)
+    description = _with_classes(description, windows)
+    resume = None
+    if resume_folder is not None:
+        settings = [asdict(description), training.model_dump(), loss.model_dump(), beta, seed]
+        resume = Path(resume_folder) / f"last-{_digest(settings, identity, windows)}.ckpt"
+    torch.manual_seed(seed)
+    model = description.build()
+    if model.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        if windows.mel.nbytes <= ON_GPU_BYTES:
+            windows = windows.to(device)
+    schedule = Schedule(
+        pretrain_epochs=model.pretrain_epochs,
+        kl_warmup_epochs=loss.kl_warmup_epochs,
+        max_epochs=training.max_epochs,
+        beta=beta,
+    )
+    size = training.batch_size
+    module = TrainingModule(
+        model,
+        training,
+        schedule,
+        loss.scale,
+        seed,
+        Batches(windows, rows, size, seed),
+        Batches(windows, rows, size),
+        validated=validated,
+        precision=precision,
+        resume=resume,
+        resume_every_s=resume_every_s,
+    )
+    module.load()
+    _fit(module, Batches(windows, validation_rows, size), device, precision, progress_bar)
+    model.load_state_dict(module.best.weights)
+    history = pd.DataFrame(module.history)
+    watched = "validation" if validated else "train"
+    at_best = history[(history["epoch"] == module.best.epoch) & (history["split"] == watched)]
+    best = dict(zip(at_best["metric"], at_best["value"], strict=True))
+    seconds = history.loc[history["metric"] == "seconds", "value"]
+    return Trained(
+        description,
+        module.best.weights,
+        history,
+        {
+            "model": name,
+            "architecture": description.architecture,
+            "parameters": parameter_count(model),
+            "epochs": int(history["epoch"].max()) + 1,
+            "best_epoch": module.best.epoch,
+            "best_validation_loss": best["loss"] if validated else None,
+            "monitor": watched,
+            "monitor_reason": None if validated else NO_VALIDATION,
+            "reconstruction": best["reconstruction"],
+            "kl": best["kl"],
+            "active_units": _active_units(model, windows, size, device),
+            "seconds": time.monotonic() - started,
+            "seconds_per_epoch": float(seconds.mean()),
+            "device": device,
+            "precision": precision,
+            "peak_memory_gb": peak_memory_gb(device),
+            "n_train_windows": len(rows),
+            "n_validation_windows": len(validation_rows),
+            "seed": seed,
+            "supervision": model.supervision,
+        },
+    )
+
+
+def _with_classes(description: Description, windows: Windows) -> Description:
+    """Let `n_classes: null` be as many as the corpus has."""
+    if windows.label is None:
+        return description
+    wanted, there = description.options.get("n_classes"), len(windows.classes)
+    if wanted is not None and wanted < there:
+        raise SongatlasError(
+            f"n_classes: the model has room for {wanted} classes, the corpus has {there} "
+            f"({', '.join(windows.classes)}); raise it or set it to null"
+        )
+    options = {**description.options, "n_classes": wanted or there}
+    return replace(description, options=options, labels=windows.classes)
+
+
+def _fit(
+    module: TrainingModule,
+    validation: Batches,
+    device: str,
+    precision: str,
+    progress_bar: bool,
+) -> None:
+    left = module.schedule.n_epochs - module.first_epoch
+    callbacks: list[lightning.Callback] = [TQDMProgressBar()] if progress_bar else []
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    with warnings.catch_warnings():
+        # Our batches come from memory, where workers would only copy them.
+        warnings.filterwarnings("ignore", module="lightning")
+        trainer = lightning.Trainer(
+            accelerator=device if device != "cuda" else "gpu",
+            devices=1,
+            precision=precision,  # type: ignore[arg-type]
+            max_epochs=left,
+            callbacks=callbacks,
+            deterministic="warn" if device == "cuda" else None,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=progress_bar,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        try:
+            trainer.fit(module, module.train_batches, validation if module.validated else None)
+        finally:
+            torch.use_deterministic_algorithms(deterministic)
+
+
+@torch.no_grad()
+def _active_units(model: Model, windows: Windows, batch_size: int, device: str) -> int:
+    """Active units of the finished model, over training and validation windows."""
+    model = model.to(device).eval()
+    sums = Epoch()
+    for batch in Batches(windows, windows.rows("train", "validation"), batch_size):
+        sums.add({}, model.embed(prepare({k: v.to(device) for k, v in batch.items()})))
+    return int(sums.means()["active_units"])
+
+
+def _digest(settings: Any, identity: str, windows: Windows) -> str:
+    """What a run's course depends on: settings, code, and the windows (a sample of each)."""
+    digest = hashlib.sha256(json.dumps([settings, identity], sort_keys=True).encode())
+    digest.update("\n".join((*windows.window_ids, *windows.splits)).encode())
+    flat = windows.mel.reshape(len(windows), -1)
+    digest.update(np.ascontiguousarray(flat[:, ::997].numpy()).tobytes())
+    for values in (windows.label, windows.lyrics, windows.lyrics_lines):
+        if values is not None:
+            digest.update(np.ascontiguousarray(values.numpy()).tobytes())
+    return digest.hexdigest()[:16]

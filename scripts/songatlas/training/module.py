@@ -1,0 +1,239 @@
+"""The one Lightning module that trains every architecture."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from songatlas import tables
+from songatlas.config import Training
+from songatlas.errors import SongatlasError
+from songatlas.models.base import Model, Pass
+from songatlas.models.losses import Scale
+from songatlas.training.data import Batches, prepare
+from songatlas.training.schedule import Best, Schedule
+
+logger = logging.getLogger(__name__)
+
+ACTIVE_VARIANCE = 0.01
+"""A latent dimension is active when its posterior mean varies more than this over windows (Burda et
+al. 2016)."""
+
+CHECK_EVERY = 20
+"""Batches between looks at the loss for NaN, each of which waits for the GPU."""
+
+
+class Epoch:
+    """Sums over the windows of one pass through the data, kept on the device."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, terms: dict[str, Tensor], mu: Tensor) -> None:
+        """Add a batch: its mean terms, and its posterior means (B, D)."""
+        mu = mu.detach()
+        if mu.device.type != "mps":  # which has no float64
+            mu = mu.double()
+        more = {name: value.detach() * len(mu) for name, value in terms.items()}
+        more |= {"mu": mu.sum(0), "mu_squared": mu.square().sum(0)}
+        self.sums = {name: value + self.sums.get(name, 0.0) for name, value in more.items()}
+        self.n += len(mu)
+
+    def means(self) -> dict[str, float]:
+        """Mean of every term, and the number of active units."""
+        mean = {name: value / self.n for name, value in self.sums.items()}
+        variance = mean.pop("mu_squared") - mean.pop("mu").square()
+        named = {name: float(value) for name, value in mean.items()}
+        return {**named, "active_units": float((variance > ACTIVE_VARIANCE).sum())}
+
+
+class TrainingModule(lightning.LightningModule):
+    """Trains one model; what it learned on the way stands in `history` and `best`."""
+
+    def __init__(
+        self,
+        model: Model,
+        training: Training,
+        schedule: Schedule,
+        scale: Scale,
+        seed: int,
+        train_batches: Batches,
+        latent_batches: Batches,
+        *,
+        validated: bool,
+        precision: str,
+        resume: Path | None,
+        resume_every_s: float,
+    ) -> None:
+        """`latent_batches` are the training windows in order, for `start_joint_training`."""
+        super().__init__()
+        self.model = model
+        self.settings, self.schedule, self.scale, self.seed = training, schedule, scale, seed
+        self.train_batches, self.latent_batches = train_batches, latent_batches
+        self.validated, self.precision, self.resume = validated, precision, resume
+        self.resume_every_s = resume_every_s
+        self.best = Best(training.early_stopping_patience, schedule)
+        self.history: list[dict[str, Any]] = []
+        self.first_epoch = 0
+        self.state: dict[str, Any] = {}
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch, those before a resume included."""
+        return self.first_epoch + self.current_epoch
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=self.settings.learning_rate,
+            weight_decay=self.settings.weight_decay,
+            # The fused step unscales gradients itself, which clipping under fp16 cannot follow.
+            fused=self.precision != "16-mixed",
+        )
+        # Stepped by hand: not before the KL weight has reached its full size.
+        self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer,
+            factor=self.settings.plateau_factor,
+            patience=self.settings.plateau_patience,
+        )
+        return optimizer
+
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Clip by norm; Lightning's own clipping refuses the fused optimiser."""
+        if self.settings.gradient_clip > 0.0:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+
+    # --- one epoch -----------------------------------------------------------------------------
+
+    def on_train_start(self) -> None:
+        if self.state:
+            self.plateau.optimizer.load_state_dict(self.state["optimizer"])
+            self.plateau.load_state_dict(self.state["plateau"])
+            self.trainer.precision_plugin.load_state_dict(self.state["precision"])
+            self.state = {}
+        self.saved_at = time.monotonic()
+
+    def on_train_epoch_start(self) -> None:
+        epoch = self.epoch
+        if self.current_epoch > 0 and time.monotonic() - self.saved_at >= self.resume_every_s:
+            self.save()
+        self.started = time.monotonic()
+        # Everything random in an epoch follows from its number, so that a resumed run repeats it.
+        torch.manual_seed(_epoch_seed(self.seed, epoch))
+        self.train_batches.epoch = epoch
+        self.model.pretraining = self.schedule.pretraining(epoch)
+        if 0 < self.schedule.pretrain_epochs == epoch:
+            self.model.start_joint_training(self.latents(), self.seed)
+        self.kl_weight = self.schedule.kl_weight(epoch)
+        self.totals = {"train": Epoch(), "validation": Epoch()}
+
+    def on_after_batch_transfer(
+        self, batch: dict[str, Tensor], dataloader_idx: int
+    ) -> dict[str, Tensor]:
+        return prepare(batch)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        done: Pass = self.model(batch)
+        terms = self.model.terms(batch, done, kl_weight=self.kl_weight, scale=self.scale)
+        if batch_idx % CHECK_EVERY == 0:
+            self.check(float(terms["loss"].detach()), "training")
+        self.totals["train"].add(self.at_full_weight(terms), done.mu)
+        return terms["loss"]
+
+    def on_validation_epoch_start(self) -> None:
+        # The same noise every epoch: validation losses differ by the weights alone.
+        torch.manual_seed(_epoch_seed(self.seed, 0))
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        done: Pass = self.model(batch)
+        terms = self.model.terms(batch, done, kl_weight=self.kl_weight, scale=self.scale)
+        self.totals["validation"].add(self.at_full_weight(terms), done.mu)
+
+    def on_train_epoch_end(self) -> None:
+        """Note the epoch; step the schedule; stop when patience has run out."""
+        epoch = self.epoch
+        found = {split: sums.means() for split, sums in self.totals.items() if sums.n}
+        for split, means in found.items():
+            self.check(means["loss"], split)
+            self.history += [
+                {"epoch": epoch, "metric": metric, "split": split, "value": means[metric]}
+                for metric in ("loss", "reconstruction", "kl", "active_units")
+            ]
+        watched = found["validation" if self.validated else "train"]["loss"]
+        rate = self.plateau.optimizer.param_groups[0]["lr"]
+        self.best.update(epoch, watched, self.model)
+        if epoch >= self.schedule.first_full_epoch:
+            self.plateau.step(watched)
+        for metric, value in (
+            ("learning_rate", rate),
+            ("seconds", time.monotonic() - self.started),
+        ):
+            self.history.append(
+                {"epoch": epoch, "metric": metric, "split": "train", "value": value}
+            )
+        self.log("watched_loss", watched, prog_bar=True)
+        self.trainer.should_stop = self.best.exhausted(epoch)
+
+    def at_full_weight(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms with `loss` at the full KL weight, whatever the annealing has reached."""
+        loss = terms["distortion"] + self.schedule.beta * terms["rate"]
+        return {"loss": loss, "reconstruction": terms["reconstruction"], "kl": terms["kl"]}
+
+    def check(self, loss: float, what: str) -> None:
+        if not np.isfinite(loss):
+            raise SongatlasError(
+                f"the {what} loss became {loss} in epoch {self.epoch}: lower "
+                f"training.learning_rate (now {self.settings.learning_rate:g}), set "
+                "training.gradient_clip, or set training.precision to 32"
+            )
+
+    @torch.no_grad()
+    def latents(self) -> np.ndarray:
+        """`embed` of every training window, in order, (n, latent_dim)."""
+        self.model.eval()
+        z = [
+            self.model.embed(prepare({k: v.to(self.device) for k, v in batch.items()}))
+            for batch in self.latent_batches
+        ]
+        self.model.train()
+        return torch.cat(z).cpu().numpy()
+
+    # --- resuming ------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write everything that the epochs to come depend on."""
+        if self.resume is None:
+            return
+        state = {
+            "epoch": self.epoch,
+            "model": self.model.state_dict(),
+            "optimizer": self.plateau.optimizer.state_dict(),
+            "plateau": self.plateau.state_dict(),
+            "precision": self.trainer.precision_plugin.state_dict(),
+            "best": self.best.state(),
+            "history": self.history,
+        }
+        with tables.atomic(self.resume) as temporary:
+            torch.save(state, temporary)
+        self.saved_at = time.monotonic()
+
+    def load(self) -> None:
+        """Continue from the file that `save` wrote, where there is one."""
+        if self.resume is None or not self.resume.is_file():
+            return
+        self.state = torch.load(self.resume, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(self.state.pop("model"))
+        self.best.restore(self.state.pop("best"))
+        self.history = self.state.pop("history")
+        self.first_epoch = self.state.pop("epoch")
+        logger.info("resuming at epoch %d from %s", self.first_epoch, self.resume)
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

@@ -1,0 +1,76 @@
+"""What depends on the epoch: KL weight, best weights, when to stop."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Epochs in order: pretraining (no KL, no scores), linear KL annealing, full KL weight."""
+
+    pretrain_epochs: int
+    kl_warmup_epochs: int
+    max_epochs: int
+    """Upper bound on epochs after pretraining."""
+    beta: float
+
+    @property
+    def n_epochs(self) -> int:
+        """Upper bound on all epochs."""
+        return self.pretrain_epochs + self.max_epochs
+
+    @property
+    def first_full_epoch(self) -> int:
+        """First epoch with the full KL weight: patience counts from here."""
+        return self.pretrain_epochs + self.kl_warmup_epochs
+
+    def pretraining(self, epoch: int) -> bool:
+        return epoch < self.pretrain_epochs
+
+    def kl_weight(self, epoch: int) -> float:
+        """β × a ramp from 0 in the first epoch after pretraining to 1 in `first_full_epoch`."""
+        joint = epoch - self.pretrain_epochs
+        if joint < 0:
+            return 0.0
+        if joint >= self.kl_warmup_epochs:
+            return self.beta
+        return self.beta * joint / self.kl_warmup_epochs
+
+
+@dataclass
+class Best:
+    """The best epoch so far, its weights, and whether patience has run out.
+
+    The watched loss is always computed at the full KL weight, so the epochs of the annealing, in
+    which the KL term is hardly punished, have no advantage; epochs of pretraining do not count at
+    all, and patience counts from the first epoch at full weight.
+    """
+
+    patience: int
+    schedule: Schedule
+    epoch: int = -1
+    value: float = float("inf")
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def update(self, epoch: int, value: float, model: nn.Module) -> None:
+        """Note an epoch; copy the weights to main memory when it is the best so far."""
+        if self.schedule.pretraining(epoch) or value >= self.value:
+            return
+        self.epoch, self.value = epoch, value
+        self.weights = {
+            name: tensor.detach().to("cpu", copy=True)
+            for name, tensor in model.state_dict().items()
+        }
+
+    def exhausted(self, epoch: int) -> bool:
+        """Whether `patience` epochs have passed without a better one."""
+        since = max(self.epoch, self.schedule.first_full_epoch - 1)
+        return epoch - since >= self.patience
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "value": self.value, "weights": self.weights}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.epoch, self.value, self.weights = state["epoch"], state["value"], state["weights"]

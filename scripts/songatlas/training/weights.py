@@ -1,0 +1,73 @@
+"""The weights file: tensors and plain values, loaded without pickle."""
+
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from songatlas import tables
+from songatlas.errors import SongatlasError
+from songatlas.models import registry
+from songatlas.models.base import InputSpec, Model
+
+
+@dataclass(frozen=True)
+class Description:
+    """What it takes to build a trained model again."""
+
+    architecture: str
+    spec: InputSpec
+    latent_dim: int
+    options: dict[str, Any]
+    labels: tuple[str, ...] = ()
+    """Classes of a label-conditioned model, in the order that it knows them by."""
+
+    def build(self) -> Model:
+        """The model with fresh weights (from the global random state)."""
+        return registry.build(self.architecture, self.spec, self.latent_dim, self.options)
+
+
+def save_weights(path: str | Path, description: Description, weights: dict[str, Tensor]) -> None:
+    """Write weights and description atomically; the same content gives the same bytes."""
+    content = {
+        "state_dict": {name: tensor.cpu().contiguous() for name, tensor in weights.items()},
+        **asdict(description),
+        "options": {name: _plain(value) for name, value in description.options.items()},
+        "labels": list(description.labels),
+    }
+    with tables.atomic(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
+
+
+def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model, Description]:
+    """A trained model, in eval mode on `device`, and its description.
+
+    Raises:
+        SongatlasError: when the file is absent or does not fit this version's architecture.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        description = Description(
+            architecture=content["architecture"],
+            spec=InputSpec(**content["spec"]),
+            latent_dim=content["latent_dim"],
+            options=content["options"],
+            labels=tuple(content["labels"]),
+        )
+        with torch.device("meta"):
+            model = description.build()
+        model.load_state_dict(content["state_dict"], assign=True)
+    except FileNotFoundError:
+        raise SongatlasError(f"{path}: no such file; train the model first") from None
+    except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise SongatlasError(
+            f"{path}: does not fit this version of Songatlas; delete it and run again ({error})"
+        ) from None
+    return model.to(device).eval(), description
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

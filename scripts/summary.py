@@ -1,0 +1,25 @@
+"""The run's result on one page of plain words."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.report.summary import read_inputs, summary
+    from songatlas.tables import atomic
+
+    inputs = read_inputs(
+        comparison=snakemake.input.comparison,
+        tracks=snakemake.input.tracks,
+        labels=snakemake.input.labels,
+        windows=snakemake.input.windows,
+        rejects=snakemake.input.get("rejects", []),
+        warnings=snakemake.input.get("warnings", []),
+        trainings=snakemake.input.get("summaries", []),
+    )
+    text = summary(
+        inputs,
+        run=snakemake.params.run,
+        corpus_name=snakemake.params.corpus_name,
+        seeds=snakemake.params.seeds,
+    )
+    with atomic(snakemake.output[0]) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,81 @@
+"""Running the workflow from tests: a small corpus on disk, and Snakemake in its own process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from conftest import ROOT
+
+SMALL = """\
+run: small
+corpus: folder
+shards: 2
+windows: {length_s: 8.0, hop_s: 4.0}
+logmel: {n_mels: 32, hop_length: 2048}
+training: {max_epochs: 2, learning_rate: 1.0e-3}
+loss: {kl_warmup_epochs: 1}
+models:
+  cvae_language: {n_classes: null}
+  cvae_genre: {n_classes: null}
+  vade: {widths: [32, 16], n_components: 4, pretrain_epochs: 1}
+  vade_small: {n_components: 4, pretrain_epochs: 1}
+clustering: {k: [2, 3], n_init: 2}
+evaluation: {permutations: 20, bootstraps: 20}
+"""
+"""A run of every stage in little time: everything not named here is the demo's."""
+
+WORDS = {
+    "english": "the moon is over the river and we are walking home again tonight",
+    "español": "la luna sobre el río y nosotros caminando otra vez hacia la casa",
+}
+
+
+def write_song(path: Path, genre: str, seed: int, seconds: float = 17.0) -> None:
+    """A song of plucked tones (pop) or of noise bursts (rock)."""
+    rng = np.random.default_rng(seed)
+    rate = 22050
+    time = np.arange(int(seconds * rate)) / rate
+    pulse = np.exp(-((time * (2.0 if genre == "pop" else 3.0)) % 1.0) * 6.0)
+    tone = np.sin(2 * np.pi * (220.0 + 20.0 * seed) * time)
+    signal = pulse * (tone if genre == "pop" else rng.standard_normal(time.size))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.3 * signal, rate)
+
+
+def write_corpus(folder: Path) -> None:
+    """Twelve songs, two languages, two genres; lyrics; one file that is no audio."""
+    for language, words in WORDS.items():
+        for genre in ("pop", "rock"):
+            for number in range(3):
+                seed = 100 * (language == "english") + 10 * (genre == "pop") + number
+                path = folder / language / genre / f"song {number} d'été.wav"
+                write_song(path, genre, seed)
+                shuffled = np.random.default_rng(seed).permutation(words.split())
+                path.with_suffix(".txt").write_text("\n".join(shuffled), encoding="utf-8")
+    (folder / "english" / "pop" / "broken.mp3").write_text("this is no audio")
+
+
+def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    """Run Snakemake with this repository's workflow in `folder`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(folder), "--profile", str(ROOT / "profiles" / "default")]
+    command += ["--cores", "2", "--resources", "gpu=1", *arguments]
+    environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "agg"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if check and done.returncode:
+        logs = "\n".join(
+            f"== {path}\n{path.read_text(encoding='utf-8')[-2000:]}"
+            for path in sorted(folder.rglob("logs/**/*.log"))
+            if "Traceback" in path.read_text(encoding="utf-8")
+        )
+        raise AssertionError(f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}\n{logs}")
+    return done
+
+
+def planned(folder: Path, *arguments: str) -> list[str]:
+    """Rules that a dry run would run, with the model where there is one: `train conv_vae`."""
+    text = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments)
+    return sorted(set(text.stdout.split()))

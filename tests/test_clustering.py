@@ -1,0 +1,245 @@
+"""Clustering algorithms, levels and the reduction before them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
+from songatlas import config, tables
+from songatlas.clustering import algorithms, reduction
+from songatlas.clustering.algorithms import WITHOUT_K, cluster
+from songatlas.clustering.levels import (
+    Attempt,
+    Points,
+    attempts,
+    clusters_frame,
+    points_of,
+    song_votes,
+    voting_songs,
+)
+from songatlas.config import ALGORITHMS
+
+
+def blobs(n=90, d=6, centres=3, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) % centres
+    return rng.normal(size=(centres, d))[truth] * 6 + rng.normal(size=(n, d)), truth
+
+
+def k_for(algorithm, k):
+    return None if algorithm in WITHOUT_K else k
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_finds_well_separated_groups(algorithm):
+    z, truth = blobs()
+    found = cluster(z, algorithm, k_for(algorithm, 3), seed=0)
+    assert found.labels.dtype == np.int32
+    clustered = found.labels >= 0
+    assert clustered.mean() > 0.8
+    assert adjusted_rand_score(truth[clustered], found.labels[clustered]) > 0.95
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_same_seed_gives_the_same_labels(algorithm):
+    z = np.random.default_rng(1).normal(size=(60, 20))
+    first, second = (cluster(z, algorithm, k_for(algorithm, 5), seed=3) for _ in range(2))
+    assert (first.labels == second.labels).all()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_unit_of_the_points_does_not_matter(algorithm):
+    z, _ = blobs(seed=2)
+    k = k_for(algorithm, 4)
+    labels = cluster(z, algorithm, k).labels
+    assert (cluster(z * 1e6 + 5.0, algorithm, k).labels == labels).all()
+    assert (cluster(z * 1e-6, algorithm, k).labels == labels).all()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    ("z", "note"),
+    [
+        (np.zeros((0, 3)), "fewer than 2 points"),
+        (np.ones((1, 3)), "fewer than 2 points"),
+        (np.ones((20, 3)), "all points are the same"),
+        (np.full((20, 3), np.nan), "values that are not finite"),
+        (np.r_[np.eye(19, 3), [[np.inf, 0, 0]]], "values that are not finite"),
+    ],
+)
+def test_points_that_cannot_be_clustered_give_null_with_a_note(algorithm, z, note):
+    found = cluster(z, algorithm, k_for(algorithm, 4))
+    assert found.labels is None
+    assert note in found.note
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "agglomerative", "gmm", "spectral"])
+def test_k_that_is_too_large_gives_null_with_a_note(algorithm):
+    z = np.random.default_rng(0).normal(size=(5, 3))
+    assert "not below n = 5" in cluster(z, algorithm, 5).note
+    twice = np.repeat(np.eye(3), 4, axis=0)
+    found = cluster(twice, algorithm, 5)
+    assert found.labels is None
+    assert "number of distinct points" in found.note
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_a_handful_of_wide_points_raises_nothing(algorithm, n):
+    z = np.random.default_rng(n).normal(size=(n, 128))
+    found = cluster(z, algorithm, k_for(algorithm, 2))
+    assert found.labels is None or found.labels.shape == (n,)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_copies_of_a_point_are_clustered_together(algorithm):
+    rng = np.random.default_rng(0)
+    z = np.repeat(rng.normal(size=(12, 4)), 6, axis=0)
+    labels = cluster(z, algorithm, k_for(algorithm, 4)).labels.reshape(12, 6)
+    assert (labels == labels[:, :1]).all()
+
+
+def test_labels_count_up_in_order_of_first_appearance():
+    z, _ = blobs(seed=5)
+    labels = cluster(z, "kmeans", 6).labels
+    assert list(dict.fromkeys(labels.tolist())) == list(range(6))
+
+
+def test_gmm_on_fewer_points_than_dimensions_says_so():
+    z, _ = blobs(n=30, d=50)
+    found = cluster(z, "gmm", 3)
+    assert "10 points for 50 dimensions" in found.note
+    assert found.probability.min() >= 1 / 3
+    assert found.probability.max() <= 1 + 1e-6
+
+
+def test_gmm_is_the_same_in_the_span_of_the_points():
+    z, _ = blobs(n=25, d=40, seed=7)
+    rotated = np.linalg.qr(np.random.default_rng(0).normal(size=(40, 40)))[0]
+    assert (cluster(z, "gmm", 3).labels == cluster(z @ rotated, "gmm", 3).labels).all()
+
+
+def test_many_points_are_clustered_on_a_sample_that_is_named(monkeypatch):
+    monkeypatch.setattr(algorithms, "LARGE", 60)
+    z, truth = blobs(n=200)
+    found = cluster(z, "agglomerative", 3)
+    assert "sample of 60 of 200 points" in found.note
+    assert adjusted_rand_score(truth, found.labels) > 0.95
+    assert cluster(z, "kmeans", 3).note is None
+
+
+def test_wide_points_are_reduced_with_a_note_and_narrow_ones_are_not():
+    z = np.random.default_rng(0).normal(size=(20, 300))
+    reduced = reduction.reduce_width(z, 256, 128)
+    assert reduced.z.shape == (20, 19)
+    assert reduced.note == "PCA 300 -> 19"
+    distances = np.linalg.norm(z[:, None] - z[None], axis=2)
+    kept = np.linalg.norm(reduced.z[:, None] - reduced.z[None], axis=2)
+    assert kept == pytest.approx(distances)
+    assert reduction.reduce_width(z[:, :256], 256, 128).note is None
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_streamed_components_equal_those_of_scikit_learn(standardise, monkeypatch):
+    monkeypatch.setattr(reduction, "HELD_ROWS", 7)
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(40, 90)) * rng.uniform(0.1, 5, 90) + 100
+    ours = reduction.principal_components(
+        lambda: (z[start : start + 9] for start in range(0, 40, 9)), 6, standardise=standardise
+    )
+    scaled = (z - z.mean(0)) / z.std(0) if standardise else z
+    theirs = PCA(6, svd_solver="full").fit_transform(scaled)
+    assert np.abs(ours) == pytest.approx(np.abs(theirs), abs=1e-6)
+
+
+def test_components_fitted_on_a_sample_still_cover_every_row(monkeypatch):
+    monkeypatch.setattr(reduction, "FIT_ROWS", 50)
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(120, 3)) @ rng.normal(size=(3, 30))
+    reduced = reduction.principal_components(lambda: iter([z[:70], z[70:]]), 3)
+    distances = np.linalg.norm(z[:, None] - z[None], axis=2)
+    kept = np.linalg.norm(reduced[:, None] - reduced[None], axis=2)
+    assert kept == pytest.approx(distances, rel=1e-3, abs=1e-3)
+
+
+def latents(n_songs=8, per=3, own=False):
+    z, _ = blobs(n_songs * per, 4)
+    tracks = [f"t{i // per}" for i in range(len(z))]
+    ids = [f"{track}-{i % per}" for i, track in enumerate(tracks)]
+    splits = ["validation" if track in ("t1", "t4") else "train" for track in tracks]
+    labels = np.arange(len(z)) % 2 + 5 if own else None
+    songs = sorted(set(tracks))
+    means = np.stack([z[np.array(tracks) == song].mean(0) for song in songs])
+    return pd.concat(
+        [
+            tables.latents_frame("window", ids, tracks, splits, z, labels),
+            tables.latents_frame("song", None, songs, ["train"] * n_songs, means),
+        ],
+        ignore_index=True,
+    )
+
+
+def test_evaluating_on_a_split_leaves_other_songs_out():
+    points = points_of(latents(), "window", "validation")
+    assert sorted(set(points.track_ids)) == ["t1", "t4"]
+    assert len(points_of(latents(), "window")) == 24
+
+
+def test_every_k_of_config_and_tasks_is_tried_once():
+    settings = config.Clustering(algorithms=["kmeans", "hdbscan"], k=[3, 5])
+    found = attempts(points_of(latents(), "window"), settings, [5, 7, 1], seed=0)
+    assert [(item.algorithm, item.k) for item in found] == [
+        ("kmeans", 3),
+        ("kmeans", 5),
+        ("kmeans", 7),
+        ("hdbscan", None),
+    ]
+
+
+def test_a_models_own_assignments_are_one_more_clustering():
+    settings = config.Clustering(algorithms=["kmeans"], k=[3])
+    found = attempts(points_of(latents(own=True), "window"), settings, [], seed=0)
+    assert (found[-1].algorithm, found[-1].k) == ("own", 2)
+    assert "own" not in {
+        item.algorithm
+        for item in attempts(points_of(latents(own=True), "song"), settings, [], seed=0)
+    }
+
+
+def vote_of(window_labels):
+    """Majority label and share of one song with these window labels."""
+    n = len(window_labels)
+    points = Points("window", ("a",) * n, tuple(map(str, range(n))), np.zeros((n, 1)))
+    clustering = algorithms.Clustering(np.array(window_labels, np.int32))
+    attempt = Attempt(points, "kmeans", 3, clustering)
+    songs = voting_songs(points, Points("song", ("a",), None, np.zeros((1, 1))))
+    [found] = song_votes([attempt], songs)
+    return int(found.clustering.labels[0]), float(found.clustering.probability[0])
+
+
+@pytest.mark.parametrize(
+    ("windows", "label", "share"),
+    [
+        ([2, 2, 0], 2, 2 / 3),
+        ([2, 1, 2, 1], 1, 0.5),
+        ([-1, -1, 2], 2, 1 / 3),
+        ([-1, -1, -1], -1, 1.0),
+        ([0], 0, 1.0),
+    ],
+)
+def test_a_song_takes_the_majority_label_of_its_windows(windows, label, share):
+    assert vote_of(windows) == (label, pytest.approx(share))
+
+
+def test_clusters_can_be_written_and_read(tmp_path):
+    settings = config.Clustering(algorithms=["gmm", "dbscan"], k=[3])
+    windows = points_of(latents(), "window")
+    found = attempts(windows, settings, [100], seed=0)
+    found += song_votes(found, voting_songs(windows, points_of(latents(), "song")))
+    tables.write(clusters_frame(found), tmp_path / "clusters.parquet", tables.CLUSTERS)
+    frame = tables.read(tmp_path / "clusters.parquet", tables.CLUSTERS)
+    assert len(frame) == 2 * 24 + 2 * 8
+    assert frame.loc[frame["algorithm"] == "dbscan", "k"].isna().all()
+    assert set(frame.loc[frame["algorithm"] == "gmm", "k"]) == {3}
+    assert frame.loc[frame["level"] == "song_vote", "window_id"].isna().all()
+    assert len(tables.empty(tables.CLUSTERS)) == len(clusters_frame([]))
