@@ -206,3 +206,39 @@ def test_a_window_that_the_corpus_does_not_know_is_an_error(corpus):
 
 def test_every_kind_of_the_configuration_is_known():
     assert set(KINDS) == set(Baseline.model_fields["kind"].annotation.__args__)
+
+
+def test_lyrics_tell_the_language_of_the_real_songs(jamendolyrics):
+    from songatlas.baselines.latents import baseline_latents
+    from songatlas.baselines.representations import Vectors
+    from songatlas.evaluation.scores import cluster_and_score
+    from songatlas.lyrics.clean import clean
+    from songatlas.lyrics.tfidf import TfidfSvd
+
+    songs = pd.read_csv(jamendolyrics / "JamendoLyrics.csv")
+    files = [jamendolyrics / "lyrics" / f"{path[:-4]}.txt" for path in songs["Filepath"]]
+    texts = [clean(file.read_text(encoding="utf-8")) for file in files]
+    vectors = TfidfSvd(1, 3, 32, 0).fit(texts).transform(texts)
+    ids = [f"t{i:02d}" for i in range(len(texts))]
+    latents, _ = baseline_latents(
+        Vectors(ids, lambda: iter([vectors])),
+        Baseline(kind="lyrics_tfidf", standardise=False),
+        CLUSTERING,
+        tables.empty(tables.WINDOWS),
+        pd.DataFrame({"track_id": ids, "split": "train"}),
+    )
+    labels = pd.DataFrame({"track_id": ids, "language": songs["Language"]})
+    _, scores = cluster_and_score(
+        latents,
+        labels,
+        model="lyrics_tfidf",
+        seed=0,
+        supervision="none",
+        note=None,
+        clustering=config.Clustering(algorithms=["kmeans"], k=[4]),
+        evaluation=config.Evaluation(tasks=["language"]),
+    )
+    nmi = scores[scores["metric"] == "nmi"]
+    assert (nmi["level"].item(), nmi["k"].item(), nmi["n"].item()) == ("song", 4, 79)
+    assert nmi["value"].item() >= 0.95
+    assert nmi["chance"].item() < 0.1

@@ -196,6 +196,20 @@ def test_damaged_container_is_unreadable(sounds: Path, tmp_path: Path) -> None:
     assert reason(tmp_path / "cut.m4a") == "unreadable"
 
 
+def test_video_without_sound_is_no_audio(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        for _ in range(5):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(AudioError, match="no audio stream") as caught:
+        decode(path, 22050)
+    assert caught.value.reason == "not_audio"
+
+
 def test_silence(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros((RATE, 2), np.float32), RATE)
     assert reason(tmp_path / "silence.wav") == "silent"

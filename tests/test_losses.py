@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from songatlas.models.losses import calibrated_nll, gaussian_kl, objective
 
 

@@ -17,21 +17,12 @@ from songatlas.lyrics.features import write_lyrics_features
 from songatlas.lyrics.huggingface import HuggingFaceEncoder
 from songatlas.lyrics.tfidf import TfidfSvd
 
-WORDS = [
-    "love",
-    "the",
-    "night",
-    "sings",
-    "el",
-    "amor",
-    "la",
-    "noche",
-    "canta",
-    "die",
-    "liebe",
-    "singt",
-    "nacht",
-]
+ENGLISH, SPANISH, GERMAN = (
+    ["love", "the", "night", "sings"],
+    ["el", "amor", "la", "noche", "canta"],
+    ["die", "liebe", "singt", "nacht"],
+)
+WORDS = [*ENGLISH, *SPANISH, *GERMAN]
 TEXTS = [
     "the night sings\nlove the night",
     "la noche canta el amor\nel amor la noche",

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-
 from songatlas.errors import ConfigError
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, Model, parameter_count
 from songatlas.models.blocks import Upsample
+from torch import Tensor, nn
+
+# Tiny layers: more threads only wait for one another.
+torch.set_num_threads(1)
 
 SPEC = InputSpec(n_mels=16, n_frames=20, lyrics_dim=6, max_lines=3)
 PAPER = InputSpec(n_mels=128, n_frames=1292, lyrics_dim=32, max_lines=16)

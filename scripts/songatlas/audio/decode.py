@@ -198,7 +198,8 @@ def _peak(samples: np.ndarray) -> float:
 def _open(path: Path) -> Iterator[_Source]:
     import soundfile
 
-    signature = _signature(path)
+    if not _signature(path):
+        raise AudioError(path, "empty_file", "0 bytes")
     try:
         file = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: the extension is .raw
@@ -215,7 +216,7 @@ def _open(path: Path) -> Iterator[_Source]:
                 return
     if file is not None:
         file.close()
-    with _open_ffmpeg(path, signature) as source:
+    with _open_ffmpeg(path) as source:
         yield source
 
 
@@ -223,14 +224,20 @@ def _signature(path: Path) -> bytes:
     """The first bytes of a file that exists and can be read."""
     try:
         with path.open("rb") as raw:
-            signature = raw.read(16)
+            return raw.read(16)
     except FileNotFoundError:
         raise AudioError(path, "missing_file", "no such file") from None
     except OSError as error:
         raise AudioError(path, "unreadable", error.strerror or str(error)) from None
-    if not signature:
-        raise AudioError(path, "empty_file", "0 bytes")
-    return signature
+
+
+def _starts_like_audio(path: Path) -> bool:
+    signature = _signature(path)
+    return any(
+        signature.startswith(start, offset)
+        for offset, starts in AUDIO_SIGNATURES.items()
+        for start in starts
+    )
 
 
 def _mp3_seconds(path: Path, announced_s: float) -> float | None:
@@ -310,7 +317,10 @@ def _ffmpeg_container(path: Path, kind: str | None = None) -> Iterator[Any]:
                 container_options={"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": ""},
             )
         except av.FFmpegError as error:
-            raise AudioError(path, "not_audio", error.strerror or str(error)) from None
+            detail = error.strerror or str(error)
+            if _starts_like_audio(path):
+                raise AudioError(path, "unreadable", f"damaged audio: {detail}") from None
+            raise AudioError(path, "not_audio", detail) from None
         with container:
             if not container.streams.audio:
                 raise AudioError(path, "not_audio", "the file has no audio stream")
@@ -331,36 +341,25 @@ def _packets_s(stream: Any) -> float:
 
 
 @contextmanager
-def _open_ffmpeg(path: Path, signature: bytes) -> Iterator[_Source]:
+def _open_ffmpeg(path: Path) -> Iterator[_Source]:
     import av
 
-    try:
-        with _ffmpeg_container(path) as container:
-            stream = container.streams.audio[0]
-            seconds = _packets_s(stream)
-        with _ffmpeg_container(path) as container:
-            stream = container.streams.audio[0]
-            if stream.codec_context is None:
-                raise AudioError(path, "unsupported_codec", "no decoder for the audio stream")
-            frames = container.decode(stream)
-            # Headers of HE-AAC state half the rate: the first frame tells.
-            try:
-                head = next(frames, None)
-            except av.FFmpegError as error:
-                raise _broken(path, 0.0, error.strerror or str(error)) from None
-            if head is None:
-                raise AudioError(path, "zero_length", "the file holds no samples")
-            info = AudioInfo(seconds, head.sample_rate, head.layout.nb_channels)
-            yield _Source(info, _ffmpeg_blocks(path, head, frames))
-    except AudioError as error:
-        audio = any(
-            signature[offset:].startswith(start)
-            for offset, starts in AUDIO_SIGNATURES.items()
-            for start in starts
-        )
-        if error.reason == "not_audio" and audio:
-            raise AudioError(path, "unreadable", f"a damaged audio file: {error.detail}") from None
-        raise
+    with _ffmpeg_container(path) as container:
+        seconds = _packets_s(container.streams.audio[0])
+    with _ffmpeg_container(path) as container:
+        stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise AudioError(path, "unsupported_codec", "no decoder for the audio stream")
+        frames = container.decode(stream)
+        # Headers of HE-AAC state half the rate: the first frame tells.
+        try:
+            head = next(frames, None)
+        except av.FFmpegError as error:
+            raise _broken(path, 0.0, error.strerror or str(error)) from None
+        if head is None:
+            raise AudioError(path, "zero_length", "the file holds no samples")
+        info = AudioInfo(seconds, head.sample_rate, head.layout.nb_channels)
+        yield _Source(info, _ffmpeg_blocks(path, head, frames))
 
 
 def _ffmpeg_blocks(path: Path, head: Any, frames: Iterator[Any]) -> Iterator[np.ndarray]:

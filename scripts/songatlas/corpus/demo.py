@@ -1,9 +1,9 @@
 """The demo corpus: 48 synthetic songs in four languages and three genres.
 
-Arabic, English, Hindi and Spanish verses (CC0, `resources/demo`) are sung and rapped by espeak-ng over
-pop, rock and hip-hop backings, all computed on the user's machine from a seed. Genres differ in what is
-played; tempo, key, voice, loudness, instruments, mix and form overlap between genres and are balanced
-over languages. Every factor that is drawn stands in a `factor_` column.
+Arabic, English, Hindi and Spanish verses (CC0, `resources/demo`) are sung and rapped by espeak-ng
+over pop, rock and hip-hop backings, all computed on the user's machine from a seed. Genres differ
+in what is played; tempo, key, voice, loudness, instruments, mix and form overlap between genres and
+are balanced over languages. Every factor that is drawn stands in a `factor_` column.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def synthesise(
         for plan in progress(plans, "Synthesising the demo corpus"):
             rows.append(_write_song(plan, audio))
     else:
-        # Forked workers do not import the main module again, which under Snakemake is the job itself.
+        # Forked workers do not import the main module again: under Snakemake that is the job.
         method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
         with ProcessPoolExecutor(workers, multiprocessing.get_context(method)) as pool:
             futures = [pool.submit(_write_song, plan, audio) for plan in plans]
@@ -116,10 +116,12 @@ def _row(plan: SongPlan, song: Song, path: Path) -> dict[str, object]:
         "register": plan.register,
         "chorus_sung": plan.chorus_sung,
         "theme": plan.verses.theme,
-        "instruments": plan.colour,
+        "instruments": ", ".join(plan.instruments),
+        "colour": plan.colour,
         "colour_db": plan.colour_db,
         "loudness_db": plan.loudness_db,
         "reverb_s": plan.reverb_s,
+        "fade_s": plan.fade_s,
         "brightness": plan.brightness,
         "noise_db": plan.noise_db,
         "kit_tuning": plan.kit_tuning,

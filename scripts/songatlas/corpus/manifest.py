@@ -112,8 +112,9 @@ def _without_bad_rows(cells: pd.DataFrame, file: Path, problems: Problems) -> pd
 
 
 def _resolved(paths: pd.Series, base: Path) -> pd.Series:
-    resolved = [None if pd.isna(path) else resolve(path, base) for path in paths]
-    return pd.Series(resolved, index=paths.index, dtype="str")
+    folder = str(base)
+    resolved = paths.map(lambda path: resolve(path, folder), na_action="ignore")
+    return resolved.astype("str")
 
 
 def _add_lyrics(sources: pd.DataFrame, problems: Problems) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from songatlas.corpus.text_files import decode_text
@@ -50,16 +50,16 @@ def base_folder(file: Path, audio_paths: Sequence[str]) -> Path:
     step = max(1, -(-len(audio_paths) // SAMPLE))
     sample = audio_paths[::step]
     for base in (file.parent, *list(file.parent.resolve().parents)[:2]):
-        if any(size_of(resolve(path, base)) >= 0 for path in sample):
+        if any(size_of(resolve(path, str(base))) >= 0 for path in sample):
             return base
     return file.parent
 
 
-def resolve(path: str, base: Path) -> str:
+def resolve(path: str, base: str) -> str:
     """A path joined to `base` where it is relative; Windows separators become slashes."""
     if "\\" in path and "/" not in path:
         path = path.replace("\\", "/")
-    return path if path.startswith("/") else str(base / path)
+    return path if path.startswith("/") else f"{base}/{path}"
 
 
 def size_of(path: str | Path) -> int:
@@ -77,7 +77,7 @@ def referenced(file: Path) -> Iterator[tuple[str, Path]]:
     """
     columns = [[cell.strip() for cell in column] for column in _path_columns(file)]
     named = [[cell for cell in column if cell.lower() not in EMPTY] for column in columns]
-    base = base_folder(file, named[0])
+    base = str(base_folder(file, named[0]))
     for column in named:
         for path in column:
             yield path, Path(resolve(path, base))
@@ -91,14 +91,14 @@ def _path_columns(file: Path) -> list[list[str]]:
     except (OSError, ValueError):
         return [[], []]
     delimiter = delimiter_of(text.split("\n", 1)[0])
-    rows: Iterable[dict[str, str | None]] = csv.DictReader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True
-    )
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     cells: list[list[str]] = [[], []]
     try:
+        header = [name.strip() for name in next(rows, [])]
+        places = [header.index(column) if column in header else len(header) for column in COLUMNS]
         for row in rows:
-            for place, column in enumerate(COLUMNS):
-                cells[place].append(row.get(column) or "")
+            for column, place in zip(cells, places, strict=True):
+                column.append(row[place] if place < len(row) else "")
     except csv.Error:  # an unclosed quote; what came before it counts
         pass
     return cells

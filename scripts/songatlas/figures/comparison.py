@@ -123,7 +123,9 @@ def comparison_figure(
         if there
     )
     handles = _handles(panels)
-    letters = max(len(_name(row, panel)) for panel in panels for _, row in panel.iterrows())
+    letters = max(
+        (len(_name(row, panel)) for panel in panels for _, row in panel.iterrows()), default=0
+    )
     width_in = max((1.95 + letters * style.SMALL_SIZE * 0.55 / 72) * len(names), 5.0)
     columns, footer_in = style.legend_size(
         [str(handle.get_label()) for handle in handles], width_in
@@ -192,7 +194,7 @@ def _draw(ax: Axes, panel: pd.DataFrame) -> None:
 
 def _name(row: pd.Series, panel: pd.DataFrame) -> str:
     """The model, the word `labels` where it saw them, and n where models differ in it."""
-    words = [plain(row["model"], 28)]
+    words = [plain(row["model"], 40)]
     if row["supervision"] == "labels":
         words.append("(labels)")
     if pd.notna(row["nmi_mean"]) and len(_counts(panel)) > 1:

@@ -41,6 +41,7 @@ class HuggingFaceEncoder:
         device: str = "auto",
     ) -> None:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
 
         self.name = name
@@ -53,7 +54,7 @@ class HuggingFaceEncoder:
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(name, **options)
             model: Any = AutoModel.from_pretrained(name, dtype=torch.float32, **options)
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, ImportError, SafetensorError) as error:
             raise SongatlasError(_unusable(name, revision, cache_dir, error)) from None
         if not tokenizer.is_fast or tokenizer.pad_token_id is None:
             raise SongatlasError(

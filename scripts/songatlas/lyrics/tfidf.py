@@ -61,7 +61,8 @@ class TfidfSvd:
         weights = self._vectorizer.fit_transform(texts)
         rank = min(self.dim, *weights.shape)
         svd = TruncatedSVD(rank, algorithm="randomized", n_iter=10, random_state=self.seed)
-        svd.fit(weights)
+        with np.errstate(invalid="ignore"):  # shares of the variance, of which one text has none
+            svd.fit(weights)
         self._components = np.asarray(svd.components_, np.float32)
         return self
 

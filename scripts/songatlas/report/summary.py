@@ -22,6 +22,9 @@ COLLAPSED_BELOW = 0.10
 
 MAX_LISTED = 12
 
+JOINERS = "\u200c\u200d"
+"""Invisible, but Persian and Devanagari words are misspelt without them."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -106,8 +109,11 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
 
 def escape(text: object) -> str:
     """Text from songs or tags, as literal text in Markdown and in the HTML made from it."""
-    one_line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", html.escape(one_line, quote=False))
+    kept = (c if c.isprintable() or c in JOINERS else " " for c in str(text))
+    one_line = " ".join("".join(kept).split())
+    # Inside a word an underscore is only an underscore.
+    marks = r"([\\`*{}\[\]()#+!|~$]|(?<!\w)_|_(?!\w))"
+    return re.sub(marks, r"\\\1", html.escape(one_line, quote=False))
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -158,17 +158,16 @@ def _labels(
     path: str | Path, column: str, track_ids: Sequence[str]
 ) -> tuple[tuple[str, ...], Tensor]:
     frame = tables.read(path, tables.LABELS, columns=["track_id", column])
-    named = frame[column].map(lambda value: None if pd.isna(value) else str(value))
-    classes = tuple(sorted({value for value in named if value is not None}))
+    named = frame[column].dropna()
+    classes = tuple(sorted(set(named)))
     if not classes:
         raise SongatlasError(
             f"{path}: no song has a {column}; leave models conditioned on it out of `include`"
         )
     number = {name: index for index, name in enumerate(classes)}
-    of_track = {
-        track: number.get(value, -1) for track, value in zip(frame["track_id"], named, strict=True)
-    }
-    return classes, torch.tensor([of_track.get(track, -1) for track in track_ids])
+    of_track = dict(zip(frame["track_id"], frame[column].map(number), strict=True))
+    numbers = pd.Series(track_ids).map(of_track).fillna(-1).astype(int)
+    return classes, torch.tensor(list(numbers))
 
 
 def _ids(paths: Sequence[str | Path]) -> list[str]:

@@ -18,6 +18,21 @@ ENERGY = {
 }
 
 
+def _clean_string(midi: float, duration_s: float, bright: float) -> Samples:
+    return instruments.string(midi - 12, duration_s, bright, 2.0)
+
+
+NOTES: dict[str, Callable[[float, float, float], Samples]] = {
+    "pluck": instruments.pluck,
+    "bell": instruments.bell,
+    "electric piano": instruments.electric_piano,
+    "clean guitar": _clean_string,
+    "synth bass": instruments.synth_bass,
+    "bass guitar": instruments.bass_guitar,
+}
+"""Instruments that play single notes: (midi, duration_s, bright) to samples."""
+
+
 class Cache:
     """Notes that have been rendered already: songs repeat, so most notes come back."""
 
@@ -52,7 +67,7 @@ def play_drums(plan: SongPlan, n: int) -> tuple[Samples, list[float]]:
         late = 0.002 * float(rng.standard_normal())
         lay(track, sound, grid.time_s(bar, step) + late, gain * float(rng.uniform(0.9, 1.05)))
 
-    hat_level = {"pop": 0.16, "rock": 0.24, "hip-hop": 0.12}[plan.genre]
+    hat_level = {"pop": 0.16, "rock": 0.24, "hip-hop": 0.16}[plan.genre]
     for section, bar, _ in bars_of(plan):
         first, last = bar == section.first_bar, bar == section.first_bar + section.bars - 1
         quiet = section.name == "intro" and first and section.bars > 1
@@ -83,37 +98,37 @@ def play_drums(plan: SongPlan, n: int) -> tuple[Samples, list[float]]:
 
 
 def play_bass(plan: SongPlan, n: int, cache: Cache) -> Samples:
-    grid = plan.grid
+    """Off-beats and octaves in pop, straight eighths in rock, with the kick in hip-hop."""
     track = np.zeros(n)
-    step_s = grid.step_s
-    previous: int | None = None
+    kicks = [step for step, _ in drums.velocities(plan.patterns["kick"])]
+    bright, before = plan.brightness, None
     for section, bar, degree in bars_of(plan):
-        note = harmony.bass_note(plan.tonic, plan.mode, degree, 29)
-        energy = ENERGY[section.name]
+        root = harmony.bass_note(plan.tonic, plan.mode, degree, 29)
+        full = section.name == "chorus"
         if plan.genre == "pop":
-            for step in (2, 6, 10, 14) if section.name != "chorus" else range(0, STEPS, 2):
-                octave = 12 if section.name == "chorus" and step % 4 == 2 else 0
-                sound = cache(instruments.synth_bass, note + octave, 1.9 * step_s, plan.brightness)
-                lay(track, sound, grid.time_s(bar, step), energy)
+            steps = range(0, STEPS, 2) if full else range(2, STEPS, 4)
+            events = [(step, 2, root + 12 * (full and step % 4 == 2)) for step in steps]
         elif plan.genre == "rock":
-            for step in range(0, STEPS, 2):
-                sound = cache(instruments.bass_guitar, note, 2.1 * step_s, plan.brightness)
-                lay(track, sound, grid.time_s(bar, step), energy * (1.0 if step % 4 == 0 else 0.85))
-        elif section.name != "intro":
-            steps = [step for step, velocity in drums.velocities(plan.patterns["kick"])]
-            for i, step in enumerate(steps):
-                until = steps[i + 1] if i + 1 < len(steps) else STEPS
-                pitch = note if i < 2 else note + (7 if bar % 2 else 0)
-                sound = cache(
-                    instruments.sub_bass,
-                    pitch,
-                    (until - step) * step_s,
-                    previous if step else None,
-                    1.2 + plan.brightness,
-                    0.9,
-                )
-                lay(track, sound, grid.time_s(bar, step))
-                previous = pitch
+            events = [(step, 2, root) for step in range(0, STEPS, 2)]
+        elif section.name == "intro":
+            events = []
+        else:
+            ends = [*kicks[1:], STEPS]
+            fifth = 7 * (bar % 2)
+            events = [
+                (step, end - step, root + (fifth if i >= 2 else 0))
+                for i, (step, end) in enumerate(zip(kicks, ends, strict=True))
+            ]
+        for step, length, pitch in events:
+            length_s = length * plan.grid.step_s
+            if plan.bass == "808":
+                glide = before if step else None
+                sound = cache(instruments.sub_bass, pitch, length_s, glide, 1.2 + bright, 0.9)
+            else:
+                sound = cache(NOTES[plan.bass], pitch, 0.97 * length_s, bright)
+            accent = 1.0 if step % 4 == 0 else 0.88
+            lay(track, sound, plan.grid.time_s(bar, step), accent * ENERGY[section.name])
+            before = pitch
     return track
 
 
@@ -126,6 +141,7 @@ def _pads(plan: SongPlan, n: int, cache: Cache, kicks: list[float]) -> Samples:
     """Sustained pads and plucked arpeggios, both ducked by the kick."""
     grid = plan.grid
     pads, arpeggios = np.zeros(n), np.zeros(n)
+    arpeggio = NOTES[plan.chords]
     rolloff = 1.75 - 0.5 * plan.brightness
     for section, bar, degree in bars_of(plan):
         energy = ENERGY[section.name]
@@ -135,7 +151,7 @@ def _pads(plan: SongPlan, n: int, cache: Cache, kicks: list[float]) -> Samples:
         stride = 1 if section.name in ("chorus", "break") else 2
         for i, step in enumerate(range(0, STEPS, stride)):
             note = notes[i % 3] + 12 + (12 if i % 4 == 3 else 0)
-            sound = cache(instruments.pluck, note, 3.0 * grid.step_s, plan.brightness)
+            sound = cache(arpeggio, note, 3.0 * grid.step_s, plan.brightness)
             lay(arpeggios, sound, grid.time_s(bar, step), energy * (0.9 if i % 2 else 1.0))
     gain = mix.ducking(n, kicks, 0.75, 0.11)
     return (mix.level(pads, 0.1) + mix.level(arpeggios, 0.055)) * gain
@@ -183,12 +199,10 @@ def _sample(plan: SongPlan, n: int, cache: Cache, kicks: list[float]) -> Samples
     """A dusty two-bar loop of seventh chords, the same all through the song."""
     grid, rng = plan.grid, plan.rng(3)
     track = np.zeros(n)
-    sound_of = (instruments.electric_piano, instruments.pluck, instruments.bell)[
-        int(rng.integers(3))
-    ]
+    sound_of = NOTES[plan.chords]
     stabs = [(0, int(rng.choice([3, 6]))), (int(rng.choice([0, 2])), int(rng.choice([7, 10])))]
     answers = [int(step) for step in rng.choice([9, 11, 12, 14], 2, replace=False)]
-    for section, bar, degree in bars_of(plan):
+    for _, bar, degree in bars_of(plan):
         notes = harmony.chord(plan.tonic, plan.mode, degree, 55, size=4)
         for step in stabs[bar % 2]:
             for note in notes:
@@ -216,11 +230,7 @@ def play_colour(plan: SongPlan, n: int, cache: Cache) -> Samples:
                 sound = cache(instruments.sustained, notes, grid.bar_s, 1.5, 14.0, 0.2)
             lay(track, sound, grid.time_s(bar))
             continue
-        note_of = {
-            "electric piano": instruments.electric_piano,
-            "bell": instruments.bell,
-            "clean guitar": _clean_string,
-        }[plan.colour]
+        note_of = NOTES[plan.colour]
         if plan.colour == "electric piano":
             hits = [(step, note) for step in (0, 6, 10) for note in notes]
         else:
@@ -229,10 +239,6 @@ def play_colour(plan: SongPlan, n: int, cache: Cache) -> Samples:
             sound = cache(note_of, note, 5.0 * grid.step_s, 0.6)
             lay(track, sound, grid.time_s(bar, step))
     return track
-
-
-def _clean_string(midi: float, duration_s: float, bright: float) -> Samples:
-    return instruments.string(midi - 12, duration_s, bright, 2.0)
 
 
 def play_noise(plan: SongPlan, n: int) -> Samples:

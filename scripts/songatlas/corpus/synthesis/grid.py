@@ -16,7 +16,7 @@ Samples = np.ndarray
 class Grid:
     """Bars of sixteenths at a tempo; odd sixteenths come late by the swing.
 
-    `swing` is the share of an eighth that its first sixteenth takes: 0.5 is straight, 0.67 triplets.
+    `swing` is the share of an eighth that its first sixteenth takes (0.5: straight).
     """
 
     tempo_bpm: float

@@ -51,7 +51,7 @@ def melody(
     A walk in small steps over the scale between `low_midi` and `high_midi`; every other note, and
     the last, is drawn to the nearest note of its chord.
     """
-    pitches = [note for note in range(int(np.ceil(low_midi)), int(high_midi) + 1)]
+    pitches = range(int(np.ceil(low_midi)), int(high_midi) + 1)
     scale = [note for note in pitches if (note - tonic) % 12 in SCALES[mode]]
     position = int(rng.integers(len(scale) // 3, max(len(scale) // 3 + 1, 2 * len(scale) // 3)))
     notes = []

@@ -22,7 +22,7 @@ def reverb(sound: Samples, rng: np.random.Generator, decay_s: float) -> Samples:
 
 
 def equalise(sound: Samples, gains_db: np.ndarray) -> Samples:
-    """Zero-phase equaliser: gains of shape (6,) at `EQ_BANDS_HZ`, joined smoothly in log frequency."""
+    """Zero-phase equaliser: gains of shape (6,) at `EQ_BANDS_HZ`, linear in log frequency."""
     size = fft.next_fast_len(len(sound) + seconds(0.1), real=True)
     hz = np.maximum(np.fft.rfftfreq(size, 1.0 / SAMPLE_RATE_HZ), 20.0)
     gain_db = np.interp(np.log(hz), np.log(EQ_BANDS_HZ), gains_db)
@@ -38,7 +38,7 @@ def distort(sound: Samples, drive: float) -> Samples:
 
 
 def ducking(n: int, starts_s: list[float], depth: float, release_s: float) -> np.ndarray:
-    """Gain of shape (n,) that dips by `depth` at each start and recovers (side-chain compression)."""
+    """Side-chain compression: a gain of shape (n,) that dips by `depth` at each start."""
     gain = np.ones(n)
     dip = 1.0 - depth * np.exp(-np.arange(seconds(4.0 * release_s)) / seconds(release_s))
     for start_s in starts_s:

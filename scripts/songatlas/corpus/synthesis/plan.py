@@ -27,6 +27,18 @@ EQ_SPREAD_DB = 2.5
 """Standard deviation of the mix's equaliser bands: the same for all genres, so that the average
 spectrum says less about the genre than the playing does."""
 
+BASSES = {
+    "pop": ("synth bass", "synth bass", "synth bass", "bass guitar"),
+    "rock": ("bass guitar", "bass guitar", "bass guitar", "synth bass"),
+    "hip-hop": ("808", "808", "808", "bass guitar"),
+}
+CHORDS = {
+    "pop": ("pluck", "pluck", "bell", "electric piano"),
+    "rock": ("distorted guitar",),
+    "hip-hop": ("electric piano", "pluck", "bell", "clean guitar"),
+}
+"""What plays the arpeggio over the pads of pop, the power chords of rock, the loop of hip-hop."""
+
 COLOURS = ("none", "organ", "strings", "electric piano", "bell", "clean guitar")
 """One more instrument, drawn alike for every genre."""
 
@@ -70,6 +82,8 @@ class SongPlan:
     sections: tuple[Section, ...]
     bars_per_line: int
     patterns: dict[str, str]
+    bass: str
+    chords: str
     colour: str
     colour_db: float
     loudness_db: float
@@ -85,10 +99,18 @@ class SongPlan:
     noise_db: float
     register: float
     chorus_sung: bool
+    fade_s: float
 
     @property
     def grid(self) -> Grid:
         return Grid(self.tempo_bpm, self.swing)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Everything that plays, the voice aside, in alphabetical order."""
+        pads = ("pads",) if self.genre == "pop" else ()
+        colour = () if self.colour == "none" else (self.colour,)
+        return tuple(sorted({"drums", self.bass, self.chords, *pads, *colour}))
 
     @property
     def bars(self) -> int:
@@ -102,8 +124,8 @@ class SongPlan:
 def draw_plans(seed: int, folder: Path) -> list[SongPlan]:
     """Draw all songs, ordered by language, genre and number.
 
-    Every number is drawn by stratum: within a genre each language gets one song from each quarter of
-    the range, so that no factor follows the language. Themes rotate over genres.
+    Every number is drawn by stratum: within a genre each language gets one song from each quarter
+    of the range, so that no factor follows the language. Themes rotate over genres.
 
     Raises:
         VersesError: when the verses in `folder` cannot be read.
@@ -112,7 +134,7 @@ def draw_plans(seed: int, folder: Path) -> list[SongPlan]:
     books = {language: read_songbook(folder, language) for language in LANGUAGES}
     singers = _singers(rng)
     draws = {genre: _GenreDraws(rng) for genre in GENRES}
-    plans = []
+    plans: list[SongPlan] = []
     for at, language in enumerate(LANGUAGES):
         book = books[language]
         for genre_at, genre in enumerate(GENRES):
@@ -203,6 +225,8 @@ def _plan(
         sections=sections,
         bars_per_line=bars_per_line,
         patterns={part: one_of(part, rows) for part, rows in PATTERNS[genre].items()},
+        bass=one_of("bass", BASSES[genre]),
+        chords=one_of("chords", CHORDS[genre]),
         colour=one_of("colour", COLOURS),
         colour_db=between("colour_db", -4.0, 4.0),
         loudness_db=between("loudness", *LOUDNESS_DB),
@@ -218,6 +242,7 @@ def _plan(
         noise_db=between("noise_db", *NOISE_DB),
         register=between("register", 0.95, 1.15),
         chorus_sung=genre != "hip-hop" or draw("chorus_sung", place) < 0.6,
+        fade_s=between("fade", 0.4, 2.5),
     )
 
 
@@ -226,8 +251,8 @@ def _lay_out(
 ) -> tuple[tuple[Section, ...], int]:
     """Sections that fill `length_s` to the bar, and the number of bars that a line takes.
 
-    A line takes one bar at slow tempos and two at fast ones. The last repeat of the chorus goes where
-    there is no room for it; bars that are left over go to the instrumental sections.
+    A line takes one bar at slow tempos and two at fast ones. The last repeat of the chorus goes
+    where there is no room for it; bars that are left over go to the instrumental sections.
     """
     bar_s = Grid(tempo_bpm, 0.5).bar_s
     bars_per_line = 1 if bar_s >= 2.25 else 2

@@ -10,9 +10,9 @@ from songatlas.corpus.synthesis.singing import Sung
 from songatlas.corpus.synthesis.vocals import Line
 
 BALANCE_DB = {
-    "pop": {"drums": -1.0, "bass": -3.0, "harmony": 0.0, "colour": -9.0, "vocals": 1.0},
-    "rock": {"drums": -1.0, "bass": -4.0, "harmony": 2.0, "colour": -9.0, "vocals": 2.0},
-    "hip-hop": {"drums": 0.5, "bass": 2.0, "harmony": -7.0, "colour": -12.0, "vocals": 2.0},
+    "pop": {"drums": -1.0, "bass": -3.0, "harmony": 0.0, "colour": -9.0, "vocals": 4.5},
+    "rock": {"drums": -1.0, "bass": -4.0, "harmony": 2.0, "colour": -9.0, "vocals": 5.5},
+    "hip-hop": {"drums": 0.5, "bass": 2.0, "harmony": -7.0, "colour": -12.0, "vocals": 5.0},
 }
 """Usual level of each track, in dB relative to an RMS of 0.1 where it sounds."""
 
@@ -54,6 +54,6 @@ def render(plan: SongPlan) -> Song:
     wet = mix.reverb(send, plan.rng(5), plan.reverb_s)
     total = drums + bass + chords + colour + voice + wet
     total = mix.equalise(total, np.array(plan.eq_db)) + backing.play_noise(plan, n)
-    total = mix.master(total, plan.loudness_db, 0.02, 1.5 if plan.colour_db > 0 else 0.6)
+    total = mix.master(total, plan.loudness_db, 0.02, plan.fade_s)
     samples = np.round(total * 32767.0).astype(np.int16)
     return Song(samples, lines, [note for note in sung if note.midi is not None])

@@ -44,8 +44,8 @@ def read_songbook(folder: Path, language: str) -> Songbook:
     """Read `lyrics_<language>.yaml`.
 
     Raises:
-        VersesError: when the file is absent, is not YAML, lacks a key, or has fewer songs or artists
-            than the corpus needs.
+        VersesError: when the file is absent, is not YAML, lacks a key, or has fewer songs or
+            artists than the corpus needs.
     """
     path = folder / f"lyrics_{language}.yaml"
     try:
@@ -70,8 +70,8 @@ def read_songbook(folder: Path, language: str) -> Songbook:
         raise VersesError(f"{path}: not valid YAML ({error})") from None
     except (KeyError, TypeError) as error:
         raise VersesError(
-            f"{path}: {error} is missing or malformed; every song needs title, theme, verse, chorus "
-            "and second_verse, every genre two artists with name and gender"
+            f"{path}: {error} is missing or malformed; every song needs title, theme, verse, "
+            "chorus and second_verse, every genre two artists with name and gender"
         ) from None
     if len(songs) < 12 or any(len(some) < 2 for some in artists.values()):
         raise VersesError(f"{path}: needs at least 12 songs and two artists per genre")

@@ -1,0 +1,284 @@
+"""The summary page: what it counts, what it concludes, what it warns of."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from songatlas import tables
+from songatlas.errors import SongatlasError
+from songatlas.report.summary import Inputs, escape, read_inputs, summary
+
+CORPUS = "Corpus: jamendolyrics"
+
+
+def comparison(**changes: Any) -> pd.DataFrame:
+    """Three representations; `changes` are columns of the best trained model, `conv_vae`."""
+    rows = []
+    for model, supervision, nmi in (
+        ("conv_vae", "none", 0.60),
+        ("mean_mel", "none", 0.40),
+        ("cvae_genre", "labels", 0.80),
+    ):
+        for level in ("window", "song"):
+            rows.append(
+                {
+                    "model": model,
+                    "task": "genre",
+                    "level": level,
+                    "supervision": supervision,
+                    "n": 120 if level == "window" else 30,
+                    "nmi_mean": nmi,
+                    "nmi_sd": 0.02,
+                    "chance_nmi": 0.10,
+                    "best_algorithm": "kmeans k=3",
+                    "best_nmi": nmi + 0.1,
+                    "best_chance_nmi": 0.25,
+                    "corpus": CORPUS,
+                    "note": None,
+                }
+            )
+    frame = pd.DataFrame(rows)
+    for column, value in changes.items():
+        frame.loc[frame["model"] == "conv_vae", column] = value
+    return frame
+
+
+def tracks(n: int = 30) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "track_id": [f"{i:016x}" for i in range(n)],
+            "source_id": [f"s{i}" for i in range(n)],
+            "audio_path": [f"{i}.wav" if i % 3 else None for i in range(n)],
+            "duration_s": 40.0,
+            "sample_rate_hz": 22050,
+            "channels": 1,
+            "lyrics": ["la la" if i % 2 else None for i in range(n)],
+            "lyrics_source": ["file" if i % 2 else "none" for i in range(n)],
+            "split": ["train"] * (n - 4) + ["validation"] * 2 + ["test"] * 2,
+            "status": ["ok"] * n,
+        }
+    )
+
+
+def labels(n: int = 30) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "track_id": [f"{i:016x}" for i in range(n)],
+            "title": "A title",
+            "artist": "An artist",
+            "language": ["en" if i % 3 else "hi" for i in range(n - 1)] + [None],
+            "genre": ["rock", "*pop* <b>"] * (n // 2),
+            "license": None,
+            "source_url": None,
+        }
+    )
+
+
+def windows(n: int = 120) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "window_id": [f"w{i}" for i in range(n)],
+            "track_id": [f"{i % 20:016x}" for i in range(n)],
+            "index": 0,
+            "start_s": 0.0,
+            "end_s": 30.0,
+            "split": "train",
+            "padded": [i < 2 for i in range(n)],
+            "lyrics": None,
+        }
+    )
+
+
+def problems(*reasons: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        [("a.mp3", "probe", reason, "detail") for reason in reasons],
+        columns=list(tables.REJECTS.columns),
+    )
+
+
+def training(model: str = "conv_vae", seed: int = 0, active: int = 100) -> dict[str, Any]:
+    return {"model": model, "seed": seed, "active_units": active, "latent_dim": 128}
+
+
+def page(**changes: Any) -> str:
+    values: dict[str, Any] = {
+        "comparison": comparison(),
+        "tracks": tracks(),
+        "labels": labels(),
+        "windows": windows(),
+        "rejects": problems("truncated", "silent", "truncated"),
+        "warnings": problems("padded")[:0],
+        "trainings": [training(), training("cvae_genre")],
+    }
+    seeds = changes.pop("seeds", [0])
+    name = changes.pop("corpus_name", CORPUS)
+    return summary(Inputs(**(values | changes)), run="demo", corpus_name=name, seeds=seeds)
+
+
+def test_the_page_counts_what_was_run() -> None:
+    text = page()
+    assert "30 songs: 20 with audio, 15 with lyrics; 26 for training, 2 for validation" in text
+    assert "120 windows from 20 songs, 2 of them padded." in text
+    assert "Languages: en 19, hi 10, unknown 1." in text
+    assert "2 trained models (seed 0): `conv_vae`, `cvae_genre`." in text
+    assert "1 baseline: `mean_mel`." in text
+
+
+def test_rejects_and_warnings_are_counted_by_reason() -> None:
+    text = page()
+    assert "Inputs set aside: 3 (truncated 2, silent 1)." in text
+    assert "Inputs used with a warning: none." in text
+
+
+def test_songs_that_a_later_stage_lost_are_told() -> None:
+    assert "later stage could not use: silent 30." in page(tracks=tracks().assign(status="silent"))
+
+
+def test_the_winner_is_named_with_chance_and_baseline_at_song_level() -> None:
+    text = page()
+    assert "`conv_vae` groups 30 songs best, NMI 0.60 ± 0.02" in text
+    assert "0.50 above chance (0.10)" in text
+    assert "best simple baseline, `mean_mel`, reaches 0.40 ± 0.02, 0.20 behind." in text
+    assert "| Genre | trained | `conv_vae` | 30 | 0.60 ± 0.02 | 0.10 | +0.50 |" in text
+
+
+def test_windows_stand_in_where_no_song_was_scored() -> None:
+    frame = comparison()
+    text = page(comparison=frame[frame["level"] == "window"])
+    assert "groups 120 windows best" in text
+
+
+def test_a_winning_baseline_is_called_one() -> None:
+    text = page(comparison=comparison(nmi_mean=0.30))
+    assert "`mean_mel` groups 30 songs best" in text
+    assert "It is a simple baseline; no training was needed." in text
+    assert "best trained model without labels, `conv_vae`, reaches 0.30" in text
+
+
+def test_models_that_saw_labels_never_win() -> None:
+    text = page()
+    assert "Models that saw labels in training do not compete" in text
+    assert "`cvae_genre` with 0.80" in text
+    assert "| Genre | saw labels | `cvae_genre` |" in text
+    frame = comparison()
+    alone = page(comparison=frame[frame["supervision"] == "labels"])
+    assert "no unsupervised result" in alone
+
+
+def test_a_small_lead_is_a_tie() -> None:
+    assert "within the spread: a tie" in page(comparison=comparison(nmi_mean=0.41))
+
+
+def test_a_score_near_chance_is_no_better_than_chance() -> None:
+    text = page(comparison=comparison(nmi_mean=0.42, chance_nmi=0.41))
+    assert "that is no better than chance (0.41)" in text
+
+
+def test_rivals_on_other_songs_are_not_comparable() -> None:
+    assert "other songs, so the two are not comparable" in page(comparison=comparison(n=79))
+
+
+def test_tasks_without_a_score_and_empty_comparisons_are_told() -> None:
+    numbers = ["nmi_mean", "nmi_sd", "chance_nmi", "best_nmi", "best_chance_nmi"]
+    frame = comparison()
+    frame[numbers] = np.nan
+    assert "**Genre**: not scored" in page(comparison=frame)
+    assert "Nothing was scored" in page(comparison=frame.iloc[:0])
+    unknown_chance = comparison().assign(chance_nmi=np.nan, best_chance_nmi=np.nan)
+    assert "chance was not estimated" in page(comparison=unknown_chance)
+
+
+def test_doubts_follow_from_the_numbers() -> None:
+    text = page(trainings=[training(active=12), training("cvae_genre", active=13)])
+    assert "`conv_vae` (seed 0: 12 of 128 units active)" in text
+    assert "`cvae_genre` (seed 0" not in text
+    assert "30 songs are few" in text
+    assert "Only 1 training seed" in text
+    assert "`cvae_genre` saw labels in training" in text
+    assert "up to 0.25 here" in text
+    assert "1 of 30 songs have no language" in text
+    assert "Songs that models were trained on are among those scored" in text
+    assert "synthetic" not in text
+
+
+def test_doubts_are_left_out_where_there_is_no_reason() -> None:
+    frame = comparison(n=4)
+    text = page(
+        comparison=frame[frame["model"] == "conv_vae"],
+        tracks=tracks(200),
+        labels=labels(200).assign(language="en"),
+        seeds=[0, 1, 2],
+    )
+    for doubt in ("are few", "Only", "Collapsed", "saw labels", "have no", "trained on are among"):
+        assert doubt not in text
+
+
+def test_a_best_of_many_that_luck_explains_is_told() -> None:
+    text = page(comparison=comparison(best_nmi=0.2))
+    assert "the best clustering of `conv_vae` is no better than the best of as many tries" in text
+
+
+def test_the_synthetic_corpus_is_called_synthetic() -> None:
+    assert "The corpus is synthetic" in page(corpus_name="Synthetic demo corpus")
+
+
+def test_notes_of_the_table_are_passed_on_once() -> None:
+    text = page(comparison=comparison(note="PCA to 128 dimensions first"))
+    assert text.count("PCA to 128 dimensions first") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<script>x</script>", "&lt;script&gt;x&lt;/script&gt;"),
+        ("[a](b) `c` *d*", r"\[a\]\(b\) \`c\` \*d\*"),
+        ("a | b\n# c", r"a \| b \# c"),
+        ("ليلة", "ليلة"),
+    ],
+)
+def test_text_from_songs_is_literal(text: str, expected: str) -> None:
+    assert escape(text) == expected
+
+
+def test_genres_are_escaped_on_the_page() -> None:
+    text = page()
+    assert r"Genres: \*pop\* &lt;b&gt; 15, rock 15." in text
+    assert "<b>" not in text
+
+
+def test_many_genres_are_cut_short() -> None:
+    many = labels().assign(genre=[f"genre {i}" for i in range(30)])
+    assert "18 more with 18" in page(labels=many)
+
+
+def test_inputs_are_read_from_files_and_merged(tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("tracks", "labels", "windows")}
+    for (name, path), frame in zip(paths.items(), (tracks(), labels(), windows()), strict=True):
+        tables.write(frame, path, getattr(tables, name.upper()))
+    comparison().to_csv(tmp_path / "comparison.csv", index=False)
+    rejects = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in rejects:
+        tables.write(problems("silent"), path, tables.REJECTS)
+    warned = tmp_path / "w.parquet"
+    tables.write(problems("padded"), warned, tables.WARNINGS)
+    facts = tmp_path / "summary.json"
+    facts.write_text(json.dumps(training()))
+    files: dict[str, Any] = {
+        "comparison": tmp_path / "comparison.csv",
+        **paths,
+        "rejects": rejects,
+        "warnings": str(warned),
+    }
+    inputs = read_inputs(**files, trainings=[facts])
+    assert len(inputs.rejects) == 2
+    assert len(inputs.warnings) == 1
+    text = summary(inputs, run="x", corpus_name=CORPUS, seeds=[0])
+    assert "silent 2" in text
+    without = read_inputs(**files, trainings=[])
+    assert "trained model (" not in summary(without, run="x", corpus_name=CORPUS, seeds=[0])
+    facts.write_text("{}")
+    with pytest.raises(SongatlasError, match=r"summary\.json: lacks model"):
+        read_inputs(**files, trainings=[facts])
