@@ -22,7 +22,9 @@ def main() -> None:
     extension = next((Path(f.locate()) for f in files if str(f).endswith(EXTENSION)), None)
     if extension is None or not extension.exists():
         return
-    trial = subprocess.run([sys.executable, "-c", "import torchaudio"], capture_output=True, text=True)
+    trial = subprocess.run(
+        [sys.executable, "-c", "import torchaudio"], capture_output=True, text=True
+    )
     if trial.returncode == 0:
         return
     if "libcudart" not in trial.stderr and "libc10_cuda" not in trial.stderr:

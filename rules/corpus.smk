@@ -16,6 +16,7 @@ if plan.config.corpus == "demo":
         threads: workflow.cores or 1
         params:
             seed=0,
+            verses=plan.digest("demo"),
             code=plan.code("demo_corpus"),
         message:
             "Synthesising the demo corpus"
@@ -26,7 +27,7 @@ if plan.config.corpus == "demo":
 rule list_sources:
     """List the songs that a reader finds."""
     input:
-        f"{plan.corpus_path}/songs.parquet" if plan.config.corpus == "demo" else [],
+        songs=f"{plan.corpus_path}/songs.parquet" if plan.config.corpus == "demo" else [],
     output:
         sources=plan.path("corpus", "sources.parquet"),
         rejects=plan.path("corpus", "sources-rejects.parquet"),
@@ -41,6 +42,7 @@ rule list_sources:
         reader=plan.config.corpus,
         path=lambda wildcards: plan.corpus_path,
         listing=plan.corpus_listing,
+        languages=plan.digest("languages.csv"),
         code=plan.code_of_reader("list_sources"),
     message:
         "Listing songs of {params.path} with the reader {params.reader}"
@@ -65,6 +67,8 @@ rule probe:
     params:
         shard=lambda wildcards: int(wildcards.shard),
         shards=plan.config.shards,
+        # A replaced audio file changes no other input.
+        listing=plan.corpus_listing,
         code=plan.code("probe"),
     message:
         "Probing audio files of shard {wildcards.shard}"

@@ -53,9 +53,9 @@ rule lyrics_features:
         tracks=corpus_table("tracks"),
         windows=corpus_table("windows"),
     output:
-        song=plan.parts("lyrics_song"),
-        window=plan.parts("lyrics_window"),
-        lines=plan.parts("lyrics_lines"),
+        song=plan.parts("lyrics_song")[0],
+        window=plan.parts("lyrics_window")[0],
+        lines=plan.parts("lyrics_lines")[0],
     log:
         plan.path("logs", "lyrics_features.log"),
     benchmark:

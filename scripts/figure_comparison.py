@@ -4,6 +4,7 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
     import pandas as pd
+
     from songatlas import tables
     from songatlas.figures.comparison import (
         class_counts,

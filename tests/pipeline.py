@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+
 from conftest import ROOT
 
 SMALL = """\

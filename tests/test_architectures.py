@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from songatlas.models.base import InputSpec
 from songatlas.models.table import Declared, architecture_table
 

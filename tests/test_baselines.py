@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from songatlas import config, tables
 from songatlas.baselines.latents import write_baseline_latents
 from songatlas.baselines.representations import KINDS, standardised_spectrograms

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
+
 from songatlas import config, tables
 from songatlas.clustering import algorithms, reduction
 from songatlas.clustering.algorithms import WITHOUT_K, cluster

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+
 from songatlas import config, tables
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics

@@ -5,6 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+
 from conftest import ROOT
 from songatlas import config, config_docs
 from songatlas.errors import ConfigError

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+
 from songatlas.audio.decode import (
     BLOCK_FRAMES,
     AudioError,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+
 from songatlas import tables
 from songatlas.audio.decode import decode_windows
 from songatlas.audio.descriptors import describe, names, write_descriptors

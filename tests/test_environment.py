@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from conftest import ROOT
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))

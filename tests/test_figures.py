@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+
 from songatlas import tables
 from songatlas.config import Figures, LogMel
 from songatlas.errors import SongatlasError
@@ -489,7 +490,11 @@ def map_points(model: str) -> pd.DataFrame:
     latents = latents_table(model)
     latents = latents[latents["level"] == "window"].reset_index(drop=True)
     z = np.stack(list(latents["z"]))
-    of_song = labels_table().set_index("track_id")
+    labels = labels_table()
+    language, genre = (
+        dict(zip(labels["track_id"], classes(labels[column]), strict=True))
+        for column in ("language", "genre")
+    )
     return pd.DataFrame(
         {
             "model": model,
@@ -498,10 +503,27 @@ def map_points(model: str) -> pd.DataFrame:
             "track_id": latents["track_id"],
             "x": z[:, 0],
             "y": z[:, 1],
-            "language": latents["track_id"].map(of_song["language"]),
-            "genre": latents["track_id"].map(of_song["genre"]),
+            "language": pd.Categorical(latents["track_id"].map(language), LANGUAGES),
+            "genre": pd.Categorical(latents["track_id"].map(genre), GENRES),
         }
     )
+
+
+def test_a_class_looks_the_same_where_it_is_rarer_or_others_are_absent() -> None:
+    points = map_points("raw")
+    some = points[points["genre"] != "hip-hop"]
+    colours = []
+    for frame in (points, some):
+        figure = map_figure(frame, map_metadata("raw"), attribute="genre", corpus_name=CORPUS)
+        [legend] = figure.legends
+        colours.append(
+            {
+                text.get_text().split(" ")[0]: handle.get_color()
+                for text, handle in zip(legend.texts, legend.legend_handles, strict=True)
+            }
+        )
+    assert set(colours[1]) == {"pop", "rock"}
+    assert colours[1].items() <= colours[0].items()
 
 
 def test_missing_labels_are_grey_and_called_unknown() -> None:
@@ -774,8 +796,7 @@ def training_run(model: str = "conv_vae", **changes: object) -> Run:
 
 def test_training_figure_marks_the_kept_epoch_early_stop_and_active_units() -> None:
     figure = training_figure([training_run()], corpus_name=CORPUS)
-    assert says(figure, "conv_vae: epoch 17 kept")
-    assert says(figure, "9 of 128 units active")
+    assert says(figure, "epoch 17 kept, 9 of 128 units active")
     [dot] = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     history = history_table()
     at = history[

@@ -4,6 +4,7 @@ import csv
 
 import pandas as pd
 import pytest
+
 from songatlas.corpus.languages import (
     RESOURCE,
     match_language,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.models.base import InputSpec

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+
 from songatlas import tables
 from songatlas.audio.decode import decode_windows
-from songatlas.audio.logmel import log_mel, standardise, write_logmel
+from songatlas.audio.logmel import log_mel, write_logmel
+from songatlas.audio.standardise import standardise
 from songatlas.config import LogMel
 
 

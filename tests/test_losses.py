@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from songatlas.models.losses import calibrated_nll, gaussian_kl, objective
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import normalized_mutual_info_score
+
 from songatlas import tables
 from songatlas.config import Lyrics
 from songatlas.errors import SongatlasError

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from songatlas.corpus.licenses import license_link, normalise_license
 from songatlas.corpus.lyrics_files import read_lyrics
 from songatlas.corpus.result import Problems

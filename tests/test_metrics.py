@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as reference
+
 from songatlas.evaluation import metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
 from songatlas.evaluation.chance import permuted_codes

@@ -5,6 +5,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+
 from songatlas.audio.decode import decode_windows
 from songatlas.audio.logmel import log_mel
 from songatlas.audio.mfcc import delta, mfcc, mfcc_with_deltas

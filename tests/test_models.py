@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from songatlas.errors import ConfigError
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, Model, parameter_count
 from songatlas.models.blocks import Upsample
-from torch import Tensor, nn
 
 # Tiny layers: more threads only wait for one another.
 torch.set_num_threads(1)

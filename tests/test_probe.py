@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+
 from songatlas import tables
 from songatlas.corpus import probe as probing
 from songatlas.corpus.probe import PROBED, lyrics_id, probe_sources, shard_rows

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import normalized_mutual_info_score
+
 from songatlas import config, tables
 from songatlas.evaluation import metrics
 from songatlas.evaluation.scores import cluster_and_score, write_clusters_and_scores

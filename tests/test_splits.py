@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from songatlas.corpus.splits import artist_key, split_exact, split_hashed
 
 LANGUAGES, GENRES = ("ar", "en", "es", "hi"), ("pop", "rock", "hip-hop")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.report.summary import Inputs, escape, read_inputs, summary

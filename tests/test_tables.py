@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from songatlas import tables
 from songatlas.errors import TableError
 
@@ -64,7 +65,7 @@ def test_another_schema_version_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "old.parquet"
     old = pa.table({"track_id": ["a"]}).replace_schema_metadata({"schema_version": "0"})
     pq.write_table(old, path)
-    with pytest.raises(TableError, match="schema version 0.*delete the file and run again"):
+    with pytest.raises(TableError, match=r"schema version 0.*delete the file and run again"):
         tables.read(path, tables.LABELS)
 
 

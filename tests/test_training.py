@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import ConfigError, SongatlasError, TableError
@@ -388,7 +389,11 @@ class PowerCutError(Exception):
 
 @pytest.mark.parametrize(("architecture", "stop_at"), [("conv_vae", 2), ("vade", 2), ("vade", 4)])
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    architecture: str, stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    architecture: str,
+    stop_at: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     options = (
         {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 2}
@@ -418,7 +423,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     with pytest.raises(PowerCutError):
         go(resume_folder=tmp_path, resume_every_s=0.0)
     monkeypatch.undo()
-    resumed = go(resume_folder=tmp_path)
+    with caplog.at_level(logging.INFO):
+        resumed = go(resume_folder=tmp_path)
+    assert f"resuming at epoch {stop_at}" in caplog.text
     assert same_weights(whole, resumed)
     timeless = ["epoch", "metric", "split", "value"]
     pd.testing.assert_frame_equal(

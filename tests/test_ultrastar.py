@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from songatlas.corpus.readers import read
 from songatlas.corpus.timed_lyrics import Line, Note
 from songatlas.corpus.ultrastar import decimal, parse

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from songatlas import tables
 from songatlas.corpus.windows import cut_windows, window_counts, window_lyrics
 

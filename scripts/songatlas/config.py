@@ -8,7 +8,7 @@ entry scripts hand them the section that they need.
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -23,8 +23,6 @@ from pydantic import (
 from songatlas.errors import ConfigError
 
 READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar")
-TASKS = ("language", "genre", "language_genre", "artist", "song")
-ALGORITHMS = ("kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral")
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
@@ -92,7 +90,8 @@ class Lyrics(Section):
     )
     max_tokens: int = Field(512, ge=8, le=8192, description="Hugging Face: tokens per chunk.")
     trust_remote_code: bool = Field(
-        False, description="Hugging Face: run code that comes with the model. Off unless you opt in."
+        False,
+        description="Hugging Face: run code that comes with the model. Off unless you opt in.",
     )
 
     @model_validator(mode="after")
@@ -187,7 +186,7 @@ class Baseline(Section):
 
 class Clustering(Section):
     algorithms: Annotated[list[Algorithm], BeforeValidator(_split_commas)] = Field(
-        list(ALGORITHMS), min_length=1, description="Which algorithms to run."
+        list(get_args(Algorithm)), min_length=1, description="Which algorithms to run."
     )
     k: Annotated[list[Annotated[int, Field(ge=2)]], BeforeValidator(_split_commas)] = Field(
         [3, 4, 5, 10, 12, 15],
@@ -393,7 +392,7 @@ def load(values: Mapping[str, Any]) -> Config:
 
 
 def load_yaml(*paths: Path) -> Config:
-    """Validate YAML files merged in order, as Snakemake merges `--configfile` (outside Snakemake)."""
+    """Validate YAML files merged in order, as Snakemake merges `--configfile`."""
     import yaml
 
     merged: dict[str, Any] = {}

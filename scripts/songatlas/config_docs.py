@@ -1,4 +1,7 @@
-"""Write config/README.md and config/schema.json from the config model: `python -m songatlas.config_docs`."""
+"""Write config/README.md and config/schema.json from the config model.
+
+Run as `python -m songatlas.config_docs`.
+"""
 
 import json
 import types
@@ -43,9 +46,7 @@ def schema() -> str:
 def readme() -> str:
     """The reference of every key."""
     flat = [
-        name
-        for name, field in config.Config.model_fields.items()
-        if not _section(field.annotation)
+        name for name, field in config.Config.model_fields.items() if not _section(field.annotation)
     ]
     parts = [INTRO, "## Top level\n", _table(config.Config, flat)]
     for name, field in config.Config.model_fields.items():
@@ -59,14 +60,16 @@ def readme() -> str:
     parts += ["Keys of a model beyond those above.\n"]
     for name in registry.architectures():
         entry = registry.entry(name)
-        parts += [f"### `{name}`\n", f"{entry.type}: {entry.key_feature}\n", _table(entry.options)]
+        parts += [f"### `{name}`\n", f"{entry.kind}: {entry.key_feature}\n", _table(entry.options)]
     return "\n".join(parts)
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
     if typing.get_origin(annotation) is dict:
         annotation = typing.get_args(annotation)[1]
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    return (
+        annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    )
 
 
 def _table(section: type[BaseModel], keys: list[str] | None = None) -> str:
@@ -78,7 +81,9 @@ def _table(section: type[BaseModel], keys: list[str] | None = None) -> str:
             continue
         default = "required" if field.default is PydanticUndefined else f"`{_yaml(field.default)}`"
         cells = [f"`{name}`", _type(field.annotation), default]
-        rows.append(f"| {' | '.join([*cells, *([field.description or ''] if described else [])])} |")
+        rows.append(
+            f"| {' | '.join([*cells, *([field.description or ''] if described else [])])} |"
+        )
     return "\n".join(rows) + "\n"
 
 

@@ -22,7 +22,9 @@ def fingerprint(script: str | Path, modules: Iterable[str] = ()) -> str:
     `modules` names further modules (`songatlas.models.conv_vae`) that are imported by name.
     """
     parts = [_digest(Path(script).resolve())]
-    parts += [f"{name} {_digest(path)}" for name, path in sorted(reachable(script, modules).items())]
+    parts += [
+        f"{name} {_digest(path)}" for name, path in sorted(reachable(script, modules).items())
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -108,8 +108,19 @@ SOURCES = Table(
         "notes": TEXT,
     },
     nullable=frozenset(
-        ["audio_path", "lyrics_path", "lyrics", "title", "artist", "language", "genre"]
-        + ["license", "source_url", "lines", "notes"]
+        [
+            "audio_path",
+            "lyrics_path",
+            "lyrics",
+            "title",
+            "artist",
+            "language",
+            "genre",
+            "license",
+            "source_url",
+            "lines",
+            "notes",
+        ]
     ),
     key=("source_id",),
     allowed={"lyrics_source": LYRICS_SOURCES},
@@ -175,9 +186,7 @@ WINDOWS = Table(
 
 LINES = Table("lines", {"track_id": TEXT, "start_s": F64, "end_s": F64, "text": TEXT})
 
-NOTES = Table(
-    "notes", {"track_id": TEXT, "start_s": F64, "end_s": F64, "midi": F64, "text": TEXT}
-)
+NOTES = Table("notes", {"track_id": TEXT, "start_s": F64, "end_s": F64, "midi": F64, "text": TEXT})
 
 REJECTS = Table(
     "rejects",
@@ -438,9 +447,7 @@ class FeatureWriter:
             return
         flat = pa.array(np.ascontiguousarray(values, self.dtype).reshape(-1))
         column = pa.FixedSizeListArray.from_arrays(flat, self.width)
-        self._writer.write_table(
-            pa.table([pa.array(list(ids), TEXT), column], schema=self.schema)
-        )
+        self._writer.write_table(pa.table([pa.array(list(ids), TEXT), column], schema=self.schema))
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self._writer.close()
@@ -465,7 +472,7 @@ def write_feature(
 
 
 def iter_feature(paths: Sequence[str | Path]) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Stream a feature part by part and row group by row group as (ids, values of shape (n, ...))."""
+    """Stream a feature part by part and row group by row group as (ids, values (n, ...))."""
     for path in sorted(map(str, paths)):
         info = read_metadata(path)
         with pq.ParquetFile(path) as file:

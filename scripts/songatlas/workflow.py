@@ -4,6 +4,8 @@ Built once per Snakemake process. It imports nothing heavy, since every job's pr
 Snakefile anew.
 """
 
+import functools
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -114,7 +116,7 @@ class Plan:
         """What stands in every table and figure title."""
         return DEMO_NAME if self.config.corpus == "demo" else f"Corpus: {self.config.corpus}"
 
-    @property
+    @functools.cached_property
     def corpus_listing(self) -> str:
         """Digest of what lies in the corpus folder, so that a new or edited song is noticed."""
         if self.config.corpus == "demo":
@@ -173,6 +175,15 @@ class Plan:
     def baseline(self, name: str) -> dict[str, Any]:
         """A baseline's declaration as plain values."""
         return self.config.baselines[name].model_dump()
+
+    def digest(self, resource: str) -> str:
+        """Digest of a file, or of all files of a folder, under `resources/`."""
+        path = ROOT.parent / "resources" / resource
+        files = [path] if path.is_file() else sorted(path.iterdir())
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        return digest.hexdigest()[:16]
 
     def code(self, script: str, *architectures: str) -> str:
         """Fingerprint of an entry script's code, and of the architectures it builds."""

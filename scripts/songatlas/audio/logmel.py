@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,11 +19,6 @@ FRAMES_AT_ONCE = 128
 
 BAND_GROUPS = 8
 """Mel bands are projected in groups of neighbours, each from the few bins that it needs."""
-
-FLAT_DB = 1e-3
-"""A window whose standard deviation is below this is constant."""
-
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 
 @dataclass(frozen=True)
@@ -107,23 +101,6 @@ def write_logmel(
         compute=compute,
     )
     write_window_feature(feature, shard_path, output, rejects_path, config.sample_rate_hz, length_s)
-
-
-def standardise(logmel: Array) -> Array:
-    """Each window of shape (..., n_mels, n_frames) to zero mean and unit variance, in float32.
-
-    A constant window (silence) becomes zeros. Takes and gives NumPy arrays or torch tensors.
-    """
-    if isinstance(logmel, torch.Tensor):
-        values = logmel.to(torch.float32)
-        values = values - values.mean(dim=(-2, -1), keepdim=True)
-        deviation = values.square().mean(dim=(-2, -1), keepdim=True).sqrt()
-        return torch.where(deviation > FLAT_DB, values / deviation.clamp_min(FLAT_DB), 0.0)
-    values = np.asarray(logmel, np.float32)
-    values = values - values.mean(axis=(-2, -1), keepdims=True)
-    deviation = np.sqrt(np.square(values).mean(axis=(-2, -1), keepdims=True))
-    scaled = np.where(deviation > FLAT_DB, values / np.maximum(deviation, FLAT_DB), 0.0)
-    return scaled.astype(np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from songatlas import tables
+from songatlas.audio.standardise import standardise
 from songatlas.clustering.reduction import Blocks
 
 Paths = Sequence[str | Path]
@@ -33,10 +34,7 @@ def standardised_spectrograms(logmel: np.ndarray) -> np.ndarray:
 
     A constant window (silence) becomes zeros. Shape (b, n_mels * n_frames) float32.
     """
-    flat = logmel.reshape(len(logmel), -1).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    deviation = flat.std(axis=1, keepdims=True)
-    return flat / np.where(deviation > 1e-6, deviation, 1.0)
+    return standardise(logmel).reshape(len(logmel), -1)
 
 
 def mean_spectra(logmel: np.ndarray) -> np.ndarray:

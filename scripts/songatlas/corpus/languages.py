@@ -108,8 +108,8 @@ def _misspelt(key: str) -> LanguageMatch:
     if len(key) < MIN_MISSPELT:
         return LanguageMatch(None)
     close = difflib.get_close_matches(key, _misspellable(), n=20, cutoff=CLOSENESS)
-    codes = {_names()[name] for name in close}
-    if len(codes) != 1 or None in codes:
+    codes = {_names()[name] for name in close} - {None}
+    if len(codes) != 1 or _names()[close[0]] is None:
         return LanguageMatch(None)
     return LanguageMatch(codes.pop(), close[0])
 

@@ -1,6 +1,6 @@
 """Data sets that the mirdata library can load (Bittner et al., ISMIR 2019), once downloaded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +106,15 @@ def _row(dataset: Any, track_id: str, name: str, problems: Problems) -> dict[str
     if name == "dali":
         # mirdata would unpickle these files, which can run any code that is in them.
         lines, notes = read_annotations(Path(track.annotation_path), problems)
+        found = {}
     else:
-        lines, notes = _lines(track, where, problems), []
-    text = "\n".join(line.text for line in lines)
-    if text:
-        row |= {"lyrics": text, "lyrics_source": "timed", "lines": to_json(lines)}
-        row["notes"] = to_json(notes)
-    else:
-        lyrics = _get(track, "lyrics", where, problems)
-        if isinstance(lyrics, str) and lyrics.strip():
-            row |= {"lyrics": lyrics, "lyrics_source": "file"}
+        found = {a: _get(track, a, where, problems) for a in ("lines", "lyrics", "words")}
+        lines, notes = _lines(found), []
+    if lines:
+        row |= {"lyrics": "\n".join(line.text for line in lines), "lyrics_source": "timed"}
+        row |= {"lines": to_json(lines), "notes": to_json(notes)}
+    elif text := _plain(found.get("lyrics")):
+        row |= {"lyrics": text, "lyrics_source": "file"}
     return row
 
 
@@ -139,12 +138,12 @@ def _text(value: Any) -> str | None:
     return str(value).strip() or None if isinstance(value, str | Path) else None
 
 
-def _lines(track: Any, where: str, problems: Problems) -> list[Line]:
+def _lines(found: Mapping[str, Any]) -> list[Line]:
     """Time-stamped lines: the loader's own, or its words joined between pauses."""
-    for attribute in ("lines", "lyrics", "words"):
-        found = _get(track, attribute, where, problems)
-        intervals, texts = getattr(found, "intervals", None), getattr(found, "lyrics", None)
-        if intervals is None or not texts or getattr(found, "interval_unit", "s") != "s":
+    for attribute, annotation in found.items():
+        intervals = getattr(annotation, "intervals", None)
+        texts = getattr(annotation, "lyrics", None)
+        if intervals is None or not texts or getattr(annotation, "interval_unit", "s") != "s":
             continue
         spans = [
             Line(float(start), float(end), " ".join(str(text).split()))
@@ -154,6 +153,14 @@ def _lines(track: Any, where: str, problems: Problems) -> list[Line]:
         spans.sort(key=lambda span: (span.start_s, span.end_s))
         return spans if attribute == "lines" else _join_words(spans)
     return []
+
+
+def _plain(lyrics: Any) -> str | None:
+    """Lyrics without time stamps: a text, or lists of words by line."""
+    if isinstance(lyrics, list):
+        lines = [" ".join(map(str, line)) if isinstance(line, list) else line for line in lyrics]
+        lyrics = "\n".join(map(str, lines))
+    return lyrics if isinstance(lyrics, str) and lyrics.strip() else None
 
 
 def _join_words(words: Iterable[Line]) -> list[Line]:

@@ -55,12 +55,13 @@ def map_figure(
     """One representation's map.
 
     Args:
-        points: `PROJECTION` rows with the column `attribute` (nullable text) joined on.
+        points: `PROJECTION` rows with the column `attribute` joined on: categorical, of the
+            `classes` of all songs, so that a class looks the same on every map.
         metadata: of the projection table (`model, method, n_neighbors, points, of`).
         attribute: `language` or `genre`; names the column and stands in the title.
         corpus_name: stands in the title.
     """
-    named = classes(points[attribute])
+    named = points[attribute]
     handles = _handles(named, "")
     columns, footer_in = style.legend_size([str(h.get_label()) for h in handles], WIDTH_IN)
     with style.context():
@@ -94,10 +95,7 @@ def overview_figure(
     columns = min(max(len(maps), 1), 5)
     rows = max(math.ceil(len(maps) / columns), 1)
     songs = pd.concat([points[["track_id", attribute]] for points, _ in maps])
-    songs = songs.drop_duplicates("track_id")
-    named = classes(songs[attribute])
-    of_song = dict(zip(songs["track_id"], named, strict=True))
-    names = list(named.cat.categories)
+    named = songs.drop_duplicates("track_id")[attribute]
     raster = sum(len(points) for points, _ in maps) >= RASTER_FROM
     handles = _handles(named, " songs")
     width_in = max(1.75 * columns, WIDTH_IN)
@@ -113,10 +111,7 @@ def overview_figure(
         )
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for ax, (points, metadata) in zip(grid, maps, strict=False):
-            mine = pd.Series(
-                pd.Categorical(points["track_id"].map(of_song), names), index=points.index
-            )
-            _draw(ax, points, mine, 9.0, raster)
+            _draw(ax, points, points[attribute], 9.0, raster)
             method = " (PCA)" if metadata["method"] == "PCA" else ""
             ax.set_title(f"{_model(metadata)}{method}", size=style.SMALL_SIZE)
         for ax in grid[len(maps) :]:
@@ -146,9 +141,10 @@ def write_maps(
         dpi: resolution of the PNGs.
         corpus_name: stands in the titles.
     """
-    of_song = labels.set_index("track_id")
+    row = pd.Index(labels["track_id"]).get_indexer(points["track_id"])
     for attribute in ATTRIBUTES:
-        points = points.assign(**{attribute: points["track_id"].map(of_song[attribute])})
+        named = classes(labels[attribute]).array.take(row, allow_fill=True)
+        points = points.assign(**{attribute: named})
     maps = [(points[points["model"] == model], info) for model, info in metadata.items()]
     files = iter(zip(svgs, pngs, strict=True))
     for pair in maps:
@@ -227,4 +223,5 @@ def _handles(named: pd.Series, unit: str) -> list[Line2D]:
             label=f"{plain(name, 24)} ({counts[name]}{unit})",
         )
         for name, (colour, marker) in looks(list(named.cat.categories)).items()
+        if counts[name]
     ]

@@ -258,7 +258,7 @@ def end_labels(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> No
         axes.annotate(
             text,
             (x, at),
-            xytext=(3, 0),
+            xytext=(6, 0),
             textcoords="offset points",
             va="center",
             color=colour,

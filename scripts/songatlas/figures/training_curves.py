@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from songatlas import tables
 from songatlas.errors import SongatlasError
@@ -86,7 +86,7 @@ def training_figure(runs: Sequence[Run], *, corpus_name: str) -> Figure:
     with style.context():
         figure = style.canvas(
             max(2.75 * columns, 4.6),
-            2.55 * bands,
+            2.75 * bands,
             f"Training curves — {plain(corpus_name)}",
             "Loss at the full KL weight. Solid: training songs, dashed: validation songs. "
             "Dot: the epoch that was kept; bar: stopped early. A KL near 0 nats means that the "
@@ -122,7 +122,9 @@ def _draw_loss(ax: Axes, runs: Sequence[Run], named: bool) -> dict[str, tuple[fl
         if run.summary["stopped_early"]:
             ax.axvline(int(loss["epoch"].max()), color=style.GREY, lw=1.4, zorder=1)
     best = ", ".join(str(run.summary["best_epoch"]) for run in runs)
-    ax.set_title(f"{plain(runs[0].model, 26)}: epoch {best} kept", weight="bold")
+    used = ", ".join(str(run.summary["active_units"]) for run in runs)
+    units = f"{used} of {runs[0].summary['latent_dim']} units active"
+    style.panel_title(ax, plain(runs[0].model, 30), [f"epoch {best} kept, {units}"])
     ax.set_ylabel(f"Loss{_loss_unit(runs[0])}" if named else "")
     ax.tick_params(labelbottom=False)
     ax.margins(x=0.03)
@@ -134,8 +136,6 @@ def _draw_loss(ax: Axes, runs: Sequence[Run], named: bool) -> dict[str, tuple[fl
 def _draw_kl(ax: Axes, runs: Sequence[Run], first: bool) -> None:
     ax.set_xlabel("Epoch")
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(3))
-    ax.yaxis.set_major_formatter(FuncFormatter(_short))
     kl = pd.concat([run.history[run.history["metric"] == "kl"] for run in runs])
     if not (kl["value"] != 0).any():
         ax.set_yticks([])
@@ -143,14 +143,16 @@ def _draw_kl(ax: Axes, runs: Sequence[Run], first: bool) -> None:
                 color=style.GREY, size=style.SMALL_SIZE)  # fmt: skip
         return
     _lines(ax, runs, "kl")
-    ax.set_ylim(bottom=0)
+    # It spans 0.01 (collapsed) to thousands (the first epochs): linear to 1, logarithmic above.
+    ax.set_yscale("symlog", linthresh=1)
+    top = max(float(kl["value"].max()), 1.0)
+    ax.set_ylim(0, 2 * top)
+    powers = [10.0**i for i in range(10) if 10.0**i <= 2 * top]
+    step = math.ceil(len(powers) / 3)
+    ax.yaxis.set_major_locator(FixedLocator([0, *powers[::step]]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(_short))
     ax.set_ylabel("KL (nats)" if first else "")
-    used = ", ".join(
-        f"{run.summary['active_units']} of {run.summary['latent_dim']}" for run in runs
-    )
-    if used:
-        ax.text(1.0, 0.08, f"{used} units active", transform=ax.transAxes, ha="right",
-                color=style.INK, size=style.SMALL_SIZE)  # fmt: skip
 
 
 def _lines(ax: Axes, runs: Sequence[Run], metric: str) -> dict[str, tuple[float, float, str]]:

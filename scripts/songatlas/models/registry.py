@@ -28,7 +28,7 @@ class Entry:
     """What an architecture's file says of it."""
 
     name: str
-    type: str
+    kind: str
     key_feature: str
     inputs: tuple[str, ...]
     options: type[BaseModel]
@@ -54,7 +54,7 @@ def entry(architecture: str) -> Entry:
     constants = _constants(_tree(path))
     return Entry(
         name=architecture,
-        type=constants["TYPE"],
+        kind=constants["TYPE"],
         key_feature=constants["KEY_FEATURE"],
         inputs=tuple(constants["INPUTS"]),
         options=_options(node),
@@ -129,7 +129,7 @@ def _options(node: ast.ClassDef) -> type[BaseModel]:
             for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
                 assert argument.annotation is not None, f"{argument.arg} has no annotation"
                 # Only this package's own source is evaluated, with nothing but types in reach.
-                kind = eval(  # noqa: S307
+                kind = eval(
                     ast.unparse(argument.annotation),
                     {"__builtins__": {}},
                     {

@@ -35,7 +35,7 @@ def architecture_table(models: Sequence[Declared], spec: InputSpec) -> pd.DataFr
         rows.append(
             {
                 "model": model.name,
-                "type": entry.type,
+                "type": entry.kind,
                 "parameters": _parameters(model, spec),
                 "latent_dim": model.latent_dim,
                 "compression": f"{_ratio(spec.n_values / model.latent_dim)}:1",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from songatlas import tables
-from songatlas.audio.logmel import standardise
+from songatlas.audio.standardise import standardise
 from songatlas.errors import SongatlasError, TableError
 from songatlas.models.base import InputSpec
 

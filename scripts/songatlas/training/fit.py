@@ -139,6 +139,14 @@ def train(
     at_best = history[(history["epoch"] == module.best.epoch) & (history["split"] == watched)]
     best = dict(zip(at_best["metric"], at_best["value"], strict=True))
     seconds = history.loc[history["metric"] == "seconds", "value"]
+    active = _active_units(model, windows, size, device)
+    if active == 0:
+        logger.warning(
+            "%s: the posterior has collapsed (no active unit, KL %.2f nats): every window has the "
+            "same latent; lower beta, use loss.scale elbo, or train longer",
+            name,
+            best["kl"],
+        )
     return Trained(
         description,
         module.best.weights,
@@ -147,14 +155,17 @@ def train(
             "model": name,
             "architecture": description.architecture,
             "parameters": parameter_count(model),
+            "latent_dim": description.latent_dim,
+            "loss_scale": loss.scale,
             "epochs": int(history["epoch"].max()) + 1,
+            "stopped_early": int(history["epoch"].max()) + 1 < module.schedule.n_epochs,
             "best_epoch": module.best.epoch,
             "best_validation_loss": best["loss"] if validated else None,
             "monitor": watched,
             "monitor_reason": None if validated else NO_VALIDATION,
             "reconstruction": best["reconstruction"],
             "kl": best["kl"],
-            "active_units": _active_units(model, windows, size, device),
+            "active_units": active,
             "seconds": time.monotonic() - started,
             "seconds_per_epoch": float(seconds.mean()),
             "device": device,

@@ -177,6 +177,17 @@ class TrainingModule(lightning.LightningModule):
             self.history.append(
                 {"epoch": epoch, "metric": metric, "split": "train", "value": value}
             )
+        logger.info(
+            "epoch %d: %s, KL weight %.3g, learning rate %.3g",
+            epoch,
+            "; ".join(
+                f"{split} loss {means['loss']:.4f}, reconstruction {means['reconstruction']:.4f}, "
+                f"KL {means['kl']:.2f} nats, {means['active_units']:.0f} active units"
+                for split, means in found.items()
+            ),
+            self.kl_weight,
+            rate,
+        )
         self.log("watched_loss", watched, prog_bar=True)
         self.trainer.should_stop = self.best.exhausted(epoch)
 

@@ -67,7 +67,8 @@ def play_drums(plan: SongPlan, n: int) -> tuple[Samples, list[float]]:
         late = 0.002 * float(rng.standard_normal())
         lay(track, sound, grid.time_s(bar, step) + late, gain * float(rng.uniform(0.9, 1.05)))
 
-    hat_level = {"pop": 0.16, "rock": 0.24, "hip-hop": 0.16}[plan.genre]
+    hat_level = {"pop": 0.16, "rock": 0.24, "hip-hop": 0.3}[plan.genre]
+    snare_level = {"pop": 0.7, "rock": 0.62, "hip-hop": 1.0}[plan.genre]
     for section, bar, _ in bars_of(plan):
         first, last = bar == section.first_bar, bar == section.first_bar + section.bars - 1
         quiet = section.name == "intro" and first and section.bars > 1
@@ -78,7 +79,7 @@ def play_drums(plan: SongPlan, n: int) -> tuple[Samples, list[float]]:
         fill = plan.genre == "rock" and last and section.name != "outro"
         for step, velocity in drums.velocities(plan.patterns["snare"]):
             if not quiet and not (fill and step >= 12):
-                hit(kit.snare, bar, step, 0.62 * velocity)
+                hit(kit.snare, bar, step, snare_level * velocity)
         for step, velocity in drums.velocities(plan.patterns["closed_hat"]):
             hit(kit.closed_hat, bar, step, 1.3 * hat_level * velocity)
         for step, velocity in drums.velocities(plan.patterns["open_hat"]):

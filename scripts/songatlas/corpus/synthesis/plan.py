@@ -18,12 +18,12 @@ SONGS_PER_CELL = 4
 TEMPO_BPM = {"pop": (94.0, 128.0), "rock": (96.0, 136.0), "hip-hop": (82.0, 112.0)}
 SWING = {"pop": (0.5, 0.56), "rock": (0.5, 0.53), "hip-hop": (0.52, 0.62)}
 MINOR_SHARE = {"pop": 0.45, "rock": 0.45, "hip-hop": 0.65}
-LOUDNESS_DB = (-20.0, -15.0)
+LOUDNESS_DB = (-19.5, -15.5)
 NOISE_DB = (-72.0, -60.0)
 MIX_DB = (-2.0, 2.0)
 """How far drums, bass, harmony and vocals lie from the usual balance of their genre."""
 LENGTH_S = (37.0, 43.0)
-EQ_SPREAD_DB = 2.5
+EQ_SPREAD_DB = 1.5
 """Standard deviation of the mix's equaliser bands: the same for all genres, so that the average
 spectrum says less about the genre than the playing does."""
 
@@ -256,7 +256,8 @@ def _lay_out(
     """
     bar_s = Grid(tempo_bpm, 0.5).bar_s
     bars_per_line = 1 if bar_s >= 2.25 else 2
-    total = max(round(length_s / bar_s), int(np.ceil(36.2 / bar_s)))
+    fewest, most = int(np.ceil(36.0 / bar_s)), int(43.4 / bar_s)
+    total = min(max(round(length_s / bar_s), fewest), most)
     names = list(FORMS[form])
     sung = {name: getattr(verses, name) for name in ("verse", "chorus", "second_verse")}
 

@@ -10,9 +10,9 @@ from songatlas.corpus.synthesis.singing import Sung
 from songatlas.corpus.synthesis.vocals import Line
 
 BALANCE_DB = {
-    "pop": {"drums": -1.0, "bass": -3.0, "harmony": 0.0, "colour": -9.0, "vocals": 4.5},
+    "pop": {"drums": -1.0, "bass": -3.0, "harmony": 0.0, "colour": -9.0, "vocals": 6.0},
     "rock": {"drums": -1.0, "bass": -4.0, "harmony": 2.0, "colour": -9.0, "vocals": 5.5},
-    "hip-hop": {"drums": 0.5, "bass": 2.0, "harmony": -7.0, "colour": -12.0, "vocals": 5.0},
+    "hip-hop": {"drums": 2.0, "bass": 2.5, "harmony": -6.0, "colour": -11.0, "vocals": 3.0},
 }
 """Usual level of each track, in dB relative to an RMS of 0.1 where it sounds."""
 

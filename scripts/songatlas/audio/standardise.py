@@ -1,0 +1,28 @@
+"""Log-mel spectrograms to zero mean and unit variance, as models and baselines read them."""
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = TypeVar("Array", np.ndarray, "Tensor")
+
+FLAT_DB = 1e-3
+"""A window whose values deviate less than this is constant: below float16's resolution."""
+
+
+def standardise(logmel: Array) -> Array:
+    """Each window of shape (..., n_mels, n_frames) in dB to zero mean and unit variance, float32.
+
+    A constant window (silence) becomes zeros; a value that is not finite makes its window NaN.
+    Takes and gives NumPy arrays or torch tensors.
+    """
+    # torch takes NumPy's names of these arguments, which its type stubs do not say.
+    values: Any = logmel.astype(np.float32) if isinstance(logmel, np.ndarray) else logmel.float()
+    values = values - values.mean(axis=(-2, -1), keepdims=True)
+    deviation = (values * values).mean(axis=(-2, -1), keepdims=True) ** 0.5
+    flat = deviation <= FLAT_DB
+    scaled: Array = values * ~flat / (deviation + flat)
+    return scaled

@@ -1,0 +1,405 @@
+"""Readers turn folders, tables and data sets into sources, rejects and warnings."""
+
+import os
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from songatlas import tables
+from songatlas.config import READERS
+from songatlas.corpus.readers import listing_digest, module_of, read
+from songatlas.corpus.result import sources_frame
+from songatlas.errors import SongatlasError
+
+COLUMNS = "song_id,title,language,genre,filename,audio_path,lyrics_path,has_lyrics"
+
+
+def put(path: Path, content: str | bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def by_reason(frame: pd.DataFrame) -> dict[str, list[str]]:
+    grouped = frame.groupby("reason")["path"]
+    return {str(reason): sorted(Path(p).name for p in paths) for reason, paths in grouped}
+
+
+# --- the registry -----------------------------------------------------------------------------
+
+
+def test_every_reader_of_the_config_has_a_module_with_read() -> None:
+    for reader in (*READERS, "mirdata:gtzan_genre"):
+        module = __import__(module_of(reader), fromlist=["read"])
+        assert callable(module.read)
+
+
+@pytest.mark.parametrize("reader", ["nothing", "mirdata", "mirdata:", "folder:x", ""])
+def test_an_unknown_reader_is_refused_with_the_known_ones(reader: str, tmp_path: Path) -> None:
+    with pytest.raises(SongatlasError, match="jamendolyrics"):
+        read(reader, tmp_path)
+
+
+@pytest.mark.parametrize("reader", [*READERS, "mirdata:gtzan_genre"])
+def test_an_absent_corpus_is_an_error_that_names_the_path(reader: str, tmp_path: Path) -> None:
+    with pytest.raises(SongatlasError, match="not-there"):
+        read(reader, tmp_path / "not-there")
+
+
+def test_planning_a_run_does_not_import_pandas() -> None:
+    code = "import sys, songatlas.corpus.readers; sys.exit('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_demo_reader_reads_the_table_that_the_synthesis_wrote(tmp_path: Path) -> None:
+    rows = [{"source_id": "b", "language": "hi"}, {"source_id": "a", "language": "ar"}]
+    songs = sources_frame(rows).assign(factor_tempo=[90.0, 120.0])
+    tables.write(songs, tmp_path / "songs.parquet", tables.SOURCES)
+    found = read("demo", tmp_path).sources
+    assert found["source_id"].tolist() == ["a", "b"]
+    assert found["factor_tempo"].tolist() == [120.0, 90.0]
+
+
+# --- folder -----------------------------------------------------------------------------------
+
+
+def test_folders_name_language_and_genre(tmp_path: Path) -> None:
+    put(tmp_path / "English" / "Pop" / "A Song.MP3")
+    put(tmp_path / "English" / "Pop" / "A Song.txt", "words")
+    put(tmp_path / "español" / "rock" / "b.flac")
+    put(tmp_path / "español" / "rock" / "b.lrc", "[ar:Alguien]\n[00:01.00]uno")
+    for suffix in ("wav", "ogg", "m4a"):
+        put(tmp_path / "hi" / "hip-hop" / f"c-{suffix}.{suffix}")
+    found = read("folder", tmp_path)
+    songs = found.sources.set_index("source_id")
+    assert songs.index.tolist() == [
+        "English/Pop/A Song",
+        "español/rock/b",
+        "hi/hip-hop/c-m4a",
+        "hi/hip-hop/c-ogg",
+        "hi/hip-hop/c-wav",
+    ]
+    assert songs["language"].tolist() == ["en", "es", "hi", "hi", "hi"]
+    assert songs["genre"].tolist() == ["Pop", "rock", "hip-hop", "hip-hop", "hip-hop"]
+    assert songs["lyrics"].fillna("-").tolist() == ["words", "uno", "-", "-", "-"]
+    assert songs["lyrics_source"].tolist() == ["file", "timed", "none", "none", "none"]
+    assert songs.loc["español/rock/b", "artist"] == "Alguien"
+    assert songs.loc["English/Pop/A Song", "audio_path"] == str(
+        tmp_path / "English" / "Pop" / "A Song.MP3"
+    )
+    assert found.rejects.empty
+    assert found.warnings.empty
+
+
+def test_files_that_are_no_song_are_listed(tmp_path: Path) -> None:
+    put(tmp_path / "en" / "pop" / "a.mp3")
+    put(tmp_path / "en" / "pop" / "a.txt", "plain")
+    put(tmp_path / "en" / "pop" / "a.lrc", "[00:01.00]timed")
+    put(tmp_path / "en" / "pop" / "alone.txt")
+    put(tmp_path / "en" / "pop" / "cover.jpg")
+    put(tmp_path / "en" / "outside.mp3")
+    put(tmp_path / "README.txt")
+    put(tmp_path / "en" / "pop" / ".hidden.mp3")
+    found = read("folder", tmp_path)
+    assert found.sources["lyrics"].tolist() == ["timed"]
+    assert by_reason(found.warnings) == {
+        "unused_file": ["README.txt", "a.txt", "alone.txt", "cover.jpg", "outside.mp3"]
+    }
+
+
+def test_two_audio_files_of_one_name_are_one_song_and_one_reject(tmp_path: Path) -> None:
+    put(tmp_path / "en" / "pop" / "a.mp3")
+    put(tmp_path / "en" / "pop" / "a.wav")
+    found = read("folder", tmp_path)
+    assert found.sources["audio_path"].str.endswith("a.mp3").tolist() == [True]
+    assert by_reason(found.rejects) == {"duplicate_id": ["a.wav"]}
+
+
+def test_lyrics_are_found_whatever_the_unicode_form_of_their_name(tmp_path: Path) -> None:
+    put(tmp_path / "fr" / "pop" / (unicodedata.normalize("NFD", "été") + ".mp3"))
+    put(tmp_path / "fr" / "pop" / (unicodedata.normalize("NFC", "été") + ".txt"), "là")
+    assert read("folder", tmp_path).sources["lyrics"].tolist() == ["là"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_not_unicode_are_rejected_not_fatal(tmp_path: Path) -> None:
+    put(tmp_path / "en" / "pop" / "ok.mp3")
+    for name in (b"caf\xe9.mp3", b"caf\xe9.txt"):
+        Path(os.fsdecode(os.fsencode(tmp_path / "en" / "pop") + b"/" + name)).write_bytes(b"x")
+    found = read("folder", tmp_path)
+    tables.write(found.rejects, tmp_path / "r.parquet", tables.REJECTS)
+    tables.write(found.warnings, tmp_path / "w.parquet", tables.WARNINGS)
+    assert len(found.sources) == 1
+    assert found.rejects["reason"].tolist() == ["unreadable"]
+    assert found.warnings["reason"].tolist() == ["unused_file"]
+    assert listing_digest("folder", tmp_path)
+
+
+def test_linked_folders_are_followed_and_circles_are_not(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere" / "a.mp3")
+    corpus = tmp_path / "corpus"
+    (corpus / "en").mkdir(parents=True)
+    (corpus / "en" / "pop").symlink_to(tmp_path / "elsewhere")
+    (corpus / "en" / "circle").symlink_to(corpus)
+    assert read("folder", corpus).sources["source_id"].tolist() == ["en/pop/a"]
+
+
+def test_unknown_language_folders_keep_their_songs(tmp_path: Path) -> None:
+    put(tmp_path / "Dothraki" / "pop" / "a.mp3")
+    found = read("folder", tmp_path)
+    assert found.sources["language"].isna().all()
+    assert by_reason(found.warnings) == {"unknown_language": ["a.mp3"]}
+
+
+# --- manifest ---------------------------------------------------------------------------------
+
+
+def manifest(folder: Path, *rows: str, header: str = COLUMNS, name: str = "manifest.csv") -> Path:
+    return put(folder / name, "\n".join([header, *rows]) + "\n")
+
+
+def test_the_studys_layout_reads_as_is(tmp_path: Path) -> None:
+    put(tmp_path / "data" / "audio" / "english" / "pop" / "one.mp3")
+    put(tmp_path / "data" / "lyrics" / "one.txt", "words")
+    manifest(
+        tmp_path,
+        's1,"One, two",English,pop,one.mp3,data/audio/english/pop/one.mp3,data/lyrics/one.txt,True',
+        "s2,Two,Hindi,rock,two.mp3,data/audio/hindi/rock/two.mp3,,False",
+        name="dataset_metadata.csv",
+    )
+    found = read("manifest", tmp_path)
+    songs = found.sources.set_index("source_id")
+    assert songs["title"].tolist() == ["One, two", "Two"]
+    assert songs["language"].tolist() == ["en", "hi"]
+    assert songs["lyrics"].fillna("-").tolist() == ["words", "-"]
+    assert songs.loc["s1", "audio_path"] == f"{tmp_path}/data/audio/english/pop/one.mp3"
+    assert found.rejects.empty
+    assert found.warnings.empty
+
+
+def test_a_manifest_inside_the_tree_that_its_paths_start_from(tmp_path: Path) -> None:
+    put(tmp_path / "data" / "audio" / "one.mp3")
+    file = manifest(tmp_path / "data", "s1,One,en,pop,one.mp3,data/audio/one.mp3,,False")
+    found = read("manifest", file)
+    assert Path(found.sources["audio_path"].item()).is_file()
+    assert by_reason(found.warnings) == {"bad_value": ["manifest.csv"]}
+
+
+def test_missing_columns_are_an_error_that_names_file_and_column(tmp_path: Path) -> None:
+    file = manifest(tmp_path, "s1,One", header="song_id,title,genre,audio_path,lyrics_path")
+    with pytest.raises(SongatlasError, match=r"manifest\.csv: column `language` missing"):
+        read("manifest", file)
+    frame = pd.DataFrame({"song_id": ["s"], "language": ["en"]})
+    frame.to_parquet(tmp_path / "manifest.parquet")
+    with pytest.raises(SongatlasError, match=r"manifest\.parquet: columns `title`, `genre`"):
+        read("manifest", tmp_path / "manifest.parquet")
+
+
+def test_bad_rows_become_rejects_and_the_others_are_read(tmp_path: Path) -> None:
+    file = manifest(
+        tmp_path,
+        "s1,One,en,pop,,a.mp3,,False",
+        "s2,too,few",
+        "s3,Too,en,pop,,b.mp3,,False,more,cells",
+        ",No id,en,pop,,c.mp3,,False",
+        "s1,Again,en,pop,,d.mp3,,False",
+        "s5,Nothing,en,pop,,,,False",
+        "s6,Six,en,pop,,f.mp3,,False",
+    )
+    found = read("manifest", file)
+    assert found.sources["source_id"].tolist() == ["s1", "s6"]
+    assert found.sources["title"].tolist() == ["One", "Six"]
+    assert by_reason(found.rejects) == {
+        "bad_row": ["manifest.csv:3", "manifest.csv:4", "manifest.csv:5"],
+        "duplicate_id": ["manifest.csv:6"],
+        "no_audio_and_no_lyrics": ["manifest.csv:7"],
+    }
+    duplicate = found.rejects[found.rejects["reason"] == "duplicate_id"]["detail"].item()
+    assert "s1" in duplicate
+    assert "row 2" in duplicate
+
+
+def test_ids_that_look_like_paths_are_only_data(tmp_path: Path) -> None:
+    ids = ["../../etc/passwd", "/etc/passwd", "..", "C:\\x", "a b/é?*"]
+    file = manifest(tmp_path, *(f"{i},T,en,pop,,a.mp3,," for i in ids))
+    found = read("manifest", file)
+    assert sorted(found.sources["source_id"]) == sorted(ids)
+    assert (found.sources["audio_path"] == f"{tmp_path}/a.mp3").all()
+
+
+def test_paths_may_be_absolute_or_written_on_windows(tmp_path: Path) -> None:
+    file = manifest(tmp_path, "s1,T,en,pop,,/music/a.mp3,,", "s2,T,en,pop,,data\\x\\b.mp3,,")
+    assert read("manifest", file).sources["audio_path"].tolist() == [
+        "/music/a.mp3",
+        f"{tmp_path}/data/x/b.mp3",
+    ]
+
+
+def test_semicolons_tabs_encodings_and_quoted_lines_are_read(tmp_path: Path) -> None:
+    for delimiter in (";", "\t"):
+        rows = ["s1,Été,français,pop,,a.mp3,,".replace(",", delimiter)]
+        text = "\n".join([COLUMNS.replace(",", delimiter), *rows])
+        file = put(tmp_path / "x.csv", text.encode("cp1252"))
+        found = read("manifest", file)
+        assert found.sources[["title", "language"]].values.tolist() == [["Été", "fr"]]
+        assert by_reason(found.warnings) == {"encoding_guessed": ["x.csv"]}
+    file = manifest(tmp_path, 's1,"two\nlines",en,pop,,a.mp3,,', "bad", "s2,T,en,pop,,b.mp3,,")
+    found = read("manifest", file)
+    assert found.sources["title"].tolist() == ["two\nlines", "T"]
+    assert len(found.rejects) == 1
+    with pytest.raises(SongatlasError, match=r"x\.csv"):
+        read("manifest", put(tmp_path / "x.csv", b"\0\1\2\3" * 100))
+
+
+def test_parquet_manifests_keep_optional_columns_and_factors(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "song_id": [1, 2],
+            "title": ["a", None],
+            "language": ["en", None],
+            "genre": ["pop", "nan"],
+            "audio_path": ["a.mp3", "b.mp3"],
+            "lyrics_path": [None, None],
+            "has_lyrics": [False, True],
+            "artist": ["A", "B"],
+            "license": ["CC  BY-NC-SA", None],
+            "factor_tempo": [120.0, None],
+        }
+    )
+    frame.to_parquet(tmp_path / "manifest.parquet")
+    found = read("manifest", tmp_path)
+    assert found.sources["source_id"].tolist() == ["1", "2"]
+    assert found.sources["license"].fillna("-").tolist() == ["CC-BY-NC-SA", "-"]
+    assert found.sources["artist"].tolist() == ["A", "B"]
+    assert found.sources[["title", "language", "genre"]].iloc[1].isna().all()
+    assert found.sources["factor_tempo"].iloc[0] == 120.0
+    assert by_reason(found.warnings) == {"bad_value": ["2"]}
+
+
+def test_factors_of_a_csv_are_numbers_where_they_can_be(tmp_path: Path) -> None:
+    header = COLUMNS + ",factor_tempo,factor_key"
+    file = manifest(
+        tmp_path, "s1,T,en,pop,,a.mp3,,,120,C", "s2,T,en,pop,,b.mp3,,,,D", header=header
+    )
+    found = read("manifest", file).sources
+    tables.write(found, tmp_path / "s.parquet", tables.SOURCES)
+    assert found["factor_tempo"].tolist()[0] == 120.0
+    assert found["factor_key"].tolist() == ["C", "D"]
+
+
+def test_an_empty_manifest_gives_empty_tables(tmp_path: Path) -> None:
+    found = read("manifest", manifest(tmp_path))
+    tables.write(found.sources, tmp_path / "s.parquet", tables.SOURCES)
+    assert found.sources.empty
+    assert found.rejects.empty
+
+
+def test_a_folder_without_a_manifest_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SongatlasError, match=r"dataset_metadata\.csv"):
+        read("manifest", tmp_path)
+
+
+# --- jamendolyrics ----------------------------------------------------------------------------
+
+
+def test_jamendolyrics_gives_79_songs_ten_of_them_with_audio(jamendolyrics: Path) -> None:
+    found = read("jamendolyrics", jamendolyrics)
+    songs = found.sources
+    assert len(songs) == 79
+    assert songs["audio_path"].notna().sum() == 10
+    assert songs["language"].value_counts().to_dict() == {"en": 20, "de": 20, "es": 20, "fr": 19}
+    assert songs[["lyrics", "lines", "genre", "artist", "source_url"]].notna().all().all()
+    assert (songs["lyrics_source"] == "timed").all()
+    assert set(songs["license"]) == {
+        "CC-BY", "CC-BY-NC", "CC-BY-NC-ND", "CC-BY-NC-SA", "CC-BY-ND", "CC-BY-SA"
+    }  # fmt: skip
+    assert found.rejects.empty
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_jamendolyrics_names_may_lie_in_either_unicode_form(tmp_path: Path, form: str) -> None:
+    def named(name: str) -> str:
+        return unicodedata.normalize(form, name)
+
+    put(
+        tmp_path / "JamendoLyrics.csv",
+        "URL,Filepath,Artist,Title,Genre,LicenseType,Language\n"
+        "http://x,Séculaire.mp3,saru,Séculaire,Hip-Hop,CC  BY-NC-SA,French\n"
+        "http://y,Ohne_Ton.mp3,X,Ohne Ton,Pop,BY,German\n"
+        ",,,,,,\n"
+        "http://z,Séculaire.mp3,again,again,Pop,BY,French\n",
+    )
+    put(tmp_path / "mp3" / named("Séculaire.mp3"))
+    put(tmp_path / "lyrics" / named("Séculaire.txt"), "où\n")
+    lines = "start_time,end_time,lyrics_line\n1.0,2.5,où\n3,2,rückwärts\n"
+    put(tmp_path / "annotations" / "lines" / named("Séculaire.csv"), lines)
+    found = read("jamendolyrics", tmp_path)
+    songs = found.sources.set_index("source_id")
+    assert Path(songs.loc["Séculaire", "audio_path"]).is_file()
+    assert songs.loc["Séculaire", "lines"] == '[{"start_s": 1.0, "end_s": 2.5, "text": "où"}]'
+    assert songs.loc["Ohne_Ton"][["audio_path", "lyrics"]].isna().all()
+    assert by_reason(found.rejects) == {
+        "bad_row": ["JamendoLyrics.csv:4"],
+        "duplicate_id": ["JamendoLyrics.csv:5"],
+    }
+    assert list(by_reason(found.warnings)) == ["bad_timestamp"]
+
+
+# --- listing_digest ---------------------------------------------------------------------------
+
+
+def test_the_digest_sees_what_is_added_removed_renamed_or_edited(tmp_path: Path) -> None:
+    song = put(tmp_path / "en" / "pop" / "a.mp3", b"12")
+    text = put(tmp_path / "en" / "pop" / "a.txt", "one")
+    seen = [listing_digest("folder", tmp_path)]
+
+    def changed() -> bool:
+        seen.append(listing_digest("folder", tmp_path))
+        return seen[-1] not in seen[:-1]
+
+    text.write_text("two")
+    assert changed()
+    song.write_bytes(b"123")
+    assert changed()
+    put(tmp_path / "en" / "pop" / "b.mp3")
+    assert changed()
+    song.rename(song.with_name("c.mp3"))
+    assert changed()
+    text.unlink()
+    assert changed()
+
+
+def test_the_digest_does_not_depend_on_times_or_on_where_the_corpus_lies(tmp_path: Path) -> None:
+    put(tmp_path / "one" / "en" / "pop" / "a.txt", "words")
+    before = listing_digest("folder", tmp_path / "one")
+    os.utime(tmp_path / "one" / "en" / "pop" / "a.txt", (1, 1))
+    (tmp_path / "one").rename(tmp_path / "two")
+    assert listing_digest("folder", tmp_path / "two") == before
+
+
+def test_the_digest_of_a_manifest_covers_the_files_that_it_names(tmp_path: Path) -> None:
+    song, words = put(tmp_path / "a.mp3", b"12"), put(tmp_path / "a.txt", "one")
+    file = manifest(tmp_path, "s1,T,en,pop,,a.mp3,a.txt,True")
+    put(tmp_path / "unrelated.mp3")
+    seen = {listing_digest("manifest", file)}
+    put(tmp_path / "unrelated.mp3", b"another size")
+    assert listing_digest("manifest", tmp_path) in seen
+    for change in (
+        lambda: song.write_bytes(b"123"),
+        lambda: words.write_text("two"),
+        lambda: manifest(tmp_path, "s1,T,en,rock,,a.mp3,a.txt,True"),
+        song.unlink,
+    ):
+        change()
+        digest = listing_digest("manifest", file)
+        assert digest not in seen
+        seen.add(digest)
+
+
+def test_the_digest_of_real_corpora_is_stable(jamendolyrics: Path, ultrastar: Path) -> None:
+    for reader, path in (("jamendolyrics", jamendolyrics), ("ultrastar", ultrastar)):
+        assert listing_digest(reader, path) == listing_digest(reader, str(path))
