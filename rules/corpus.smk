@@ -13,7 +13,7 @@ if plan.config.corpus == "demo":
             "results/corpora/benchmarks/demo_corpus.tsv"
         conda:
             "../envs/audio.yaml"
-        threads: workflow.cores or 1
+        threads: 16
         params:
             seed=0,
             verses=plan.digest("demo"),

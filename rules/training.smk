@@ -17,6 +17,8 @@ rule train:
         model=one_of(plan.models),
     conda:
         "../envs/torch.yaml"
+    # Training runs one job at a time, so it must never wait for what can run beside it.
+    priority: 10
     threads: plan.config.compute.training_threads
     resources:
         gpu=1,

@@ -1,5 +1,7 @@
 """Clustering algorithms, levels and the reduction before them."""
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ from songatlas.clustering.levels import (
     song_votes,
     voting_songs,
 )
-from songatlas.config import ALGORITHMS
+from songatlas.config import Algorithm
 
 
 def blobs(n=90, d=6, centres=3, seed=0):
@@ -31,7 +33,7 @@ def k_for(algorithm, k):
     return None if algorithm in WITHOUT_K else k
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_every_algorithm_finds_well_separated_groups(algorithm):
     z, truth = blobs()
     found = cluster(z, algorithm, k_for(algorithm, 3), seed=0)
@@ -41,14 +43,14 @@ def test_every_algorithm_finds_well_separated_groups(algorithm):
     assert adjusted_rand_score(truth[clustered], found.labels[clustered]) > 0.95
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_the_same_seed_gives_the_same_labels(algorithm):
     z = np.random.default_rng(1).normal(size=(60, 20))
     first, second = (cluster(z, algorithm, k_for(algorithm, 5), seed=3) for _ in range(2))
     assert (first.labels == second.labels).all()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_the_unit_of_the_points_does_not_matter(algorithm):
     z, _ = blobs(seed=2)
     k = k_for(algorithm, 4)
@@ -57,7 +59,7 @@ def test_the_unit_of_the_points_does_not_matter(algorithm):
     assert (cluster(z * 1e-6, algorithm, k).labels == labels).all()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 @pytest.mark.parametrize(
     ("z", "note"),
     [
@@ -84,7 +86,7 @@ def test_k_that_is_too_large_gives_null_with_a_note(algorithm):
     assert "number of distinct points" in found.note
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 @pytest.mark.parametrize("n", [2, 3, 4, 7])
 def test_a_handful_of_wide_points_raises_nothing(algorithm, n):
     z = np.random.default_rng(n).normal(size=(n, 128))
@@ -92,7 +94,7 @@ def test_a_handful_of_wide_points_raises_nothing(algorithm, n):
     assert found.labels is None or found.labels.shape == (n,)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_copies_of_a_point_are_clustered_together(algorithm):
     rng = np.random.default_rng(0)
     z = np.repeat(rng.normal(size=(12, 4)), 6, axis=0)

@@ -37,11 +37,11 @@ class Variant:
 
 VARIANTS = {
     "f1": Variant("female", 159.7, 1.045),
-    "f2": Variant("female", 170.0, 1.003),
-    "f3": Variant("female", 178.4, 0.942),
     "f4": Variant("female", 160.5, 1.062),
-    "f5": Variant("female", 183.2, 1.056),
     "steph": Variant("female", 173.1, 1.163),
+    "linda": Variant("female", 213.2, 1.148),
+    "Andrea": Variant("female", 221.9, 1.104),
+    "belinda": Variant("female", 213.2, 1.147),
     "m1": Variant("male", 82.4, 1.047),
     "m3": Variant("male", 90.8, 1.000),
     "m4": Variant("male", 80.0, 0.978),
@@ -49,6 +49,8 @@ VARIANTS = {
     "Gene": Variant("male", 85.2, 1.065),
     "pedro": Variant("male", 90.0, 1.040),
 }
+"""Only variants without breath noise: espeak-ng draws that from the process's own `rand()`."""
+
 PITCHES = np.arange(100)
 LOG_TONES = np.polyval([-6.54e-08, 1.71e-05, 0.01084, 0.0], PITCHES - 50)
 
