@@ -76,7 +76,9 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.C
     return done
 
 
-def planned(folder: Path, *arguments: str) -> list[str]:
-    """Rules that a dry run would run, with the model where there is one: `train conv_vae`."""
-    text = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments)
-    return sorted(set(text.stdout.split()))
+def planned(folder: Path, *arguments: str) -> list[tuple[str, int]]:
+    """Rules that a dry run would run, and how many jobs of each."""
+    text = snakemake(folder, *arguments, "--dry-run").stdout
+    table = text.split("Job stats:")[1].split("\n\n")[0] if "Job stats:" in text else ""
+    rows = (line.split() for line in table.splitlines())
+    return [(row[0], int(row[1])) for row in rows if len(row) == 2 and row[1].isdigit()]

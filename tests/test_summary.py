@@ -283,3 +283,11 @@ def test_inputs_are_read_from_files_and_merged(tmp_path: Path) -> None:
     facts.write_text("{}")
     with pytest.raises(SongatlasError, match=r"summary\.json: lacks model"):
         read_inputs(**files, trainings=[facts])
+
+
+def test_notes_that_differ_in_numbers_only_are_told_once() -> None:
+    table = comparison()
+    table["note"] = [f"rests on {4 + i} points" for i in range(len(table))]
+    text = page(comparison=table)
+    assert text.count("rests on") == 1
+    assert f"Every representation: rests on 4 to {3 + len(table)} points." in text

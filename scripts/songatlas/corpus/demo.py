@@ -21,6 +21,7 @@ from songatlas.corpus.synthesis.grid import SAMPLE_RATE_HZ
 from songatlas.corpus.synthesis.mix import EQ_BANDS_HZ
 from songatlas.corpus.synthesis.plan import SongPlan, draw_plans
 from songatlas.corpus.synthesis.song import Song, render
+from songatlas.errors import SongatlasError
 from songatlas.jobs import progress
 
 RESOURCES = Path(__file__).resolve().parents[3] / "resources" / "demo"
@@ -44,11 +45,15 @@ def synthesise(
         The table, one row per song, ordered by language, genre and number.
 
     Raises:
+        SongatlasError: when `only` names a song that does not exist.
         VersesError: when the verses in `resources` are absent or incomplete.
         VoiceError: when espeak-ng cannot be used.
     """
     plans = draw_plans(seed, resources)
     if only is not None:
+        unknown = sorted(set(only) - {plan.source_id for plan in plans})
+        if unknown:
+            raise SongatlasError(f"the demo corpus has no song `{unknown[0]}`; see songs.parquet")
         plans = [plan for plan in plans if plan.source_id in set(only)]
     audio = folder / "audio"
     audio.mkdir(parents=True, exist_ok=True)

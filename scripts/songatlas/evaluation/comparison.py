@@ -359,7 +359,10 @@ def write_comparison(
         "by chance.",
         f"Evaluated on: {evaluation.evaluate_on}.",
     ]
-    text = format_for_terminal(frame)
+    songs = frame[frame["level"] == "song"]
+    text = format_for_terminal(frame if songs.empty else songs)
+    if len(songs) < len(frame) and len(songs):
+        text += f"\nwindows and majority votes of windows: {Path(md).name}\n"
     layout.write_csv(frame, csv)
     wide = for_readers(frame, MARKDOWN_METRICS)
     layout.write_text(layout.markdown(wide, heading, notes=[*notes, *_unscored(frame)]), md)

@@ -25,6 +25,8 @@ MAX_LISTED = 12
 JOINERS = "\u200c\u200d"
 """Invisible, but Persian and Devanagari words are misspelt without them."""
 
+NUMBER = r"\d+(?:\.\d+)?"
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -341,12 +343,32 @@ def _doubts_about_best(comparison: pd.DataFrame) -> list[str]:
 
 
 def _notes(comparison: pd.DataFrame) -> list[str]:
-    """What the comparison table itself says of single representations, once each."""
+    """What the comparison table itself says of single representations.
+
+    Notes that differ in their numbers only are told once, with the range of each number.
+    """
     noted = comparison.dropna(subset=["note"])
-    return [
-        f"{_names(list(dict.fromkeys(rows['model'])))}: {escape(note)}."
-        for note, rows in noted.groupby("note", sort=False)
-    ]
+    parts = noted.assign(note=[str(note).split("; ") for note in noted["note"]]).explode("note")
+    if parts.empty:
+        return []
+    lines = []
+    for _, rows in parts.groupby(parts["note"].str.replace(NUMBER, "#", regex=True), sort=False):
+        models = list(dict.fromkeys(rows["model"]))
+        everyone = len(models) > 2 and len(models) == comparison["model"].nunique()
+        who = "Every representation" if everyone else _names(models)
+        lines.append(f"{who}: {escape(_with_ranges(list(rows['note'])))}.")
+    return lines
+
+
+def _with_ranges(notes: list[str]) -> str:
+    """Texts that differ in their numbers only, as one text: `4 to 73 points`."""
+    columns = zip(*(re.findall(NUMBER, note) for note in notes), strict=True)
+    ranges = []
+    for column in columns:
+        low, high = min(column, key=float), max(column, key=float)
+        ranges.append(low if low == high else f"{low} to {high}")
+    given = iter(ranges)
+    return re.sub(NUMBER, lambda _: next(given), notes[0])
 
 
 def _files(run: str, trained: bool) -> str:

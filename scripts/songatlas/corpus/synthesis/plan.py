@@ -18,12 +18,12 @@ SONGS_PER_CELL = 4
 TEMPO_BPM = {"pop": (94.0, 128.0), "rock": (96.0, 136.0), "hip-hop": (82.0, 112.0)}
 SWING = {"pop": (0.5, 0.56), "rock": (0.5, 0.53), "hip-hop": (0.52, 0.62)}
 MINOR_SHARE = {"pop": 0.45, "rock": 0.45, "hip-hop": 0.65}
-LOUDNESS_DB = (-19.0, -16.0)
+LOUDNESS_DB = (-19.5, -15.5)
 NOISE_DB = (-72.0, -60.0)
 MIX_DB = (-1.5, 1.5)
 """How far drums, bass, harmony and vocals lie from the usual balance of their genre."""
 LENGTH_S = (37.0, 43.0)
-EQ_SPREAD_DB = 0.7
+EQ_SPREAD_DB = 1.2
 """Standard deviation of the mix's equaliser bands: the same for all genres, so that the average
 spectrum says less about the genre than the playing does."""
 

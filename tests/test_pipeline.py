@@ -1,0 +1,173 @@
+"""The workflow end to end, through Snakemake: a folder of songs, and the embedded demo."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+from pipeline import SMALL, planned, snakemake, write_corpus
+from songatlas import tables
+
+MODELS = (
+    "basic_vae conv_vae beta_vae cvae_language cvae_genre vade vade_small multimodal_vae autoencoder"
+).split()
+BASELINES = "raw pca mean_mel descriptors descriptors_unit lyrics_tfidf".split()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with a small corpus, its config, and a finished run of every stage."""
+    folder = tmp_path_factory.mktemp("a working folder")
+    write_corpus(folder / "my songs")
+    (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
+    run(folder)
+    return folder
+
+
+def arguments(*more: str) -> tuple[str, ...]:
+    return ("--configfile", "small.yaml", "--config", "corpus_path=my songs", *more)
+
+
+def run(folder: Path, *more: str) -> str:
+    done = snakemake(folder, *arguments(*more))
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> Path:
+    return folder / "results" / "small"
+
+
+def test_every_model_and_baseline_is_compared_on_every_task(results: Path) -> None:
+    table = pd.read_csv(results / "tables" / "comparison.csv")
+    assert set(table["model"]) == {*MODELS, *BASELINES}
+    assert set(table["task"]) == {"language", "genre", "language_genre"}
+    assert set(table["level"]) == {"window", "song", "song_vote"}
+    song = table[(table["level"] == "song") & (table["task"] == "genre")]
+    assert (song["n"] == 12).all()
+    assert song["nmi_mean"].notna().all()
+    assert song["best_chance_nmi"].notna().all()
+    supervised = set(table.loc[table["supervision"] == "labels", "model"])
+    assert supervised == {"cvae_language", "cvae_genre"}
+
+
+def test_lyrics_tell_the_languages_apart(results: Path) -> None:
+    table = pd.read_csv(results / "tables" / "comparison.csv")
+    rows = table[(table["model"] == "lyrics_tfidf") & (table["level"] == "song")]
+    assert rows.set_index("task").loc["language", "nmi_mean"] == pytest.approx(1.0)
+
+
+def test_descriptors_tell_tones_from_noise(results: Path) -> None:
+    table = pd.read_csv(results / "tables" / "comparison.csv")
+    rows = table[(table["model"] == "descriptors") & (table["level"] == "song")]
+    assert rows.set_index("task").loc["genre", "nmi_mean"] > 0.9
+
+
+def test_every_input_is_a_track_or_a_reject(folder: Path, results: Path) -> None:
+    tracks = tables.read(results / "corpus" / "tracks.parquet", tables.TRACKS)
+    rejects = tables.read(results / "corpus" / "rejects.parquet", tables.REJECTS)
+    assert len(tracks) == 12
+    assert list(rejects["reason"]) == ["not_audio"]
+    assert rejects["path"][0].endswith("broken.mp3")
+    assert tracks["split"].isin(tables.SPLITS).all()
+
+
+def test_windows_follow_the_formula(results: Path) -> None:
+    windows = tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
+    assert (windows.groupby("track_id").size() == (17 - 8) // 4 + 1).all()
+
+
+def test_every_figure_is_there_and_holds_something(results: Path) -> None:
+    names = [*MODELS, *BASELINES]
+    expected = ["comparison", "training", *(f"confusion/{name}" for name in names)]
+    expected += [f"reconstruction/{name}" for name in MODELS]
+    expected += [f"map/{name}-{by}" for name in (*names, "overview") for by in ("language", "genre")]
+    for name in expected:
+        for extension in ("svg", "png"):
+            path = results / "figures" / f"{name}.{extension}"
+            assert path.stat().st_size > 3000, path
+
+
+def test_every_rule_wrote_a_log_and_a_benchmark(results: Path) -> None:
+    logs = {path.relative_to(results / "logs").parts[0].split(".")[0] for path in logged(results)}
+    timed = {
+        path.relative_to(results / "benchmarks").parts[0].split(".")[0]
+        for path in (results / "benchmarks").rglob("*.tsv")
+    }
+    assert logs == timed
+    assert {"train", "latents", "clusters", "comparison", "corpus", "summary"} <= logs
+
+
+def logged(results: Path) -> list[Path]:
+    return list((results / "logs").rglob("*.log"))
+
+
+def test_training_leaves_weights_history_and_summary_and_no_resume_state(results: Path) -> None:
+    summary = json.loads((results / "models/conv_vae/seed-0/summary.json").read_text())
+    assert summary["epochs"] == 2
+    history = tables.read(results / "models/conv_vae/seed-0/history.parquet", tables.HISTORY)
+    assert set(history["epoch"]) == {0, 1}
+    assert not list((results / "resume").rglob("*.ckpt"))
+
+
+def test_the_run_ends_with_the_table_and_the_report(folder: Path, results: Path) -> None:
+    (results / "report" / "summary.md").unlink()
+    text = run(folder)
+    assert "genre, songs (mean of windows)" in text
+    assert "results/small/report/summary.md" in text
+    assert (results / "report" / "summary.md").is_file()
+
+
+def test_a_finished_run_has_nothing_to_do(folder: Path) -> None:
+    done = snakemake(folder, *arguments(), "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_one_changed_line_reruns_one_model(folder: Path) -> None:
+    beta = SMALL.replace("models:\n", "models:\n  beta_vae: {beta: 2.0}\n")
+    (folder / "changed.yaml").write_text(beta, encoding="utf-8")
+    rules = planned(folder, "--configfile", "changed.yaml", "--config", "corpus_path=my songs")
+    counts = dict(line for line in rules if line[0] != "total")
+    assert counts["train"] == 1
+    assert counts["clusters"] == 1
+    assert not {"logmel", "descriptors", "probe", "corpus"} & set(counts)
+
+
+def test_the_snakemake_report_holds_every_figure(folder: Path) -> None:
+    snakemake(folder, *arguments(), "--report", "report.html")
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    for name in ("comparison.svg", "overview-genre.svg", "training.svg", "conv_vae.svg"):
+        assert name in html
+
+
+def test_architectures_need_no_corpus(tmp_path: Path) -> None:
+    target = "results/paper/tables/architectures.csv"
+    snakemake(tmp_path, "--configfile", str(ROOT / "config" / "paper.yaml"), "--", target)
+    table = pd.read_csv(tmp_path / target)
+    columns = ["model", "type", "parameters", "latent_dim", "compression", "key_feature"]
+    assert list(table.columns) == columns
+    counts = table.set_index("model")["parameters"]
+    assert counts["conv_vae"] == 64_458_049
+    assert counts["cvae_language"] == 69_709_761
+
+
+def test_a_wrong_config_stops_before_any_job(tmp_path: Path) -> None:
+    done = snakemake(tmp_path, "--config", "incluse=pca", "shards=0", check=False)
+    assert done.returncode != 0
+    text = done.stdout + done.stderr
+    assert "did you mean `include`?" in text
+    assert "shards" in text
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_corpus_without_a_usable_song_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "songs" / "english" / "pop" / "a.mp3"
+    path.parent.mkdir(parents=True)
+    path.write_text("no audio")
+    small = tmp_path / "small.yaml"
+    small.write_text(SMALL, encoding="utf-8")
+    more = ("--configfile", "small.yaml", "--config", "corpus_path=songs")
+    done = snakemake(tmp_path, *more, check=False)
+    assert done.returncode != 0
+    assert "not_audio" in done.stdout + done.stderr
