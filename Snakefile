@@ -48,6 +48,7 @@ rule all:
     default_target: True
     input:
         plan.path("tables", "comparison.csv"),
+        plan.path("tables", "architectures.csv") if plan.models else [],
         plan.path("report", "summary.md"),
         *all_figures(),
 
