@@ -62,10 +62,9 @@ def write_corpus(folder: Path) -> None:
 def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
     """Run Snakemake with this repository's workflow in `folder`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--directory", str(folder), "--profile", str(ROOT / "profiles" / "default")]
     command += ["--cores", "2", "--resources", "gpu=1", *arguments]
     environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "agg"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     if check and done.returncode:
         logs = "\n".join(
             f"== {path}\n{path.read_text(encoding='utf-8')[-2000:]}"

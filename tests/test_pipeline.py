@@ -82,7 +82,9 @@ def test_every_figure_is_there_and_holds_something(results: Path) -> None:
     names = [*MODELS, *BASELINES]
     expected = ["comparison", "training", *(f"confusion/{name}" for name in names)]
     expected += [f"reconstruction/{name}" for name in MODELS]
-    expected += [f"map/{name}-{by}" for name in (*names, "overview") for by in ("language", "genre")]
+    expected += [
+        f"map/{name}-{by}" for name in (*names, "overview") for by in ("language", "genre")
+    ]
     for name in expected:
         for extension in ("svg", "png"):
             path = results / "figures" / f"{name}.{extension}"
