@@ -34,7 +34,6 @@ $(STAMP):
 
 demo: setup ## run the embedded demo; ends with the comparison table
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1
-	@$(BIN)/python -m songatlas.report.ending results/demo
 
 test: setup lint ## linters, unit tests and an end-to-end run
 	@$(BIN)/python -m pytest
@@ -57,9 +56,8 @@ format: setup ## format the code
 docs: setup ## regenerate config/README.md and config/schema.json
 	@$(BIN)/python -m songatlas.config_docs
 
-rulegraph: setup ## regenerate the picture of the rule graph
-	@mkdir -p docs/images
-	@$(BIN)/snakemake --rulegraph all 2>/dev/null | $(BIN)/snakevision -s all -o docs/images/rulegraph.svg
+rulegraph: setup ## draw docs/images/rulegraph.svg anew, from a finished demo run
+	@$(BIN)/snakemake --cores 1 --rulegraph 2>/dev/null | $(BIN)/python docs/rulegraph.py docs/images/rulegraph.svg
 
 RUN ?= demo
 report: setup ## Snakemake's report of a finished run (RUN=demo)

@@ -1,5 +1,6 @@
 """What every architecture shares: its input, its interface, its loss."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -53,7 +54,7 @@ class Pass:
     """(B, 1, n_mels, n_frames)."""
 
 
-class Model(nn.Module):
+class Model(nn.Module, ABC):
     """A variational autoencoder of log-mel spectrograms; subclasses bring `encode` and `decode`.
 
     Subclasses are named `Architecture`, one per file; their keyword-only arguments are the options
@@ -87,13 +88,13 @@ class Model(nn.Module):
         """Whether the mean is decoded and the KL term is zero."""
         return self.pretraining
 
+    @abstractmethod
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Posterior mean and log variance, both (B, latent_dim)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
         """Spectrograms (B, 1, n_mels, n_frames) from `z` (B, latent_dim)."""
-        raise NotImplementedError
 
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
         """KL of the posterior from the prior, (B,), in nats."""

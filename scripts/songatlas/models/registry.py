@@ -128,21 +128,37 @@ def _options(node: ast.ClassDef) -> type[BaseModel]:
             arguments = item.args
             for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
                 assert argument.annotation is not None, f"{argument.arg} has no annotation"
-                # Only this package's own source is evaluated, with nothing but types in reach.
-                kind = eval(
-                    ast.unparse(argument.annotation),
-                    {"__builtins__": {}},
-                    {
-                        "int": int,
-                        "float": float,
-                        "bool": bool,
-                        "str": str,
-                        "tuple": tuple,
-                        "list": list,
-                        "Literal": Literal,
-                        "None": None,
-                    },
-                )
+                kind = _type(argument.annotation)
                 value = ... if default is None else ast.literal_eval(default)
                 fields[argument.arg] = (kind, value)
     return create_model("Options", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+
+
+NAMES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "None": None}
+
+
+def _type(node: ast.expr) -> Any:
+    """The type that an annotation spells: plain types, `A | B`, tuples, lists and literals of them.
+
+    Raises:
+        TypeError: for any other annotation.
+    """
+    match node:
+        case ast.Name(id=name) if name in NAMES:
+            return NAMES[name]
+        case ast.Constant(value=None):
+            return None
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type(left) | _type(right)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            return Literal[ast.literal_eval(inner)]
+        case ast.Subscript(value=ast.Name(id="list"), slice=inner):
+            return list[_type(inner)]  # type: ignore[misc]
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=elements)):
+            spelled = [... if _is_ellipsis(item) else _type(item) for item in elements]
+            return tuple[tuple(spelled)]  # type: ignore[misc]
+    raise TypeError(f"line {node.lineno}: `{ast.unparse(node)}` cannot be an option's type")
+
+
+def _is_ellipsis(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...

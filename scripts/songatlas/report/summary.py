@@ -348,7 +348,7 @@ def _notes(comparison: pd.DataFrame) -> list[str]:
     Notes that differ in their numbers only are told once, with the range of each number.
     """
     noted = comparison.dropna(subset=["note"])
-    parts = noted.assign(note=[str(note).split("; ") for note in noted["note"]]).explode("note")
+    parts = noted.assign(note=noted["note"].astype(str).map(_parts)).explode("note")
     if parts.empty:
         return []
     lines = []
@@ -358,6 +358,10 @@ def _notes(comparison: pd.DataFrame) -> list[str]:
         who = "Every representation" if everyone else _names(models)
         lines.append(f"{who}: {escape(_with_ranges(list(rows['note'])))}.")
     return lines
+
+
+def _parts(note: str) -> list[str]:
+    return note.split("; ")
 
 
 def _with_ranges(notes: list[str]) -> str:
