@@ -56,8 +56,9 @@ format: setup ## format the code
 docs: setup ## regenerate config/README.md and config/schema.json
 	@$(BIN)/python -m songatlas.config_docs
 
-rulegraph: setup ## draw docs/images/rulegraph.svg anew, from a finished demo run
+rulegraph: setup ## draw the README's pictures anew, from a finished demo run
 	@$(BIN)/snakemake --cores 1 --rulegraph 2>/dev/null | $(BIN)/python docs/rulegraph.py docs/images/rulegraph.svg
+	@cp results/demo/figures/map/overview-genre.png docs/images/map.png
 
 RUN ?= demo
 report: setup ## Snakemake's report of a finished run (RUN=demo)
@@ -69,3 +70,21 @@ lock: setup ## resolve the versions anew
 
 clean-venv: ## remove the environment
 	@rm -rf $(VENV)
+
+push: setup ## upload a finished run with DVC (RUN=demo)
+	@$(BIN)/python -m songatlas.versioning.store '$(RUN)'
+
+restore: setup ## download a run, verify every file, give Snakemake its records (RUN=demo)
+	@$(BIN)/python -m songatlas.versioning.restore '$(RUN)'
+
+compare: setup ## two runs side by side (A=demo B=other)
+	@$(BIN)/python -m songatlas.versioning.compare '$(A)' '$(B)'
+
+disk: setup ## what a run takes on disk, by stage (RUN=demo)
+	@$(BIN)/python -m songatlas.versioning.run disk '$(RUN)'
+
+# Without RUN it asks for one: the default is not what somebody wants to lose by a slip.
+clean-run: setup ## remove results/RUN (RUN must be given)
+	@$(if $(filter command line environment,$(origin RUN)),,echo "say which run: make clean-run RUN=..." >&2; exit 2;) $(BIN)/python -m songatlas.versioning.run clean '$(RUN)'
+
+.PHONY: push restore compare disk clean-run

@@ -14,7 +14,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from pathlib import Path
 
 from songatlas.report.ending import ending
-from songatlas.workflow import FEATURE_OF_KIND, Plan
+from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
 
 
 # From this folder whatever the working directory is: without it no model would be declared.

@@ -5,7 +5,7 @@ rule clusters:
     """Cluster latents at every level and score the clusterings."""
     input:
         latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
-        labels=corpus_table("labels"),
+        labels=corpus_table("classes"),
     output:
         clusters=plan.path("clusters", "{model}", "seed-{seed}.parquet"),
         scores=plan.path("scores", "{model}", "seed-{seed}.parquet"),
@@ -19,7 +19,9 @@ rule clusters:
         model=lambda wildcards: wildcards.model,
         seed=lambda wildcards: int(wildcards.seed),
         clustering=plan.section("clustering"),
-        evaluation=plan.section("evaluation"),
+        evaluation=plan.section(
+            "evaluation", "tasks", "evaluate_on", "permutations", "bootstraps", "seed"
+        ),
         code=plan.code("clusters"),
     message:
         "Clustering {wildcards.model}, seed {wildcards.seed}"

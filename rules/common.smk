@@ -11,22 +11,31 @@ def corpus_table(name):
 
 
 def shard_table(wildcards):
-    """The windows of one shard."""
-    return checkpoints.corpus.get().output.shards[int(wildcards.shard)]
+    """The windows of one shard and where their songs lie, which is no reason to run again."""
+    return ancient(checkpoints.corpus.get().output.shards[int(wildcards.shard)])
+
+
+def shard_content(wildcards):
+    """The windows of one shard: what its features depend on."""
+    return checkpoints.corpus.get().output.contents[int(wildcards.shard)]
+
+
+demo_audio = ancient(f"{plan.corpus_path}/audio") if plan.config.corpus == "demo" else []
 
 
 def model_features(wildcards):
     """Named inputs of a trained model: its features, windows and the labels it is shown."""
     corpus = checkpoints.corpus.get().output
     read = plan.model_inputs(wildcards.model)
-    files = {"windows": corpus.windows}
+    files = {"windows": corpus.audio_windows}
     if "mel" in read:
         files["logmel"] = plan.parts("logmel")
     if "lyrics" in read:
         files["lyrics_window"] = plan.parts("lyrics_window")[0]
         files["lyrics_lines"] = plan.parts("lyrics_lines")[0]
-    if "language" in read or "genre" in read:
-        files["labels"] = corpus.labels
+    for label in ("language", "genre"):
+        if label in read:
+            files["labels"] = corpus[label]
     return files
 
 
@@ -42,14 +51,19 @@ def baseline_inputs(wildcards):
     kind = plan.baseline(wildcards.model)["kind"]
     return {
         "features": plan.parts(FEATURE_OF_KIND[kind]),
-        "windows": corpus.windows,
-        "tracks": corpus.tracks,
+        "windows": corpus.audio_windows,
+        "tracks": corpus.songs,
     }
 
 
 def model_params(key):
     """A part of a trained model's declaration."""
     return lambda wildcards: plan.model(wildcards.model)[key]
+
+
+def model_device(wildcards):
+    """The device that a trained model's config names; nothing else of `training` is read again."""
+    return {"device": plan.model(wildcards.model)["training"]["device"]}
 
 
 def model_code(script):

@@ -6,7 +6,7 @@ rule comparison:
     input:
         scores=plan.branch_files("scores/{model}/seed-{seed}.parquet", plan.branches),
         clusters=plan.branch_files("clusters/{model}/seed-{seed}.parquet", plan.branches),
-        labels=corpus_table("labels"),
+        labels=corpus_table("classes"),
     output:
         csv=report(
             plan.path("tables", "comparison.csv"),
@@ -25,8 +25,10 @@ rule comparison:
         "../envs/analysis.yaml"
     params:
         models=[name for name, _ in plan.first_branches],
-        clustering=plan.section("clustering"),
-        evaluation=plan.section("evaluation"),
+        clustering=plan.section("clustering", "levels"),
+        evaluation=plan.section(
+            "evaluation", "tasks", "evaluate_on", "permutations", "summary_algorithms", "seed"
+        ),
         corpus_name=plan.corpus_name,
         code=plan.code("comparison"),
     message:
@@ -54,7 +56,7 @@ rule architectures:
         "../envs/torch.yaml"
     params:
         models=plan.declared_models(),
-        spec=plan.spec(),
+        spec=plan.spec(*plan.models),
         code=plan.code_of_models("architectures"),
     message:
         "Counting parameters"

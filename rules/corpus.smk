@@ -15,7 +15,7 @@ if plan.config.corpus == "demo":
             "../envs/audio.yaml"
         threads: 16
         params:
-            seed=0,
+            seed=DEMO_SEED,
             verses=plan.digest("demo"),
             code=plan.code("demo_corpus"),
         message:
@@ -54,8 +54,9 @@ rule probe:
     """Open and hash the audio files of one shard."""
     input:
         sources=rules.list_sources.output.sources,
-        # The folder: probing reads the songs themselves.
-        audio=rules.demo_corpus.output.audio if plan.config.corpus == "demo" else [],
+        # Probing reads the songs themselves. A folder has no checksum, and its time says nothing in
+        # a clone: `listing` stands for what is in it.
+        audio=demo_audio,
     output:
         probed=plan.path("corpus", "probed", "{shard}.parquet"),
     log:
@@ -67,7 +68,7 @@ rule probe:
     params:
         shard=lambda wildcards: int(wildcards.shard),
         shards=plan.config.shards,
-        # A replaced audio file changes no other input.
+        # A replaced audio file changes no input.
         listing=plan.corpus_listing,
         code=plan.code("probe"),
     message:
@@ -92,6 +93,16 @@ checkpoint corpus:
         rejects=plan.path("corpus", "rejects.parquet"),
         warnings=plan.path("corpus", "warnings.parquet"),
         shards=[plan.path("corpus", "shards", f"{shard}.parquet") for shard in plan.shards],
+        # Views: what later stages read of the tables above, so that they re-run for nothing else.
+        songs=plan.path("corpus", "views", "songs.parquet"),
+        audio_windows=plan.path("corpus", "views", "audio_windows.parquet"),
+        language=plan.path("corpus", "views", "language.parquet"),
+        genre=plan.path("corpus", "views", "genre.parquet"),
+        classes=plan.path("corpus", "views", "classes.parquet"),
+        titles=plan.path("corpus", "views", "titles.parquet"),
+        contents=[
+            plan.path("corpus", "views", "shards", f"{shard}.parquet") for shard in plan.shards
+        ],
     log:
         plan.path("logs", "corpus.log"),
     benchmark:

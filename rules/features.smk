@@ -5,6 +5,8 @@ rule logmel:
     """Log-mel spectrograms of one shard's windows."""
     input:
         shard=shard_table,
+        content=shard_content,
+        audio=demo_audio,
     output:
         part=plan.path("features", "logmel", "part-{shard}.parquet"),
         rejects=plan.path("features", "logmel", "rejects-{shard}.parquet"),
@@ -16,7 +18,7 @@ rule logmel:
         "../envs/torch.yaml"
     params:
         logmel=plan.section("logmel"),
-        windows=plan.section("windows"),
+        windows=plan.section("windows", "length_s"),
         code=plan.code("logmel"),
     message:
         "Log-mel spectrograms of shard {wildcards.shard}"
@@ -28,6 +30,8 @@ rule descriptors:
     """MFCC, chroma, spectral and rhythm statistics of one shard's windows."""
     input:
         shard=shard_table,
+        content=shard_content,
+        audio=demo_audio,
     output:
         part=plan.path("features", "descriptors", "part-{shard}.parquet"),
         rejects=plan.path("features", "descriptors", "rejects-{shard}.parquet"),
@@ -39,7 +43,7 @@ rule descriptors:
         "../envs/audio.yaml"
     params:
         logmel=plan.section("logmel"),
-        windows=plan.section("windows"),
+        windows=plan.section("windows", "length_s"),
         code=plan.code("descriptors"),
     message:
         "Descriptors of shard {wildcards.shard}"
@@ -50,7 +54,7 @@ rule descriptors:
 rule lyrics_features:
     """Lyrics embeddings of songs, windows and lines."""
     input:
-        tracks=corpus_table("tracks"),
+        tracks=corpus_table("songs"),
         windows=corpus_table("windows"),
     output:
         song=plan.parts("lyrics_song")[0],
@@ -63,7 +67,7 @@ rule lyrics_features:
     conda:
         "../envs/torch.yaml"
     params:
-        lyrics=plan.section("lyrics"),
+        lyrics=plan.lyrics(),
         seed=plan.config.evaluation.seed,
         code=plan.code("lyrics_features"),
     message:

@@ -7,7 +7,7 @@ rule figure_comparison:
         table=rules.comparison.output.csv,
         scores=plan.branch_files("scores/{model}/seed-{seed}.parquet", plan.branches),
         clusters=plan.branch_files("clusters/{model}/seed-{seed}.parquet", plan.branches),
-        labels=corpus_table("labels"),
+        labels=corpus_table("classes"),
     output:
         svg=report(
             plan.path("figures", "comparison.svg"),
@@ -24,8 +24,8 @@ rule figure_comparison:
         "../envs/analysis.yaml"
     params:
         corpus_name=plan.corpus_name,
-        figures=plan.section("figures"),
-        evaluation=plan.section("evaluation"),
+        figures=plan.section("figures", "png_dpi"),
+        evaluation=plan.section("evaluation", "tasks", "summary_algorithms"),
         code=plan.code("figure_comparison"),
     message:
         "Drawing the comparison"
@@ -37,7 +37,7 @@ rule maps:
     """UMAP of every representation, coloured by language and by genre."""
     input:
         latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
-        labels=corpus_table("labels"),
+        labels=corpus_table("classes"),
     output:
         projections=plan.path("projections.parquet"),
         svg=report(
@@ -69,7 +69,7 @@ rule figure_confusion:
     input:
         clusters=lambda wildcards: first_branch("clusters", wildcards.model),
         scores=lambda wildcards: first_branch("scores", wildcards.model),
-        labels=corpus_table("labels"),
+        labels=corpus_table("classes"),
     output:
         svg=report(
             plan.path("figures", "confusion", "{model}.svg"),
@@ -87,7 +87,9 @@ rule figure_confusion:
     params:
         model=lambda wildcards: wildcards.model,
         corpus_name=plan.corpus_name,
-        figures=plan.section("figures"),
+        figures=plan.section("figures", "png_dpi"),
+        clustering=plan.section("clustering", "algorithms", "k"),
+        evaluation=plan.section("evaluation"),
         code=plan.code("figure_confusion"),
     message:
         "Drawing the confusion matrix of {wildcards.model}"
@@ -116,7 +118,7 @@ rule figure_training:
         "../envs/analysis.yaml"
     params:
         corpus_name=plan.corpus_name,
-        figures=plan.section("figures"),
+        figures=plan.section("figures", "png_dpi"),
         code=plan.code("figure_training"),
     message:
         "Drawing training curves"
@@ -128,8 +130,8 @@ rule figure_reconstruction:
     """A reconstruction next to its original."""
     input:
         reconstruction=lambda wildcards: first_branch("latents", wildcards.model, "-reconstruction"),
-        windows=corpus_table("windows"),
-        labels=corpus_table("labels"),
+        windows=corpus_table("audio_windows"),
+        labels=corpus_table("titles"),
     output:
         svg=report(
             plan.path("figures", "reconstruction", "{model}.svg"),
@@ -147,9 +149,8 @@ rule figure_reconstruction:
     params:
         model=lambda wildcards: wildcards.model,
         corpus_name=plan.corpus_name,
-        figures=plan.section("figures"),
+        figures=plan.section("figures", "png_dpi"),
         logmel=plan.section("logmel"),
-        windows=plan.section("windows"),
         code=plan.code("figure_reconstruction"),
     message:
         "Drawing a reconstruction of {wildcards.model}"

@@ -18,7 +18,7 @@ rule latents:
         "../envs/torch.yaml"
     params:
         model=lambda wildcards: wildcards.model,
-        training=model_params("training"),
+        training=model_device,
         code=model_code("latents"),
     message:
         "Latents of {wildcards.model}, seed {wildcards.seed}"
@@ -44,7 +44,7 @@ rule baseline_latents:
     params:
         name=lambda wildcards: wildcards.model,
         baseline=lambda wildcards: plan.baseline(wildcards.model),
-        clustering=plan.section("clustering"),
+        clustering=plan.section("clustering", "max_dim", "pca_dim"),
         code=plan.code("baseline_latents"),
     message:
         "Vectors of the baseline {wildcards.model}"

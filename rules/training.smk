@@ -15,20 +15,18 @@ rule train:
         plan.path("benchmarks", "train", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
         model=one_of(plan.models),
-    conda:
-        "../envs/torch.yaml"
     # Training runs one job at a time, so it must never wait for what can run beside it.
     priority: 10
+    conda:
+        "../envs/torch.yaml"
     threads: plan.config.compute.training_threads
     resources:
         gpu=1,
         gpu_memory_gb=plan.config.compute.gpu_memory_gb,
     params:
         model=lambda wildcards: wildcards.model,
-        architecture=model_params("architecture"),
+        declared=model_params("declared"),
         options=model_params("options"),
-        latent_dim=model_params("latent_dim"),
-        beta=model_params("beta"),
         training=model_params("training"),
         loss=model_params("loss"),
         spec=model_params("spec"),

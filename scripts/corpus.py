@@ -8,6 +8,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.corpus.build import build_corpus, write_corpus
     from songatlas.corpus.probe import PROBED
     from songatlas.corpus.result import concat
+    from songatlas.corpus.views import write_views
 
     corpus = build_corpus(
         tables.read(snakemake.input.sources, tables.SOURCES),
@@ -21,6 +22,9 @@ with job(snakemake.log[0], snakemake.threads) as log:
     names = ("tracks", "labels", "windows", "lines", "notes", "rejects", "warnings")
     outputs = {name: getattr(snakemake.output, name) for name in names}
     write_corpus(corpus, outputs, snakemake.output.shards)
+    names = ("songs", "audio_windows", "language", "genre", "classes", "titles")
+    outputs = {name: getattr(snakemake.output, name) for name in names}
+    write_views(corpus, outputs, snakemake.output.contents)
     log.info(
         "%d tracks, %d windows, %d rejects, %d warnings",
         len(corpus.tracks),

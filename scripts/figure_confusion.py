@@ -4,15 +4,31 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
+    from songatlas.config import Clustering, Evaluation
+    from songatlas.evaluation.comparison import compare, read_runs
     from songatlas.figures.confusion import best_confusions, confusion_figure
     from songatlas.figures.save import save
 
-    figure = confusion_figure(
+    model, scores, clusters = (
         snakemake.params.model,
+        snakemake.input.scores,
+        snakemake.input.clusters,
+    )
+    labels = tables.read(snakemake.input.labels, tables.LABELS)
+    figure = confusion_figure(
+        model,
         best_confusions(
-            tables.read(snakemake.input.clusters, tables.CLUSTERS),
-            tables.read(snakemake.input.scores, tables.SCORES),
-            tables.read(snakemake.input.labels, tables.LABELS),
+            tables.read(clusters, tables.CLUSTERS),
+            tables.read(scores, tables.SCORES),
+            labels,
+            # This run's own rows: another model's change must not redraw this figure.
+            compare(
+                read_runs([model], [scores], [clusters]),
+                labels,
+                clustering=Clustering(**snakemake.params.clustering),
+                evaluation=Evaluation(**snakemake.params.evaluation),
+                corpus_name=snakemake.params.corpus_name,
+            ),
             tasks=("language", "genre"),
         ),
         corpus_name=snakemake.params.corpus_name,
@@ -22,6 +38,6 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.output.svg,
         snakemake.output.png,
         dpi=snakemake.params.figures["png_dpi"],
-        title=f"{snakemake.params.model}: clusters against labels",
+        title=f"{model}: clusters against labels",
         description=snakemake.params.corpus_name,
     )

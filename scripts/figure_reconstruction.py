@@ -5,22 +5,28 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
     from songatlas.config import LogMel
-    from songatlas.figures.reconstruction import first_pair, reconstruction_figure, window_of
+    from songatlas.figures.reconstruction import (
+        first_pair,
+        no_reconstruction_figure,
+        reconstruction_figure,
+        why_nothing,
+        window_of,
+    )
     from songatlas.figures.save import save
 
-    window_id, pair = first_pair(snakemake.input.reconstruction)
-    window = window_of(
-        window_id,
-        tables.read(snakemake.input.windows, tables.WINDOWS),
-        tables.read(snakemake.input.labels, tables.LABELS),
-    )
-    figure = reconstruction_figure(
-        pair,
-        LogMel(**snakemake.params.logmel),
-        model=snakemake.params.model,
-        window=window,
-        corpus_name=snakemake.params.corpus_name,
-    )
+    path, params = snakemake.input.reconstruction, snakemake.params
+    names = {"model": params.model, "corpus_name": params.corpus_name}
+    found = first_pair(path)
+    if found is None:
+        figure = no_reconstruction_figure(why_nothing(path), **names)
+    else:
+        window_id, pair = found
+        window = window_of(
+            window_id,
+            tables.read(snakemake.input.windows, tables.WINDOWS),
+            tables.read(snakemake.input.labels, tables.LABELS),
+        )
+        figure = reconstruction_figure(pair, LogMel(**params.logmel), window=window, **names)
     save(
         figure,
         snakemake.output.svg,

@@ -2,25 +2,34 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import Training
     from songatlas.training.data import read_windows
     from songatlas.training.device import choose_device
-    from songatlas.training.embed import check_labels, write_latents, write_reconstruction
+    from songatlas.training.embed import (
+        check_labels,
+        write_latents,
+        write_nothing,
+        write_reconstruction,
+    )
     from songatlas.training.weights import load_weights
 
-    source, params, output = snakemake.input, snakemake.params, snakemake.output
-    device = choose_device(Training(**params.training).device)
+    source, name, output = snakemake.input, snakemake.params.model, snakemake.output
+    device = choose_device(Training(**snakemake.params.training).device)
     model, description = load_weights(source.weights, device)
-    windows, _ = read_windows(
-        source.windows,
-        source.logmel,
-        description.spec,
-        labels=source.get("labels"),
-        condition_on=model.condition_on,
-        lyrics_window=source.get("lyrics_window"),
-        lyrics_lines=source.get("lyrics_lines"),
-    )
-    check_labels(description, windows)
-    write_latents(model, windows, output.latents, name=params.model, device=device)
-    write_reconstruction(model, windows, output.reconstruction, name=params.model, device=device)
+    if model is None:
+        log.warning("%s: %s", name, description.note)
+        write_nothing(output.latents, output.reconstruction, description, name=name)
+    else:
+        windows, _ = read_windows(
+            source.windows,
+            source.logmel,
+            description.spec,
+            labels=source.get("labels"),
+            condition_on=model.condition_on,
+            lyrics_window=source.get("lyrics_window"),
+            lyrics_lines=source.get("lyrics_lines"),
+        )
+        check_labels(description, windows)
+        write_latents(model, windows, output.latents, name=name, device=device)
+        write_reconstruction(model, windows, output.reconstruction, name=name, device=device)

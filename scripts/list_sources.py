@@ -8,7 +8,8 @@ with job(snakemake.log[0], snakemake.threads) as log:
 
     reader, path = snakemake.params.reader, snakemake.params.path
     found = read(reader, path)
-    tables.write(found.sources, snakemake.output.sources, tables.SOURCES)
+    listing = {"listing": snakemake.params.listing}
+    tables.write(found.sources, snakemake.output.sources, tables.SOURCES, listing)
     tables.write(found.rejects, snakemake.output.rejects, tables.REJECTS)
     tables.write(found.warnings, snakemake.output.warnings, tables.WARNINGS)
     log.info(

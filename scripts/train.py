@@ -2,37 +2,52 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake.log[0], snakemake.threads) as log:
     import shutil
     import sys
+    from dataclasses import replace
 
     from songatlas.config import Loss, Training
+    from songatlas.errors import NotApplicable
     from songatlas.models.base import InputSpec
     from songatlas.training.data import read_windows
-    from songatlas.training.fit import train
+    from songatlas.training.fit import not_trained, train
     from songatlas.training.weights import Description
 
     source, params, output = snakemake.input, snakemake.params, snakemake.output
-    windows, spec = read_windows(
-        source.windows,
-        source.logmel,
+    declared, training, loss = params.declared, Training(**params.training), Loss(**params.loss)
+    description = Description(
+        declared["architecture"],
         InputSpec(**params.spec),
-        labels=source.get("labels"),
-        condition_on=params.options.get("condition_on"),
-        lyrics_window=source.get("lyrics_window"),
-        lyrics_lines=source.get("lyrics_lines"),
+        declared["latent_dim"],
+        dict(params.options),
     )
-    trained = train(
-        windows,
-        Description(params.architecture, spec, params.latent_dim, dict(params.options)),
-        Training(**params.training),
-        Loss(**params.loss),
-        name=params.model,
-        beta=params.beta,
-        seed=params.seed,
-        resume_folder=params.resume,
-        identity=params.code,
-        progress_bar=sys.stderr.isatty(),
-    )
+    try:
+        windows, spec = read_windows(
+            source.windows,
+            source.logmel,
+            description.spec,
+            labels=source.get("labels"),
+            condition_on=params.options.get("condition_on"),
+            lyrics_window=source.get("lyrics_window"),
+            lyrics_lines=source.get("lyrics_lines"),
+        )
+        trained = train(
+            windows,
+            replace(description, spec=spec),
+            training,
+            loss,
+            name=params.model,
+            beta=declared["beta"],
+            seed=params.seed,
+            resume_folder=params.resume,
+            identity=params.code,
+            progress_bar=sys.stderr.isatty(),
+        )
+    except NotApplicable as reason:
+        log.warning("%s: %s", params.model, reason)
+        trained = not_trained(
+            description, training, loss, name=params.model, seed=params.seed, note=str(reason)
+        )
     trained.write(output.weights, output.history, output.summary)
     shutil.rmtree(params.resume, ignore_errors=True)

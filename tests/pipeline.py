@@ -1,6 +1,8 @@
 """Running the workflow from tests: a small corpus on disk, and Snakemake in its own process."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,11 +61,14 @@ def write_corpus(folder: Path) -> None:
     (folder / "english" / "pop" / "broken.mp3").write_text("this is no audio")
 
 
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run Snakemake with this repository's workflow in `folder`."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+def snakemake(
+    folder: Path, *arguments: str, check: bool = True, repository: Path = ROOT
+) -> subprocess.CompletedProcess:
+    """Run Snakemake with the workflow of `repository` (this one, or a copy) in `folder`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")]
     command += ["--cores", "2", "--resources", "gpu=1", *arguments]
-    environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "agg"}
+    own = "" if repository == ROOT else str(repository / "scripts")
+    environment = {**os.environ, "PYTHONPATH": own, "MPLBACKEND": "agg"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     if check and done.returncode:
         logs = "\n".join(
@@ -73,6 +78,25 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.C
         )
         raise AssertionError(f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}\n{logs}")
     return done
+
+
+def copy_repository(folder: Path) -> None:
+    """What git knows of this repository, and new files that it does not ignore, in `folder`."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, names.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+
+
+def plan_in(folder: Path, *arguments: str) -> list[dict]:
+    """The jobs that the repository copied to `folder` would run there: rule, wildcards, reason."""
+    environment = {**os.environ, "PYTHONPATH": str(folder / "scripts")}
+    command = [sys.executable, "-m", "songatlas.report.explain", "--json", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
 def planned(folder: Path, *arguments: str) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ import pytest
 from songatlas import config, tables
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
+from songatlas.evaluation.best import best_of
 from songatlas.evaluation.comparison import (
     COLUMNS,
     Run,
@@ -105,10 +106,28 @@ def test_best_is_the_maximum_over_everything_and_named(runs, compared):
         (scores["metric"] == "nmi") & (scores["task"] == "genre") & (scores["level"] == "song")
     ]
     found = row(compared, "good", "genre")
-    assert found["best_nmi"] == nmi["value"].max()
+    assert found["best_nmi"] == pytest.approx(nmi["value"].max())
     algorithm, _, k = found["best_algorithm"].partition(" k=")
     same = nmi[(nmi["algorithm"] == algorithm) & (nmi["k"] == int(k) if k else nmi["k"].isna())]
     assert same["value"].item() == found["best_nmi"]
+
+
+def test_ties_go_to_the_earlier_algorithm_then_to_fewer_clusters_then_to_the_lower_seed():
+    rows = [
+        ("own", 2, 0, 1.0),
+        ("spectral", 3, 0, 1.0),
+        ("gmm", 4, 1, 1.0),
+        ("gmm", 4, 0, 1.0 - 1e-15),
+        ("gmm", 5, 0, 1.0),
+        ("kmeans", 3, 0, 0.999),
+        ("dbscan", None, 0, 1.0),
+    ]
+    frame = pd.DataFrame(rows, columns=["algorithm", "k", "seed", "value"])
+    for order in (frame, frame.iloc[::-1]):
+        best = best_of(order)
+        assert (best["algorithm"], best["k"], best["seed"]) == ("gmm", 4, 0)
+    without = best_of(frame[frame["algorithm"].isin(["dbscan", "own"])])
+    assert without["algorithm"] == "dbscan"
 
 
 def test_best_by_chance_is_at_least_the_chance_of_every_clustering(runs, compared):

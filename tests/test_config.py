@@ -116,3 +116,29 @@ def test_generated_documents_are_up_to_date() -> None:
     folder = ROOT / "config"
     assert (folder / "README.md").read_text(encoding="utf-8") == config_docs.readme()
     assert (folder / "schema.json").read_text(encoding="utf-8") == config_docs.schema()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"training": {"batch_size": 1}}, "training.batch_size"),
+        ({"training": {"learning_rate": float("inf")}}, "training.learning_rate"),
+        ({"logmel": {"f_max_hz": 20000.0}}, "above half the sample rate"),
+        ({"logmel": {"f_min_hz": 9000.0, "f_max_hz": 100.0}}, "not below the highest frequency"),
+        ({"logmel": {"n_fft": 1024, "hop_length": 2048}}, "hop_length is larger than n_fft"),
+        ({"windows": {"hop_s": 1e-9}}, "windows.hop_s"),
+        ({"clustering": {"k": "3,3"}}, "names an entry twice"),
+        ({"evaluation": {"tasks": "genre,genre"}}, "names an entry twice"),
+        (
+            {"clustering": {"algorithms": "kmeans"}},
+            "`agglomerative`, which clustering.algorithms does not run",
+        ),
+        ({"baselines": {"overview": {"kind": "raw"}}}, "a name of Songatlas's own"),
+    ],
+)
+def test_what_would_crash_later_is_refused_now(values: dict, message: str) -> None:
+    assert message in problems(values)
+
+
+def test_a_number_names_a_run() -> None:
+    assert config.load({"run": 2026}).run == "2026"

@@ -10,7 +10,7 @@ from songatlas.config import Split, Windows
 from songatlas.corpus.build import Corpus, build_corpus, shard_frames, write_corpus
 from songatlas.corpus.probe import PROBED, probe_sources
 from songatlas.corpus.readers import read
-from songatlas.corpus.result import concat, problem_rows, sources_frame
+from songatlas.corpus.result import Problems, concat, problem_rows, sources_frame, where
 from songatlas.corpus.shards import shard_of
 from songatlas.errors import SongatlasError
 
@@ -202,9 +202,20 @@ def test_shards_hold_every_window_of_usable_songs_once() -> None:
     parts = shard_frames(corpus, 64)
     assert sorted(pd.concat(parts)["window_id"]) == corpus.windows["window_id"].tolist()
     assert any(part.empty for part in parts)
-    spoilt = corpus.tracks.assign(status=["silent", *["ok"] * 19])
-    fewer = shard_frames(Corpus(**(vars(corpus) | {"tracks": spoilt})), 2)
-    assert sum(map(len, fewer)) == len(corpus.windows) - 2
+
+
+def test_audio_that_a_reader_reported_missing_is_reported_once() -> None:
+    sources = sources_frame([song("a", audio_path=None), song("b", audio_path=None)])
+    problems = Problems("list_sources")
+    problems.warn(where(sources)[0], "missing_audio", "`a.mp3` is not there")
+    corpus = build(
+        sources,
+        probed_frame(seen("a", "1" * 16, None), seen("b", "2" * 16, None)),
+        warnings=problems.warnings(),
+    )
+    told = corpus.warnings[corpus.warnings["reason"] == "missing_audio"]
+    assert sorted(told["stage"]) == ["corpus", "list_sources"]
+    assert told["path"].is_unique
 
 
 def test_empty_shards_and_tables_are_valid_files(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -48,7 +49,9 @@ from songatlas.figures.map import (
 from songatlas.figures.reconstruction import (
     Window,
     first_pair,
+    no_reconstruction_figure,
     reconstruction_figure,
+    why_nothing,
     window_of,
 )
 from songatlas.figures.save import save
@@ -696,27 +699,99 @@ def test_projection_table_holds_every_model(latents_file: Path, tmp_path: Path) 
         project_all({"pca": latents_file}, preferred="window", figures=Figures(), seed=0)
 
 
+@pytest.mark.parametrize("others", [(), ("raw",)])
+def test_models_without_latents_have_maps_that_say_so(
+    others: tuple[str, ...], latents_file: Path, tmp_path: Path
+) -> None:
+    nothing = tmp_path / "nothing.parquet"
+    info = {"model": "cvae", "supervision": "labels", "z_dim": 0, "note": "not trained: no label"}
+    tables.write(tables.empty(tables.LATENTS), nothing, tables.LATENTS, info)
+    files = {"cvae": nothing} | dict.fromkeys(others, latents_file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        points, metadata = project_all(files, preferred="window", figures=Figures(), seed=0)
+        out = tmp_path / "projections.parquet"
+        tables.write(points, out, PROJECTION, {"models": metadata})
+        assert metadata["cvae"]["method"] == "none"
+        names = [f"{name}-{attribute}" for name in (*files, "all") for attribute in ATTRIBUTES]
+        write_maps(
+            points,
+            metadata,
+            labels_table(),
+            [tmp_path / f"{name}.svg" for name in names],
+            [tmp_path / f"{name}.png" for name in names],
+            dpi=50,
+            corpus_name=CORPUS,
+        )
+    assert len(list(tmp_path.glob("*.svg"))) == len(names)
+
+
 # --- confusion ------------------------------------------------------------------------------------
 
 
 def best_tables() -> dict[str, tuple[Best, pd.DataFrame] | None]:
     return best_confusions(
-        clusters_table(), scores_table(), labels_table(), tasks=("language", "genre")
+        clusters_table(),
+        scores_table(),
+        labels_table(),
+        compared_scores(),
+        tasks=("language", "genre"),
     )
 
 
+def compared_scores(scores: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The comparison's columns about the best, of `scores`."""
+    scores = scores_table() if scores is None else scores
+    best = scores.groupby(["model", "task", "level"], as_index=False)["value"].max()
+    return best.rename(columns={"value": "best_nmi"}).assign(best_chance_nmi=0.31)
+
+
 def test_the_best_clustering_has_the_highest_nmi_at_song_level() -> None:
-    scores = scores_table()
-    best = best_clustering(scores, "genre")
+    scores, compared = scores_table(), compared_scores()
+    best = best_clustering(scores, compared, "genre")
     songs = scores[(scores["task"] == "genre") & (scores["level"] == "song")]
     assert best is not None
     assert best.nmi == songs["value"].max()
     assert best.tried == len(songs)
-    windows = best_clustering(scores[scores["level"] == "window"], "genre")
+    windows = best_clustering(scores[scores["level"] == "window"], compared, "genre")
     assert windows is not None
     assert windows.level == "window"
-    assert best_clustering(scores.assign(value=np.nan), "genre") is None
-    assert best_clustering(scores, "artist") is None
+    assert best_clustering(scores.assign(value=np.nan), compared, "genre") is None
+    assert best_clustering(scores, compared, "artist") is None
+    assert best_clustering(tables.empty(tables.SCORES), compared, "genre") is None
+    with pytest.raises(SongatlasError, match="no best NMI of `conv_vae` for genre"):
+        best_clustering(scores, compared[compared["model"] == "pca"], "genre")
+
+
+def test_confusion_and_comparison_name_the_same_best_among_ties() -> None:
+    from songatlas.config import Clustering, Evaluation
+    from songatlas.evaluation.comparison import Run as Compared
+    from songatlas.evaluation.comparison import compare
+
+    songs = labels_table()["track_id"]
+    truth = labels_table()["genre"].map({name: i for i, name in enumerate(GENRES)})
+    rows = [
+        ("song", None, track, algorithm, 3, label, None)
+        for algorithm in ("spectral", "agglomerative", "kmeans")
+        for track, label in zip(songs, truth, strict=True)
+    ]
+    clusters = pd.DataFrame(rows, columns=list(tables.CLUSTERS.columns))
+    scores = scores_table()
+    scores = scores[(scores["level"] == "song") & (scores["task"] == "genre")].iloc[::-1]
+    tie = scores.assign(value=np.where(scores["algorithm"] == "dbscan", 1.0 - 1e-15, 1.0))
+    tie.loc[tie["k"].isin([4, 5]) & (tie["algorithm"] == "kmeans"), "value"] = 0.9
+    frame = compare(
+        {"conv_vae": [Compared(tie, clusters)]},
+        labels_table(),
+        clustering=Clustering(levels=["song"]),
+        evaluation=Evaluation(tasks=["genre"], permutations=5),
+        corpus_name=CORPUS,
+    )
+    best = best_clustering(tie, frame, "genre")
+    assert best is not None
+    assert frame["best_algorithm"].item() == f"{best.algorithm} k={best.k}" == "kmeans k=3"
+    assert best.chance_nmi == frame["best_chance_nmi"].item()
 
 
 def clusters_of(label: list[int], algorithm: str = "kmeans", k: int | None = 3) -> pd.DataFrame:
@@ -731,7 +806,7 @@ def clusters_of(label: list[int], algorithm: str = "kmeans", k: int | None = 3) 
 def test_clusters_stand_in_the_order_of_the_classes_they_match() -> None:
     tracks = labels_table()["track_id"][:6]
     labels = dict(zip(tracks, ["a", "a", "b", "b", "c", "c"], strict=True))
-    best = Best("song", "kmeans", 4, 1.0, 0.1, 5, "none")
+    best = Best("song", "kmeans", 4, 1.0, 5, 1.0, 0.1, "none")
     table = confusion(clusters_of([3, 3, 0, 0, 1, 2], k=4), labels, best)
     assert list(table.columns) == ["3", "0", "1", "2"]
     assert table.to_numpy().tolist() == [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 1, 1]]
@@ -741,7 +816,7 @@ def test_noise_is_no_cluster_and_small_clusters_are_summed() -> None:
     tracks = labels_table()["track_id"][:40]
     labels = dict.fromkeys(tracks, "a")
     labels.pop(tracks.iloc[0])
-    best = Best("song", "dbscan", None, 0.5, None, 1, "none")
+    best = Best("song", "dbscan", None, 0.5, 1, 0.5, None, "none")
     label = [i // 2 for i in range(38)] + [-1, -1]
     table = confusion(clusters_of(label, "dbscan", None), labels, best)
     assert table.shape[1] == MAX_CLUSTERS + 2
@@ -751,21 +826,33 @@ def test_noise_is_no_cluster_and_small_clusters_are_summed() -> None:
 
 
 def test_confusion_of_noise_alone_is_drawn(tmp_path: Path) -> None:
-    best = Best("song", "dbscan", None, 0.0, None, 1, "none")
+    best = Best("song", "dbscan", None, 0.0, 1, 0.0, None, "none")
     labels = dict.fromkeys(labels_table()["track_id"], "a")
     table = confusion(clusters_of([-1, -1], "dbscan", None), labels, best)
     figure = confusion_figure("raw", {"genre": (best, table)}, corpus_name=CORPUS)
     assert says(figure, "noise")
+    assert says(figure, "by chance: not estimated")
     written(figure, tmp_path)
 
 
-def test_confusion_names_algorithm_k_nmi_and_chance() -> None:
+def test_confusion_names_algorithm_k_nmi_and_the_chance_of_a_best_of_many() -> None:
     tables_by_task = best_tables()
     figure = confusion_figure("conv_vae", tables_by_task, corpus_name=CORPUS)
     for entry in tables_by_task.values():
         assert entry is not None
         assert says(figure, f"k = {entry[0].k}")
-        assert says(figure, f"NMI {entry[0].nmi:.2f} (chance 0.10), best of 25 tried")
+        assert says(figure, f"NMI {entry[0].nmi:.2f}, best of 25 tried")
+        assert says(figure, "best of as many by chance: 0.31")
+
+
+def test_a_better_seed_than_the_one_drawn_is_told() -> None:
+    table = best_tables()
+    assert table["genre"] is not None
+    best, counts = table["genre"]
+    table["genre"] = (replace(best, overall_nmi=0.99), counts)
+    figure = confusion_figure("conv_vae", table, corpus_name=CORPUS)
+    assert says(figure, "best of all seeds 0.99, by chance 0.31")
+    assert inside(figure)
 
 
 def test_unscored_tasks_leave_words_in_their_panel() -> None:
@@ -828,6 +915,45 @@ def test_one_epoch_of_training_is_drawn(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         written(training_figure([run], corpus_name=CORPUS), tmp_path)
+
+
+def untrained_run(model: str = "cvae_language") -> Run:
+    changes = {"best_epoch": None, "active_units": None, "stopped_early": False}
+    note = "not trained: no song of this corpus has a language"
+    facts = training_summary(model, monitor="train", note=note, **changes)
+    return Run(model, 0, tables.empty(tables.HISTORY), facts)
+
+
+@pytest.mark.parametrize("position", [0, 1, 3])
+def test_a_model_that_was_not_trained_has_words_in_its_panel(position: int, tmp_path: Path) -> None:
+    runs = [training_run(model) for model in ("conv_vae", "vade", "pca")]
+    runs.insert(position, untrained_run())
+    figure = training_figure(runs, corpus_name=CORPUS)
+    assert len(figure.axes) == 2 * 3 + 1
+    assert "not trained: no song of this corpus has a language" in " ".join(texts(figure)).replace(
+        "\n", " "
+    )
+    assert says(figure, "cvae_language")
+    assert says(figure, "Loss (nats per value)")
+    assert inside(figure)
+    written(figure, tmp_path)
+
+
+def test_a_run_without_any_trained_model_has_a_training_figure(tmp_path: Path) -> None:
+    figure = training_figure([untrained_run("a"), untrained_run("b")], corpus_name=CORPUS)
+    assert len(figure.axes) == 2
+    written(figure, tmp_path)
+
+
+def test_the_files_of_a_model_that_was_not_trained_are_read(tmp_path: Path) -> None:
+    run = untrained_run()
+    history, summary = tmp_path / "history.parquet", tmp_path / "summary.json"
+    tables.write(run.history, history, tables.HISTORY)
+    summary.write_text(json.dumps(run.summary))
+    assert read_run(history, summary).why_untrained == "no song of this corpus has a language"
+    summary.write_text(json.dumps({**run.summary, "note": None}))
+    with pytest.raises(SongatlasError, match="has no `loss`"):
+        read_run(history, summary)
 
 
 def test_seeds_of_a_model_share_a_panel() -> None:
@@ -895,7 +1021,9 @@ def test_a_window_is_named_by_its_song(tmp_path: Path) -> None:
     path = tmp_path / "reconstruction.parquet"
     pairs = np.stack([spectrogram_pair(16, 80)] * 2)
     tables.write_feature(path, "reconstruction", ["w1", "w0"], pairs, units="standardised dB")
-    window_id, pair = first_pair(path)
+    found = first_pair(path)
+    assert found is not None
+    window_id, pair = found
     assert (window_id, pair.shape) == ("w1", (2, 16, 80))
     labels = labels_table()
     windows = pd.DataFrame(
@@ -906,6 +1034,26 @@ def test_a_window_is_named_by_its_song(tmp_path: Path) -> None:
     assert window_of("w1", windows, unnamed).song == f"song {labels['track_id'][1]}"
     with pytest.raises(SongatlasError, match="w9"):
         window_of("w9", windows, labels)
-    tables.write_feature(path, "reconstruction", [], pairs[:0], units="standardised dB")
-    with pytest.raises(SongatlasError, match="holds no window"):
-        first_pair(path)
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        ("not trained: no song has a language", "not trained: no song has a language"),
+        ("", "no window to reconstruct"),
+    ],
+)
+def test_a_model_without_reconstruction_has_a_page_that_says_why(
+    note: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "reconstruction.parquet"
+    none = np.zeros((0, 2, 16, 80), np.float32)
+    tables.write_feature(
+        path, "reconstruction", [], none, units="standardised dB", metadata={"note": note}
+    )
+    assert first_pair(path) is None
+    figure = no_reconstruction_figure(why_nothing(path), model="cvae", corpus_name=CORPUS)
+    assert words in " ".join(texts(figure)).replace("\n", " ")
+    assert CORPUS in " ".join(texts(figure))
+    assert inside(figure)
+    written(figure, tmp_path)

@@ -12,7 +12,12 @@ from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.models.base import InputSpec
 from songatlas.training.data import Windows, prepare
-from songatlas.training.embed import check_labels, write_latents, write_reconstruction
+from songatlas.training.embed import (
+    check_labels,
+    write_latents,
+    write_nothing,
+    write_reconstruction,
+)
 from songatlas.training.weights import Description, load_weights, save_weights
 
 # Tiny layers: more threads only wait for one another.
@@ -60,6 +65,7 @@ def test_weights_file_holds_plain_values(tmp_path: Path) -> None:
         "architecture",
         "labels",
         "latent_dim",
+        "note",
         "options",
         "spec",
         "state_dict",
@@ -159,3 +165,19 @@ def test_repeated_latents_are_the_same_file(tmp_path: Path, windows: Windows) ->
         tables.read(tmp_path / f"{name}.parquet", tables.LATENTS) for name in ("one", "two")
     )
     pd.testing.assert_frame_equal(one, two)
+
+
+def test_a_model_without_training_data_gives_empty_tables_with_a_note(tmp_path: Path) -> None:
+    options = {"condition_on": "language", "n_classes": None}
+    description = Description("cvae", SPEC, 8, options, note="not trained: no song has a language")
+    save_weights(tmp_path / "weights.ckpt", description, {})
+    model, read = load_weights(tmp_path / "weights.ckpt")
+    assert model is None
+    write_nothing(tmp_path / "z.parquet", tmp_path / "pairs.parquet", read, name="cvae_language")
+    assert tables.read(tmp_path / "z.parquet", tables.LATENTS).empty
+    info = tables.read_metadata(tmp_path / "z.parquet")
+    assert info["note"] == "not trained: no song has a language"
+    assert info["supervision"] == "labels"
+    ids, pairs = tables.read_feature([tmp_path / "pairs.parquet"])
+    assert ids == []
+    assert pairs.shape == (0, 2, SPEC.n_mels, SPEC.n_frames)

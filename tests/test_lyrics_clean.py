@@ -1,13 +1,17 @@
 """Cleaning keeps what is sung and removes what is not."""
 
+import contextlib
+import signal
+import time
 import unicodedata
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from songatlas.lyrics.clean import clean
+from songatlas.lyrics.clean import MAX_PASSES, clean
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,9 @@ def test_what_is_sung_stays(line: str) -> None:
         ("<p>one</p><div class='a'>two</div>", "one\ntwo"),
         ("<i>so</i>ng &amp; d&eacute;j&agrave; &#39;vu&#x27;", "song & déjà 'vu'"),
         ("&lt;br&gt;x &amp;amp; y", "x & y"),
+        ("&amp;amp;#38;lt;i&amp;gt;x &amp;notit; &lt 3 &nosuch;", "x &notit; &lt 3 &nosuch;"),
+        ("la la x2 (x3) *x4*", "la la"),
+        ("Verse 1: Chorus: la x2 la (x2 (x2", "la x2 la"),
         ("<script>alert(1)</script>hello<!-- hidden -->", "hello"),
         ("[00:12.34]one\n[01:02]two", "one\ntwo"),
         ("[00:12.34]<00:12.34>one <00:13.00>two", "one two"),
@@ -122,26 +129,77 @@ def test_letters_survive_in_their_order(words: list[str]) -> None:
     assert clean(marked).split() == " ".join(expected).split()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "(" + "1" * 50_000,
-        "(" + "interlude instrumental " * 5_000,
-        "Chorus" + "-" * 50_000 + "a",
-        " " * 50_000 + "x",
-        "<!--" * 20_000,
-        "[" * 50_000,
-        "&" * 50_000,
-        "(" * 50_000 + "x2",
-        "<script>" * 10_000,
-        "[" + "chorus " * 10_000,
-    ],
-    ids=lambda text: text[:12],
-)
-def test_hostile_text_is_cleaned_all_the_same(text: str) -> None:
-    # A pattern that backtracks exponentially would not return within the life of the test run.
-    result = clean(text)
+HOSTILE = {
+    "repeats": lambda n: "(x2 " * (n // 4),
+    "repeats inside": lambda n: "x2 " * (n // 3) + "a",
+    "prefixes": lambda n: "verse: " * (n // 7),
+    "prefixes inside": lambda n: "verse 1: " * (n // 9) + "[",
+    "escaped": lambda n: "&" + "amp;" * (n // 4) + "lt;b>",
+    "escaped by number": lambda n: "&" + "#38;#x26;" * (n // 9),
+    "escaped letters": lambda n: "&" + "&#97;mp;" * (n // 8),
+    "nested headings": lambda n: "[chorus" * (n // 8) + "]" * (n // 8),
+    "nested tags": lambda n: "<a" * (n // 3) + ">" * (n // 3),
+    "nested times": lambda n: "[" * (n // 7) + "00:01]" * (n // 7),
+    "open tag and blanks": lambda n: "<" + " " * n,
+    "blanks": lambda n: " " * n + "x",
+    "digits": lambda n: "(" + "1" * n,
+    "words": lambda n: "(" + "interlude instrumental " * (n // 23),
+    "heading in brackets": lambda n: "[" + "chorus " * (n // 7),
+    "dashes": lambda n: "Chorus" + "-" * n + "a",
+    "comments": lambda n: "<!--" * (n // 4),
+    "scripts": lambda n: "<script>" * (n // 8),
+    "square": lambda n: "[" * n,
+    "round": lambda n: "(" * n + "x2",
+    "ampersands": lambda n: "&" * n,
+    "joiners": lambda n: "x2 \u200d" * (n // 4),
+}  # fmt: skip
+"""Texts of about n characters on which careless patterns take quadratic time or worse."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raise `TimeoutError` in the block after so long (a pattern at work looks for signals)."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def processor_seconds(text: str) -> float:
+    start = time.process_time()
+    clean(text)
+    return time.process_time() - start
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs POSIX signals")
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_time_grows_with_the_length_of_a_hostile_text(make: Callable[[int], str]) -> None:
+    with time_limit(30):
+        short = processor_seconds(make(250_000))
+        # Four times the text: linear time is fourfold, quadratic time sixteenfold.
+        assert processor_seconds(make(1_000_000)) < 8 * short + 0.5
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_text_is_cleaned_all_the_same(make: Callable[[int], str]) -> None:
+    result = clean(make(3_000))
     assert clean(result) == result
+
+
+@pytest.mark.parametrize("depth", [1, 3, 9, 40])
+def test_what_is_nested_deeply_is_clean_too(depth: int) -> None:
+    result = clean("la la\n" + "[" * depth + "Chorus" + "]Chorus" * (depth - 1) + "]\n(ooh) hey")
+    assert clean(result) == result
+    assert result.split()[:2] == ["la", "la"]
+    assert "hey" in result
+    assert ("(ooh)" in result) == (depth < MAX_PASSES)
 
 
 def test_real_lyrics_lose_no_line(jamendolyrics: Path) -> None:

@@ -43,7 +43,6 @@ def corpus(
     frame = frame.assign(source_id=frame["track_id"], audio_path=None, duration_s=None)
     frame = frame.assign(sample_rate_hz=None, channels=None, split="train", status="ok")
     frame["lyrics_source"] = ["none" if text is None else "file" for text in tracks.values()]
-    frame.loc[frame["track_id"] == "rejected", "status"] = "silent"
     tables.write(frame, folder / "tracks.parquet", tables.TRACKS)
     columns = ["window_id", "track_id", "lyrics"]
     cut = pd.DataFrame(windows, columns=columns).assign(split="train", padded=False)
@@ -249,7 +248,7 @@ def test_pretrained_encoder_must_have_the_width_that_the_config_says(
 def test_songs_windows_and_lines_are_embedded(tmp_path: Path) -> None:
     files = corpus(
         tmp_path,
-        {"a": TEXTS[0], "b": "[Chorus]\n" + TEXTS[1], "c": None, "d": "(x2)", "rejected": TEXTS[2]},
+        {"a": TEXTS[0], "b": "[Chorus]\n" + TEXTS[1], "c": None, "d": "(x2)"},
         [
             ("a-0", "a", "the night sings"),
             ("a-1", "a", None),

@@ -5,14 +5,23 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from conftest import ROOT
-from pipeline import SMALL, planned, snakemake, write_corpus
+from pipeline import SMALL, planned, snakemake, write_corpus, write_song
 from songatlas import tables
 
-MODELS = (
-    "basic_vae conv_vae beta_vae cvae_language cvae_genre vade vade_small multimodal_vae autoencoder"
-).split()
-BASELINES = "raw pca mean_mel descriptors descriptors_unit lyrics_tfidf".split()
+MODELS = [
+    "basic_vae",
+    "conv_vae",
+    "beta_vae",
+    "cvae_language",
+    "cvae_genre",
+    "vade",
+    "vade_small",
+    "multimodal_vae",
+    "autoencoder",
+]
+BASELINES = ["raw", "pca", "mean_mel", "descriptors", "descriptors_unit", "lyrics_tfidf"]
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +182,67 @@ def test_a_corpus_without_a_usable_song_says_so(tmp_path: Path) -> None:
     done = snakemake(tmp_path, *more, check=False)
     assert done.returncode != 0
     assert "not_audio" in done.stdout + done.stderr
+
+
+def odd_run(folder: Path, *more: str) -> pd.DataFrame:
+    """Run a few models and baselines on an odd corpus; the comparison by model (song level)."""
+    (folder / "small.yaml").write_text(SMALL.replace("max_epochs: 2", "max_epochs: 1"))
+    include = "include=basic_vae,cvae_language,mean_mel,lyrics_tfidf"
+    snakemake(folder, "--configfile", "small.yaml", "--config", include, *more)
+    assert (folder / "results" / "small" / "report" / "summary.md").is_file()
+    table = pd.read_csv(folder / "results" / "small" / "tables" / "comparison.csv")
+    return table[table["level"] == "song"].set_index(["model", "task"])
+
+
+def test_songs_without_labels_leave_null_rows_with_a_note(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "songs")
+    files = sorted(path for path in (tmp_path / "songs").rglob("*.wav"))[:4]
+    rows = [
+        {
+            "song_id": path.stem + str(i),
+            "title": None,
+            "language": None,
+            "genre": None,
+            "filename": path.name,
+            "audio_path": str(path),
+            "lyrics_path": str(path.with_suffix(".txt")),
+            "has_lyrics": True,
+        }
+        for i, path in enumerate(files)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    table = odd_run(tmp_path, "corpus=manifest", "corpus_path=manifest.csv")
+    assert table["nmi_mean"].isna().all()
+    assert "no song of this corpus has a language" in table.loc[("cvae_language", "genre"), "note"]
+    assert table["note"].notna().all()
+
+
+def test_songs_without_audio_leave_null_rows_with_a_note(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "songs")
+    rows = [
+        {
+            "song_id": f"{path.parent.name}-{path.stem}-{i}",
+            "title": path.stem,
+            "language": path.parent.parent.name,
+            "genre": path.parent.name,
+            "filename": None,
+            "audio_path": None,
+            "lyrics_path": str(path),
+            "has_lyrics": True,
+        }
+        for i, path in enumerate(sorted((tmp_path / "songs").rglob("*.txt")))
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    table = odd_run(tmp_path, "corpus=manifest", "corpus_path=manifest.csv")
+    assert table.loc[("lyrics_tfidf", "language"), "nmi_mean"] == pytest.approx(1.0)
+    for model in ("basic_vae", "cvae_language", "mean_mel"):
+        assert pd.isna(table.loc[(model, "language"), "nmi_mean"])
+        assert table.loc[(model, "language"), "n"] == 0
+    assert "no window" in table.loc[("basic_vae", "language"), "note"]
+
+
+def test_a_single_song_leaves_null_rows_with_a_note(tmp_path: Path) -> None:
+    write_song(tmp_path / "songs" / "english" / "pop" / "only.wav", "pop", 1)
+    table = odd_run(tmp_path, "corpus=folder", "corpus_path=songs")
+    assert table["nmi_mean"].isna().all()
+    assert table["note"].notna().all()

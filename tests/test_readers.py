@@ -101,14 +101,71 @@ def test_files_that_are_no_song_are_listed(tmp_path: Path) -> None:
     put(tmp_path / "en" / "pop" / "a.lrc", "[00:01.00]timed")
     put(tmp_path / "en" / "pop" / "alone.txt")
     put(tmp_path / "en" / "pop" / "cover.jpg")
-    put(tmp_path / "en" / "outside.mp3")
+    put(tmp_path / "en" / "outside.txt")
     put(tmp_path / "README.txt")
     put(tmp_path / "en" / "pop" / ".hidden.mp3")
     found = read("folder", tmp_path)
     assert found.sources["lyrics"].tolist() == ["timed"]
     assert by_reason(found.warnings) == {
-        "unused_file": ["README.txt", "a.txt", "alone.txt", "cover.jpg", "outside.mp3"]
+        "unused_file": ["README.txt", "a.txt", "alone.txt", "cover.jpg", "outside.txt"]
     }
+    assert found.rejects.empty
+
+
+def test_audio_elsewhere_than_at_language_and_genre_is_rejected(tmp_path: Path) -> None:
+    for place in ("top.mp3", "en/outside.FLAC", "en/pop/album/deep.wav", "en/pop/song.mp3"):
+        put(tmp_path / place)
+    found = read("folder", tmp_path)
+    assert found.sources["source_id"].tolist() == ["en/pop/song"]
+    assert by_reason(found.rejects) == {"wrong_place": ["deep.wav", "outside.FLAC", "top.mp3"]}
+    assert found.warnings.empty
+    tables.write(found.rejects, tmp_path / "r.parquet", tables.REJECTS)
+
+
+@pytest.fixture
+def case_sensitive(tmp_path: Path) -> Path:
+    put(tmp_path / "probe" / "case")
+    if (tmp_path / "probe" / "CASE").exists():
+        pytest.skip("this file system ignores case")
+    return tmp_path / "corpus"
+
+
+def test_songs_whose_names_differ_in_case_keep_their_own_lyrics(case_sensitive: Path) -> None:
+    folder = case_sensitive / "en" / "pop"
+    for name in ("song", "SONG", "Song"):
+        put(folder / f"{name}.mp3")
+    put(folder / "song.TXT", "small")
+    put(folder / "song.txt", "also small")
+    put(folder / "SONG.txt", "large")
+    found = read("folder", case_sensitive)
+    songs = found.sources.set_index("source_id")["lyrics"].fillna("-")
+    assert songs.to_dict() == {"en/pop/song": "small", "en/pop/SONG": "large", "en/pop/Song": "-"}
+    assert by_reason(found.warnings) == {"unused_file": ["song.txt"]}
+
+
+def test_lyrics_that_fit_two_songs_but_for_case_go_to_one_with_a_warning(
+    case_sensitive: Path,
+) -> None:
+    folder = case_sensitive / "en" / "pop"
+    put(folder / "SONG.mp3")
+    put(folder / "song.mp3")
+    put(folder / "Song.txt", "words")
+    found = read("folder", case_sensitive)
+    songs = found.sources.set_index("source_id")["lyrics"].fillna("-")
+    assert songs.to_dict() == {"en/pop/SONG": "words", "en/pop/song": "-"}
+    assert by_reason(found.warnings) == {"bad_value": ["Song.txt"]}
+
+
+def test_of_lyrics_that_differ_in_case_from_a_song_all_but_one_are_reported(
+    case_sensitive: Path,
+) -> None:
+    folder = case_sensitive / "en" / "pop"
+    put(folder / "song.mp3")
+    put(folder / "SONG.txt", "first")
+    put(folder / "Song.txt", "second")
+    found = read("folder", case_sensitive)
+    assert found.sources["lyrics"].tolist() == ["first"]
+    assert by_reason(found.warnings) == {"unused_file": ["Song.txt"]}
 
 
 def test_two_audio_files_of_one_name_are_one_song_and_one_reject(tmp_path: Path) -> None:
@@ -239,6 +296,27 @@ def test_paths_may_be_absolute_or_written_on_windows(tmp_path: Path) -> None:
     ]
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    put(tmp_path / "music" / "en" / "pop" / "a.mp3")
+    assert read("folder", "~/music").sources["source_id"].tolist() == ["en/pop/a"]
+    assert listing_digest("folder", "~/music") == listing_digest("folder", tmp_path / "music")
+    file = manifest(
+        tmp_path / "table",
+        "s1,T,en,pop,,~/music/en/pop/a.mp3,,",
+        "s2,T,en,pop,,~tilde.mp3,,",
+    )
+    assert read("manifest", "~/table").sources["audio_path"].tolist() == [
+        f"{tmp_path}/music/en/pop/a.mp3",
+        f"{tmp_path}/table/~tilde.mp3",
+    ]
+    with pytest.raises(SongatlasError, match="~nobody-of-this-name"):
+        read("folder", "~nobody-of-this-name/music")
+    before = listing_digest("manifest", "~/table/manifest.csv")
+    put(tmp_path / "music" / "en" / "pop" / "a.mp3", b"another size")
+    assert listing_digest("manifest", file) != before
+
+
 def test_semicolons_tabs_encodings_and_quoted_lines_are_read(tmp_path: Path) -> None:
     for delimiter in (";", "\t"):
         rows = ["s1,Été,français,pop,,a.mp3,,".replace(",", delimiter)]
@@ -347,6 +425,56 @@ def test_jamendolyrics_names_may_lie_in_either_unicode_form(tmp_path: Path, form
         "duplicate_id": ["JamendoLyrics.csv:5"],
     }
     assert list(by_reason(found.warnings)) == ["bad_timestamp"]
+
+
+def jamendo_table(folder: Path, *files: str) -> None:
+    rows = [f"http://x,{file},A,T,Pop,BY,English" for file in files]
+    header = "URL,Filepath,Artist,Title,Genre,LicenseType,Language"
+    put(folder / "JamendoLyrics.csv", "\n".join([header, *rows]) + "\n")
+
+
+def test_jamendolyrics_tells_names_apart_that_differ_in_case(case_sensitive: Path) -> None:
+    jamendo_table(case_sensitive, "Song.mp3", "song.mp3", "SONG.mp3")
+    for name in ("Song", "song"):
+        put(case_sensitive / "mp3" / f"{name}.mp3")
+        put(case_sensitive / "lyrics" / f"{name}.txt", f"{name} words")
+    found = read("jamendolyrics", case_sensitive)
+    songs = found.sources.set_index("source_id")
+    assert songs.loc["Song", "lyrics"] == "Song words"
+    assert songs.loc["song", "lyrics"] == "song words"
+    assert Path(songs.loc["song", "audio_path"]).name == "song.mp3"
+    # Nothing is called SONG: which of the two is meant is a guess, which two warnings admit.
+    assert songs.loc["SONG", "lyrics"] == "Song words"
+    assert by_reason(found.warnings) == {"bad_value": ["JamendoLyrics.csv:4"] * 2}
+    assert found.rejects.empty
+
+
+def test_jamendolyrics_file_names_lead_nowhere_else(tmp_path: Path) -> None:
+    put(tmp_path / "secret.mp3")
+    jamendo_table(tmp_path / "corpus", "/etc/passwd", "../../secret.mp3", "..", "C:\\x.mp3")
+    found = read("jamendolyrics", tmp_path / "corpus")
+    assert len(found.sources) == 4
+    assert found.sources[["audio_path", "lyrics"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("reader", "wanted"),
+    [("jamendolyrics", "JamendoLyrics.csv"), ("manifest", "manifest.csv")],
+)
+def test_a_folder_of_another_kind_is_an_error_that_says_what_to_set(
+    tmp_path: Path, reader: str, wanted: str
+) -> None:
+    with pytest.raises(SongatlasError, match=rf"{wanted}.*set corpus_path"):
+        read(reader, tmp_path)
+
+
+@pytest.mark.parametrize("reader", ["folder", "jamendolyrics", "manifest", "ultrastar"])
+@pytest.mark.parametrize("name", ["not-there", "nul\0"])
+def test_planning_with_an_absent_corpus_says_what_to_set(
+    tmp_path: Path, reader: str, name: str
+) -> None:
+    with pytest.raises(SongatlasError, match="set corpus_path"):
+        listing_digest(reader, tmp_path / name)
 
 
 # --- listing_digest ---------------------------------------------------------------------------

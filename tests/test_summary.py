@@ -135,14 +135,22 @@ def test_rejects_and_warnings_are_counted_by_reason() -> None:
 
 
 def test_songs_that_a_later_stage_lost_are_told() -> None:
-    assert "later stage could not use: silent 30." in page(tracks=tracks().assign(status="silent"))
+    rejects = problems("truncated", "silent")
+    rejects["path"] = ["a.mp3", "b.mp3"]
+    assert "later stages" not in page(rejects=rejects)
+    rejects["stage"] = ["probe", "logmel"]
+    text = page(rejects=rejects)
+    assert "Inputs set aside: 2 (silent 1, truncated 1)." in text
+    assert "Songs among them that only later stages found unusable: 1 (silent 1)." in text
 
 
 def test_the_winner_is_named_with_chance_and_baseline_at_song_level() -> None:
     text = page()
     assert "`conv_vae` groups 30 songs best, NMI 0.60 ± 0.02" in text
     assert "0.50 above chance (0.10)" in text
-    assert "best simple baseline, `mean_mel`, reaches 0.40 ± 0.02, 0.20 behind." in text
+    assert (
+        "best simple baseline, `mean_mel`, reaches 0.40 ± 0.02 (0.30 above chance), 0.20 behind."
+    ) in text
     assert "| Genre | trained | `conv_vae` | 30 | 0.60 ± 0.02 | 0.10 | +0.50 |" in text
 
 
@@ -162,7 +170,7 @@ def test_a_winning_baseline_is_called_one() -> None:
 def test_models_that_saw_labels_never_win() -> None:
     text = page()
     assert "Models that saw labels in training do not compete" in text
-    assert "`cvae_genre` with 0.80" in text
+    assert "`cvae_genre` with 0.80 (0.70 above chance)." in text
     assert "| Genre | saw labels | `cvae_genre` |" in text
     frame = comparison()
     alone = page(comparison=frame[frame["supervision"] == "labels"])
@@ -173,13 +181,40 @@ def test_a_small_lead_is_a_tie() -> None:
     assert "within the spread: a tie" in page(comparison=comparison(nmi_mean=0.41))
 
 
-def test_a_score_near_chance_is_no_better_than_chance() -> None:
-    text = page(comparison=comparison(nmi_mean=0.42, chance_nmi=0.41))
-    assert "that is no better than chance (0.41)" in text
+def only_trained(**changes: Any) -> pd.DataFrame:
+    frame = comparison(**changes)
+    return frame[frame["model"] == "conv_vae"]
+
+
+def test_a_score_near_chance_is_not_clearly_above_it() -> None:
+    text = page(comparison=only_trained(nmi_mean=0.54, nmi_sd=0.48, chance_nmi=0.10))
+    assert "not clearly above chance (0.10): the difference, 0.44, is within one standard" in text
+    assert "+0.44 |" in text
+    below = page(comparison=only_trained(nmi_mean=0.40, chance_nmi=0.41))
+    assert "that is no better than chance (0.41)." in below
+
+
+def test_the_winner_is_the_furthest_above_its_own_chance() -> None:
+    # Of few songs a random grouping agrees with many classes by itself.
+    text = page(comparison=comparison(nmi_mean=0.74, chance_nmi=0.45, n=8))
+    assert "`mean_mel` groups 30 songs best, NMI 0.40 ± 0.02; that is 0.30 above" in text
+    assert "`conv_vae`, reaches 0.74 ± 0.02 (0.29 above chance), 0.01 behind" in text
+    assert "ranked by how far they are above their own chance level" in text
 
 
 def test_rivals_on_other_songs_are_not_comparable() -> None:
-    assert "other songs, so the two are not comparable" in page(comparison=comparison(n=79))
+    words = "other songs, so the two are not strictly comparable"
+    assert page(comparison=comparison(n=79)).count(words) == 1
+    assert words not in page()
+
+
+def test_a_runner_up_on_other_songs_is_told_also_when_it_is_no_rival() -> None:
+    second = only_trained(nmi_mean=0.55, n=12).assign(model="vade")
+    text = page(
+        comparison=pd.concat([comparison(), second]), trainings=[training(), training("vade")]
+    )
+    assert "The runner-up, `vade`, was scored on 12 instead: other songs" in text
+    assert text.count("not strictly comparable") == 1
 
 
 def test_tasks_without_a_score_and_empty_comparisons_are_told() -> None:
@@ -234,9 +269,15 @@ def test_notes_of_the_table_are_passed_on_once() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("<script>x</script>", "&lt;script&gt;x&lt;/script&gt;"),
-        ("[a](b) `c` *d*", r"\[a\]\(b\) \`c\` \*d\*"),
+        ("<script>x</script>", "&lt;script>x&lt;/script>"),
+        ("[a](b) `c` *d*", r"\[a\](b) \`c\` \*d\*"),
         ("a | b\n# c", r"a \| b \# c"),
+        ("rock & roll", "rock & roll"),
+        ("R&B; a &lt;b&#62;", r"R&amp;B; a &amp;lt;b&\#62;"),
+        ("> quoted", r"\> quoted"),
+        ("a -> b (live) 100%!", "a -> b (live) 100%!"),
+        ("- x", r"\- x"),
+        ("snake_case _emphasis_", r"snake_case \_emphasis\_"),
         ("ليلة", "ليلة"),
     ],
 )
@@ -246,7 +287,7 @@ def test_text_from_songs_is_literal(text: str, expected: str) -> None:
 
 def test_genres_are_escaped_on_the_page() -> None:
     text = page()
-    assert r"Genres: \*pop\* &lt;b&gt; 15, rock 15." in text
+    assert r"Genres: \*pop\* &lt;b> 15, rock 15." in text
     assert "<b>" not in text
 
 
@@ -283,6 +324,83 @@ def test_inputs_are_read_from_files_and_merged(tmp_path: Path) -> None:
     facts.write_text("{}")
     with pytest.raises(SongatlasError, match=r"summary\.json: lacks model"):
         read_inputs(**files, trainings=[facts])
+
+
+def test_a_song_that_two_stages_could_not_decode_counts_once(tmp_path: Path) -> None:
+    reject = problems("truncated", "not_finite").assign(stage="logmel")
+    twice = problems("bad_row", "bad_row").assign(path="songs.csv", stage="manifest")
+    for name, frame in (
+        ("corpus", twice),
+        ("logmel", reject),
+        ("descriptors", reject.assign(stage="descriptors")),
+    ):
+        tables.write(frame, tmp_path / f"{name}.parquet", tables.REJECTS)
+    for name, frame in (("tracks", tracks()), ("labels", labels()), ("windows", windows())):
+        tables.write(frame, tmp_path / f"{name}.parquet", getattr(tables, name.upper()))
+    comparison().to_csv(tmp_path / "comparison.csv", index=False)
+    inputs = read_inputs(
+        comparison=tmp_path / "comparison.csv",
+        **{name: tmp_path / f"{name}.parquet" for name in ("tracks", "labels", "windows")},
+        rejects=[tmp_path / f"{name}.parquet" for name in ("corpus", "logmel", "descriptors")],
+        warnings=[],
+        trainings=[],
+    )
+    text = summary(inputs, run="x", corpus_name=CORPUS, seeds=[0])
+    assert "Inputs set aside: 4 (bad_row 2, not_finite 1, truncated 1)." in text
+    assert "later stages found unusable: 1 (truncated 1)." in text
+
+
+def untrained(model: str = "cvae_language", seed: int = 0) -> dict[str, Any]:
+    note = "not trained: no song of this corpus has a language"
+    return training(model, seed) | {"active_units": None, "note": note}
+
+
+def test_models_that_were_not_trained_are_named_once_with_the_reason() -> None:
+    frame = comparison(note=None)
+    absent = only_trained(supervision="labels", n=0, note="no songs to cluster")
+    numbers = ["nmi_mean", "nmi_sd", "chance_nmi", "best_nmi", "best_chance_nmi"]
+    absent = absent.assign(model="cvae_language", **dict.fromkeys(numbers, np.nan))
+    text = page(
+        comparison=pd.concat([frame, absent]),
+        trainings=[training() | {"note": None}, untrained(), untrained(seed=1)],
+        seeds=[0, 1],
+    )
+    assert "Not trained: `cvae_language`: no song of this corpus has a language." in text
+    assert text.count("cvae_language") == 1
+    assert "1 trained model (seeds 0, 1): `conv_vae`." in text
+    assert "2 baselines: `mean_mel`, `cvae_genre`." in text
+
+
+def test_a_run_in_which_nothing_could_be_trained_has_a_summary() -> None:
+    text = page(comparison=comparison().iloc[:0], trainings=[untrained(), untrained("vade")])
+    assert "Not trained: `cvae_language`, `vade`: no song" in text
+    assert "trained model (" not in text
+    assert "Nothing was scored" in text
+
+
+def test_the_best_of_many_is_judged_at_the_level_of_the_ranking() -> None:
+    frame = comparison()
+    vote = frame[frame["level"] == "song"].assign(level="song_vote", best_nmi=0.2)
+    vote["best_chance_nmi"] = 0.9
+    text = page(comparison=pd.concat([frame, vote]))
+    assert "no better than the best of as many tries" not in text
+    assert "up to 0.25 here" in text
+    frame.loc[(frame["model"] == "mean_mel") & (frame["level"] == "song"), "best_nmi"] = 0.1
+    text = page(comparison=pd.concat([frame, vote]))
+    assert "Genre (level `song`): the best clustering of `mean_mel` is no better" in text
+
+
+def test_notes_of_principal_components_are_told_per_representation() -> None:
+    frame = comparison()
+    notes = {"conv_vae": "PCA 13824 -> {}", "mean_mel": "PCA 155 -> 32", "cvae_genre": None}
+    frame["note"] = frame["model"].map(notes)
+    frame["note"] = [
+        note.format(47 if level == "song" else 128) if isinstance(note, str) else None
+        for note, level in zip(frame["note"], frame["level"], strict=True)
+    ]
+    text = page(comparison=frame)
+    assert "`conv_vae`: PCA 13824 → 47 to 128." in text
+    assert "`mean_mel`: PCA 155 → 32." in text
 
 
 def test_notes_that_differ_in_numbers_only_are_told_once() -> None:

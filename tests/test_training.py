@@ -12,7 +12,7 @@ import torch
 
 from songatlas import tables
 from songatlas.config import Loss, Training
-from songatlas.errors import ConfigError, SongatlasError, TableError
+from songatlas.errors import ConfigError, NotApplicable, SongatlasError, TableError
 from songatlas.models.base import InputSpec
 from songatlas.training import data, fit, module
 from songatlas.training.data import Batches, Windows, prepare, read_windows
@@ -143,8 +143,8 @@ def test_classes_are_all_labels_of_the_corpus_and_unknown_is_minus_one(corpus: P
     assert found.label.tolist() == [2, 2, -1, -1]
 
 
-def test_a_corpus_without_the_label_is_refused(corpus: Path) -> None:
-    with pytest.raises(SongatlasError, match="no song has a genre"):
+def test_a_corpus_without_the_label_is_not_applicable(corpus: Path) -> None:
+    with pytest.raises(NotApplicable, match="no song of this corpus has a genre"):
         read_windows(
             corpus / "windows.parquet",
             parts(corpus),
@@ -179,10 +179,10 @@ def test_nan_in_a_spectrogram_is_refused_by_name(corpus: Path) -> None:
         read_windows(corpus / "windows.parquet", parts(corpus), SPEC)
 
 
-def test_a_corpus_without_spectrograms_is_refused(corpus: Path) -> None:
+def test_a_corpus_without_spectrograms_is_not_applicable(corpus: Path) -> None:
     empty = np.zeros((0, 16, 20), np.float16)
     tables.write_feature(corpus / "none.parquet", "logmel", [], empty, units="dB")
-    with pytest.raises(SongatlasError, match="no window has a spectrogram"):
+    with pytest.raises(NotApplicable, match="no window of this corpus has a spectrogram"):
         read_windows(corpus / "windows.parquet", [corpus / "none.parquet"], SPEC)
 
 
@@ -342,7 +342,7 @@ def test_few_windows_and_a_last_batch_of_one_train(n: int, architecture: str) ->
 
 
 def test_a_single_training_window_is_refused() -> None:
-    with pytest.raises(SongatlasError, match="1 training windows, at least 2"):
+    with pytest.raises(NotApplicable, match="1 training windows, at least 2"):
         run(make_windows(1, 2))
 
 

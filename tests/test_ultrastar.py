@@ -1,11 +1,17 @@
 """UltraStar songs: times, melody, and the ways in which real files deviate."""
 
+import os
+import sys
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from songatlas.corpus.listing import list_files
+from songatlas.corpus.named_files import NamedFiles
 from songatlas.corpus.readers import read
+from songatlas.corpus.result import Problems
 from songatlas.corpus.timed_lyrics import Line, Note
 from songatlas.corpus.ultrastar import decimal, parse
 
@@ -106,6 +112,92 @@ def test_encodings_languages_and_licences_vary_between_files(tmp_path: Path) -> 
         "encoding_guessed": [str(tmp_path / "b" / "song.txt")],
         "missing_audio": [str(tmp_path / "d" / "song.txt")],
     }
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "/etc/hostname",
+        "../../outside.mp3",
+        "../../../../../../etc/hostname",
+        "",
+        ".",
+        "..",
+        "C:\\music\\audio.mp3",
+        "\\\\server\\share\\audio.mp3",
+        "..\\..\\outside.mp3",
+    ],
+)
+def test_audio_outside_of_the_corpus_is_missing_audio(tmp_path: Path, named: str) -> None:
+    (tmp_path / "outside.mp3").write_bytes(b"x")
+    write_song(tmp_path / "corpus" / "a", f"#MP3:{named}\n")
+    write_song(tmp_path / "corpus" / "b", "#MP3:audio.mp3\n")
+    found = read("ultrastar", tmp_path / "corpus")
+    assert found.sources["audio_path"].notna().tolist() == [False, True]
+    assert found.sources["lyrics"].tolist() == ["où", "où"]
+    assert found.warnings["reason"].tolist() == ["missing_audio"]
+    assert (f"`{named}`" if named else "#MP3") in found.warnings["detail"].item()
+
+
+def test_audio_elsewhere_in_the_corpus_is_found(tmp_path: Path) -> None:
+    write_song(tmp_path / "a", "#MP3:..\\b/./AUDIO.mp3\n")
+    write_song(tmp_path / "b", "#AUDIO:audio.mp3\n")
+    found = read("ultrastar", tmp_path)
+    assert set(found.sources["audio_path"]) == {str(tmp_path / "b" / "audio.mp3")}
+
+
+def test_a_song_file_with_nul_is_rejected_or_read_without_it(tmp_path: Path) -> None:
+    write_song(tmp_path / "a", "#MP3:audio\0.mp3\n")
+    write_song(tmp_path / "b", "#MP3:audio\0.mp3\n", "utf-16")
+    found = read("ultrastar", tmp_path)
+    assert found.rejects[["path", "reason"]].values.tolist() == [
+        [str(tmp_path / "a" / "song.txt"), "bad_lyrics"]
+    ]
+    assert found.sources["audio_path"].tolist() == [str(tmp_path / "b" / "audio.mp3")]
+    files = NamedFiles(tmp_path, list_files(tmp_path), Problems("test"))
+    assert files.find("a/audio.mp3\0", "a test") is None
+
+
+def test_songs_whose_names_differ_in_case_are_all_read(tmp_path: Path) -> None:
+    for folder in ("c", "C"):
+        if (tmp_path / folder).exists():
+            pytest.skip("this file system ignores case")
+        write_song(tmp_path / folder, "#MP3:audio.mp3\n", license=f"CC BY-{folder}")
+    (tmp_path / "C" / "audio.mp3").rename(tmp_path / "C" / "AUDIO.mp3")
+    (tmp_path / "C" / "Audio.mp3").write_bytes(b"x")
+    (tmp_path / "c" / "song.TXT").write_bytes((tmp_path / "c" / "song.txt").read_bytes())
+    found = read("ultrastar", tmp_path)
+    songs = found.sources.set_index("source_id")["audio_path"]
+    assert songs.to_dict() == {
+        "C/song": str(tmp_path / "C" / "AUDIO.mp3"),
+        "c/song": str(tmp_path / "c" / "audio.mp3"),
+    }
+    # In C two names fit `audio.mp3`; in c the suffix alone tells two song files apart.
+    warned = found.warnings[["path", "reason"]].values.tolist()
+    assert warned == [[str(tmp_path / "C" / "song.txt"), "bad_value"]]
+    assert "Audio.mp3" in found.warnings["detail"].item()
+    assert found.rejects[["path", "reason"]].values.tolist() == [
+        [str(tmp_path / "c" / "song.txt"), "duplicate_id"]
+    ]
+
+
+def test_songs_whose_names_differ_in_unicode_form_are_all_read(tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        folder = tmp_path / unicodedata.normalize(form, "été")
+        if folder.exists():
+            pytest.skip("this file system normalises names")
+        write_song(folder, "#MP3:audio.mp3\n")
+    found = read("ultrastar", tmp_path)
+    assert len(found.sources) == found.sources["audio_path"].nunique() == 2
+    assert found.warnings.empty
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_songs_whose_names_are_not_unicode_are_rejected(tmp_path: Path) -> None:
+    write_song(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")), "#MP3:audio.mp3\n")
+    found = read("ultrastar", tmp_path)
+    assert found.sources.empty
+    assert found.rejects["reason"].tolist() == ["unreadable"]
 
 
 def test_other_text_files_are_no_songs(tmp_path: Path) -> None:

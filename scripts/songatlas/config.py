@@ -24,6 +24,9 @@ from songatlas.errors import ConfigError
 
 READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar")
 
+RESERVED = ("overview", "own")
+"""Names that files and rows of Songatlas's own have."""
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
 
@@ -44,15 +47,31 @@ def _split_commas(value: Any) -> Any:
     return value
 
 
+def _as_text(value: Any) -> Any:
+    """Let `--config run=2026`, which arrives as a number, stand for a name."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _once(values: list[Any]) -> list[Any]:
+    """Refuse a list that names an entry twice."""
+    if len(set(values)) != len(values):
+        raise ValueError("names an entry twice")
+    return values
+
+
 class Section(BaseModel):
     """A part of the configuration: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class Windows(Section):
-    length_s: Positive = Field(30.0, description="Length of a window, in seconds.")
-    hop_s: Positive = Field(20.0, description="Distance between window starts, in seconds.")
+    length_s: float = Field(30.0, ge=0.5, le=3600.0, description="Length of a window, in seconds.")
+    hop_s: float = Field(
+        20.0, ge=0.1, le=3600.0, description="Distance between window starts, in seconds."
+    )
 
 
 class LogMel(Section):
@@ -69,6 +88,21 @@ class LogMel(Section):
     top_db: Positive = Field(
         80.0, description="Dynamic range within a window: what is lower is raised to this floor."
     )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "LogMel":
+        problems = []
+        half = self.sample_rate_hz / 2
+        highest = half if self.f_max_hz is None else self.f_max_hz
+        if highest > half:
+            problems.append(f"f_max_hz is above half the sample rate ({half:g} Hz)")
+        if self.f_min_hz >= highest:
+            problems.append(f"f_min_hz is not below the highest frequency ({highest:g} Hz)")
+        if self.hop_length > self.n_fft:
+            problems.append("hop_length is larger than n_fft: samples between frames are not heard")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
 
     def n_frames(self, length_s: float) -> int:
         """Number of frames of a centred STFT over `length_s` seconds."""
@@ -121,7 +155,9 @@ class Split(Section):
 
 class Training(Section):
     max_epochs: int = Field(100, ge=1, le=100_000, description="Upper bound on epochs.")
-    batch_size: int = Field(32, ge=1, le=65536, description="Windows per optimiser step.")
+    batch_size: int = Field(
+        32, ge=2, le=65536, description="Windows per optimiser step (batch norm needs two)."
+    )
     learning_rate: Positive = Field(1e-4, description="AdamW learning rate.")
     weight_decay: float = Field(1e-4, ge=0.0, description="AdamW weight decay.")
     gradient_clip: float = Field(0.5, ge=0.0, description="Largest gradient norm (0: no clipping).")
@@ -195,12 +231,14 @@ class Clustering(Section):
     n_init: int = Field(10, ge=1, le=1000, description="Starts of k-means and GMM.")
     max_dim: int = Field(256, ge=2, description="Latents wider than this are PCA-reduced first.")
     pca_dim: int = Field(128, ge=2, description="... to min(this, n - 1) dimensions.")
-    levels: list[Level] = Field(
+    levels: Annotated[list[Level], BeforeValidator(_split_commas)] = Field(
         ["window", "song", "song_vote"],
         min_length=1,
         description="`window`: windows are clustered. `song`: mean-pooled latents are clustered. "
         "`song_vote`: windows are clustered, a song takes the majority label (the study's way).",
     )
+
+    _no_duplicates = field_validator("algorithms", "k", "levels")(_once)
 
 
 class Evaluation(Section):
@@ -218,12 +256,14 @@ class Evaluation(Section):
     bootstraps: int = Field(
         200, ge=0, le=100_000, description="Bootstrap draws over songs behind every interval."
     )
-    summary_algorithms: list[Algorithm] = Field(
+    summary_algorithms: Annotated[list[Algorithm], BeforeValidator(_split_commas)] = Field(
         ["kmeans", "agglomerative", "gmm"],
         min_length=1,
         description="Algorithms that `<metric>_mean` and `<metric>_sd` average over.",
     )
     seed: int = Field(0, ge=0, description="Seed of permutations, bootstraps and clusterings.")
+
+    _no_duplicates = field_validator("tasks", "summary_algorithms")(_once)
 
 
 class Figures(Section):
@@ -233,6 +273,8 @@ class Figures(Section):
 
 
 class Compute(Section):
+    """What jobs declare. Another number of threads changes results in the last digits only."""
+
     training_threads: int = Field(1, ge=1, description="CPU threads of a training job.")
     gpu_memory_gb: float = Field(12.0, gt=0.0, description="GPU memory a training job declares.")
 
@@ -240,7 +282,9 @@ class Compute(Section):
 class Config(Section):
     """Everything a run depends on. Flat keys first: people set those on the command line."""
 
-    run: Name = Field("demo", description="Names the folder `results/<run>`.")
+    run: Annotated[Name, BeforeValidator(_as_text)] = Field(
+        "demo", description="Names the folder `results/<run>`."
+    )
     corpus: str = Field(
         "demo",
         description="Reader: `demo`, `folder`, `manifest`, `jamendolyrics`, `ultrastar` or "
@@ -269,7 +313,11 @@ class Config(Section):
     clustering: Clustering = Field(Clustering(), description="Clustering of latents.")
     evaluation: Evaluation = Field(Evaluation(), description="Scores and their uncertainty.")
     figures: Figures = Field(Figures(), description="Figures.")
-    compute: Compute = Field(Compute(), description="What jobs declare; never changes results.")
+    compute: Compute = Field(
+        Compute(),
+        description="What jobs declare. Another number of threads changes results by rounding only; "
+        "it re-runs nothing.",
+    )
 
     @field_validator("corpus")
     @classmethod
@@ -278,16 +326,19 @@ class Config(Section):
             return value
         raise ValueError(_unknown("reader", value, (*READERS, "mirdata:<data set>")))
 
-    @field_validator("seeds", "include")
-    @classmethod
-    def _no_duplicates(cls, value: list[Any]) -> list[Any]:
-        if len(set(value)) != len(value):
-            raise ValueError("names an entry twice")
-        return value
+    _no_duplicates = field_validator("seeds", "include")(_once)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
         problems = []
+        for name in sorted({*self.models, *self.baselines} & set(RESERVED)):
+            problems.append(f"`{name}` is a name of Songatlas's own; give the model another")
+        missing = set(self.evaluation.summary_algorithms) - set(self.clustering.algorithms)
+        if missing:
+            problems.append(
+                f"evaluation.summary_algorithms names `{min(missing)}`, which "
+                "clustering.algorithms does not run"
+            )
         both = sorted(set(self.models) & set(self.baselines))
         if both:
             problems.append(f"`{both[0]}` names both a model and a baseline; rename one")

@@ -1,89 +1,143 @@
-"""Identity of a rule's code: its entry script and the library modules it reaches by import.
+"""Identity of a rule's code: its entry script and the definitions of the library that it reaches.
 
-Taken from syntax trees without docstrings, so that a comment, a docstring or formatting changes
-nothing. Modules that a registry imports by name at run time are given by the caller, since only
-the job's config says which.
+The unit is a top-level definition. From the entry script on, names are followed through imports;
+of a module only the definitions that are reached count, and whatever it does when it is imported.
+Where that cannot be followed a module counts whole: one that is used as a value, or that looks
+names up at run time. So does a module that a registry imports by name at run time, which the caller
+gives, since only the job's config says which.
+
+Taken for granted: defining a class, or making an instance of one, changes nothing outside of it.
+Comments, docstrings, help texts of the config and formatting change nothing.
 """
 
-import ast
 import functools
 import hashlib
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
-PACKAGE = "songatlas"
+from songatlas import syntax
+from songatlas.syntax import PACKAGE, Import, Module, Part
+
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds the entry scripts and the package."""
 
 
 def fingerprint(script: str | Path, modules: Iterable[str] = ()) -> str:
-    """Hex digest of `script` (a path) and of every `songatlas` module reachable from it.
+    """Hex digest of `script` (a path) and of every definition of `songatlas` that it reaches.
 
-    `modules` names further modules (`songatlas.models.conv_vae`) that are imported by name.
+    `modules` names further modules (`songatlas.models.conv_vae`), which count whole.
     """
-    parts = [_digest(Path(script).resolve())]
-    parts += [
-        f"{name} {_digest(path)}" for name, path in sorted(reachable(script, modules).items())
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return _fingerprint(Path(script).resolve(), tuple(sorted(set(modules))))
 
 
-def reachable(script: str | Path, modules: Iterable[str] = ()) -> dict[str, Path]:
-    """The modules that `fingerprint` covers, and their files."""
-    reached: dict[str, Path] = {}
-    pending = [*_imports(Path(script).resolve()), *modules]
+@functools.cache
+def _fingerprint(script: Path, modules: tuple[str, ...]) -> str:
+    lines = [part.text for part in syntax.read(script).parts]
+    for name, indices in sorted(_reach(script, modules).items()):
+        parts = _module(name).parts
+        lines += [f"module {name}", *(parts[index].text for index in sorted(indices))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def reachable(script: str | Path, modules: Iterable[str] = ()) -> dict[str, set[str]]:
+    """The modules that `fingerprint` covers, and the names in each that count."""
+    return {
+        name: {bound for index in indices for bound in _module(name).parts[index].binds}
+        for name, indices in _reach(Path(script).resolve(), modules).items()
+    }
+
+
+def _reach(script: Path, modules: Iterable[str]) -> dict[str, set[int]]:
+    """Indices of the parts that count, by module."""
+    entry = syntax.read(script)
+    reached: dict[str, set[int]] = {}
+    pending: list[tuple[str, Part]] = []
+
+    def enter(name: str) -> None:
+        """Import a module: the packages above it run too, and so do the imports at its top."""
+        if name in reached or _path(name) is None:
+            return
+        if "." in name:
+            enter(name.rpartition(".")[0])
+        module = _module(name)
+        reached[name] = set()
+        take(name, (i for i, part in enumerate(module.parts) if part.effect or module.opaque))
+        for part in module.parts:
+            if part.is_import:
+                enter_imports(part)
+
+    def enter_imports(part: Part) -> None:
+        for found in chain.from_iterable(part.imports.values()):
+            enter(found.module)
+            enter(f"{found.module}.{found.name}")
+
+    def take(name: str, indices: Iterable[int]) -> None:
+        parts = _module(name).parts
+        new = sorted(set(indices) - reached[name])
+        reached[name].update(new)
+        pending.extend((name, parts[index]) for index in new)
+
+    def take_whole(name: str) -> None:
+        enter(name)
+        take(name, range(len(_module(name).parts)))
+
+    def need(name: str, wanted: str) -> None:
+        """Take a definition of a module, wherever the module has it from."""
+        enter(name)
+        module = _module(name)
+        if wanted not in module.bound_by:
+            take_whole(name if _path(f"{name}.{wanted}") is None else f"{name}.{wanted}")
+            return
+        take(name, module.bound_by[wanted])
+        for index in module.bound_by[wanted]:
+            for found in module.parts[index].imports.get(wanted, ()):
+                use(found, None)
+
+    def use(found: Import, attributes: set[str] | None) -> None:
+        """Follow an imported name, of which `attributes` are read (None: the name by itself)."""
+        submodule = f"{found.module}.{found.name}"
+        if found.name is None or found.name == "*":
+            take_whole(found.module)
+        elif _path(submodule) is None:
+            need(found.module, found.name)
+        elif attributes is None:
+            take_whole(submodule)
+        else:
+            for attribute in sorted(attributes):
+                need(submodule, attribute)
+
+    def follow(module: Module, part: Part) -> None:
+        enter_imports(part)
+        for name, attributes in part.mentions.items():
+            tops = [module.parts[index] for index in module.bound_by.get(name, ())]
+            for found in chain.from_iterable(top.imports.get(name, ()) for top in [part, *tops]):
+                use(found, attributes)
+
+    for part in entry.parts:
+        follow(entry, part)
+    for name in modules:
+        take_whole(name)
     while pending:
-        module = pending.pop()
-        path = _path(module)
-        if module not in reached and path is not None:
-            reached[module] = path
-            pending += _imports(path)
+        name, part = pending.pop()
+        module = _module(name)
+        follow(module, part)
+        for mentioned in part.mentions:
+            take(name, module.bound_by.get(mentioned, ()))
     return reached
 
 
+def _module(name: str) -> Module:
+    path = _path(name)
+    assert path is not None, name
+    return syntax.read(path)
+
+
 def _path(module: str) -> Path | None:
+    if module.split(".")[0] != PACKAGE:
+        return None
     base = ROOT.joinpath(*module.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
             return path
     return None
-
-
-@functools.cache
-def _imports(path: Path) -> tuple[str, ...]:
-    """Modules of the package that a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    # Importing a module runs the `__init__` of every package above it.
-    parents = {name.rsplit(".", n)[0] for name in found for n in range(1, name.count(".") + 1)}
-    return tuple(sorted(m for m in found | parents if m.split(".")[0] == PACKAGE and _path(m)))
-
-
-@functools.cache
-def _digest(path: Path) -> str:
-    tree = _tree(path)
-    for node in ast.walk(tree):
-        # Docstrings, and bare strings that document a constant.
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(node, name, None)
-            if isinstance(block, list):
-                kept = [item for item in block if not _is_string(item)]
-                setattr(node, name, kept or (block and [ast.Pass()]))
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _is_string(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))

@@ -39,6 +39,7 @@ REJECT_REASONS = (
     "no_audio_and_no_lyrics",
     "bad_lyrics",
     "bad_row",
+    "wrong_place",
 )
 """Why an input was set aside (closed list)."""
 
@@ -150,6 +151,8 @@ TRACKS = Table(
         "status": ("ok", *REJECT_REASONS),
     },
 )
+"""Songs that the corpus stage accepted: `status` is that stage's, so always `ok`. What later stages
+cannot use stands in their own rejects (`features/*/rejects-*.parquet`), which `tracks` keeps."""
 
 LABELS = Table(
     "labels",

@@ -18,6 +18,7 @@ from songatlas.models import registry
 
 DEMO_FOLDER = "results/corpora/demo"
 DEMO_NAME = "Synthetic demo corpus"
+DEMO_SEED = 0
 
 FEATURE_OF_KIND = {
     "raw": "logmel",
@@ -109,39 +110,66 @@ class Plan:
 
     @property
     def corpus_path(self) -> str:
-        return DEMO_FOLDER if self.config.corpus == "demo" else str(self.config.corpus_path)
+        if self.config.corpus == "demo":
+            return DEMO_FOLDER
+        return str(Path(str(self.config.corpus_path)).expanduser())
 
     @property
     def corpus_name(self) -> str:
         """What stands in every table and figure title."""
-        return DEMO_NAME if self.config.corpus == "demo" else f"Corpus: {self.config.corpus}"
+        return DEMO_NAME if self.config.corpus == "demo" else f"{self.config.corpus} corpus"
 
     @functools.cached_property
     def corpus_listing(self) -> str:
-        """Digest of what lies in the corpus folder, so that a new or edited song is noticed."""
+        """Digest of what lies in the corpus folder, so that a new or edited song is noticed.
+
+        Where the folder is not on this machine, the songs of a finished run count as they were: a
+        run that was restored elsewhere is finished there too.
+        """
         if self.config.corpus == "demo":
-            return "synthesised"
+            return f"{DEMO_SEED} {self.digest('demo')} {self.code('demo_corpus')}"
         if not Path(self.corpus_path).exists():
-            return "absent"
+            return self._recorded_listing() or "absent"
         from songatlas.corpus.readers import listing_digest
 
         return listing_digest(self.config.corpus, Path(self.corpus_path))
 
+    def _recorded_listing(self) -> str | None:
+        path = Path(self.path("corpus", "sources.parquet"))
+        if not path.is_file():
+            return None
+        from songatlas import tables
+
+        listing: str | None = tables.read_metadata(path).get("listing")
+        return listing
+
     # --- what a job's result depends on --------------------------------------------------------
 
-    def section(self, name: str) -> dict[str, Any]:
-        """A section of the config as plain values."""
-        dumped: dict[str, Any] = getattr(self.config, name).model_dump()
-        return dumped
+    def section(self, name: str, *keys: str) -> dict[str, Any]:
+        """A section of the config, or some of its keys, as plain values.
 
-    def spec(self) -> dict[str, int]:
-        """Shape of the models' input."""
+        Rules name the keys that their script reads where it does not read all: a job re-runs when
+        one of its parameters changes.
+        """
+        dumped: dict[str, Any] = getattr(self.config, name).model_dump()
+        return {key: dumped[key] for key in keys} if keys else dumped
+
+    def lyrics(self) -> dict[str, Any]:
+        """What the lyrics encoder in use reads of its section."""
+        if self.config.lyrics.encoder == "tfidf":
+            return self.section("lyrics", "encoder", "ngram_min", "ngram_max", "dim", "max_lines")
+        keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
+        return self.section("lyrics", *keys)
+
+    def spec(self, *models: str) -> dict[str, int]:
+        """Shape of what some models read; 0 for lyrics where none of them reads any."""
         logmel, lyrics = self.config.logmel, self.config.lyrics
+        reads_lyrics = any("lyrics" in self.model_inputs(name) for name in models)
         return {
             "n_mels": logmel.n_mels,
             "n_frames": logmel.n_frames(self.config.windows.length_s),
-            "lyrics_dim": lyrics.dim,
-            "max_lines": lyrics.max_lines,
+            "lyrics_dim": lyrics.dim if reads_lyrics else 0,
+            "max_lines": lyrics.max_lines if reads_lyrics else 0,
         }
 
     def model_inputs(self, name: str) -> tuple[str, ...]:
@@ -159,9 +187,15 @@ class Plan:
             "options": options.model_dump(),
             "latent_dim": model.latent_dim,
             "beta": model.beta,
+            # Snakemake compares parameters without their names: a mapping keeps each with its own.
+            "declared": {
+                "architecture": model.architecture,
+                "latent_dim": model.latent_dim,
+                "beta": model.beta,
+            },
             "training": self.config.training_for(name).model_dump(),
             "loss": self.config.loss_for(name).model_dump(),
-            "spec": self.spec(),
+            "spec": self.spec(name),
         }
 
     def declared_models(self) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from songatlas.audio.extract import WindowFeature, write_window_feature
+from songatlas.audio.mel import AMIN, mel_filters
 from songatlas.audio.mfcc import DELTA_WIDTH, delta, mfcc
 from songatlas.config import LogMel
 
@@ -66,7 +67,8 @@ def describe(window: np.ndarray, config: LogMel) -> np.ndarray:
         librosa.stft(window, n_fft=config.n_fft, hop_length=hop, center=True, pad_mode="constant")
     )
     power = np.square(magnitude)
-    mel_db = librosa.power_to_db(_mel_filters(config) @ power, ref=1.0, amin=1e-10, top_db=80.0)
+    mel_power = mel_filters(config) @ power
+    mel_db = librosa.power_to_db(mel_power, ref=1.0, amin=AMIN, top_db=config.top_db)
     chroma = librosa.util.normalize(_chroma_filters(config) @ power, norm=np.inf, axis=0)
     coefficients = mfcc(mel_db, N_MFCC)
     centroid = librosa.feature.spectral_centroid(S=magnitude, sr=rate, n_fft=config.n_fft)
@@ -205,19 +207,6 @@ def _contrast(magnitude: np.ndarray, config: LogMel) -> np.ndarray:
         S=magnitude, sr=config.sample_rate_hz, n_fft=config.n_fft, n_bands=octaves, fmin=lowest
     )
     return rows
-
-
-@lru_cache(maxsize=4)
-def _mel_filters(config: LogMel) -> np.ndarray:
-    from librosa.filters import mel
-
-    return mel(
-        sr=config.sample_rate_hz,
-        n_fft=config.n_fft,
-        n_mels=config.n_mels,
-        fmin=config.f_min_hz,
-        fmax=config.f_max_hz,
-    )
 
 
 @lru_cache(maxsize=4)

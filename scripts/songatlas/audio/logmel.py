@@ -9,10 +9,8 @@ import numpy as np
 import torch
 
 from songatlas.audio.extract import WindowFeature, write_window_feature
+from songatlas.audio.mel import AMIN, mel_filters
 from songatlas.config import LogMel
-
-AMIN = 1e-10
-"""Smallest power that counts: silence lies at -100 dB."""
 
 FRAMES_AT_ONCE = 128
 """Frames transformed together: their samples and spectra stay in the processor's cache."""
@@ -106,17 +104,9 @@ def write_logmel(
 @lru_cache(maxsize=4)
 def _filters(config: LogMel) -> tuple[torch.Tensor, Sequence[_BandGroup]]:
     """The Hann window and librosa's Slaney mel filters in groups of bands."""
-    from librosa.filters import get_window, mel
+    from librosa.filters import get_window
 
-    weights = mel(
-        sr=config.sample_rate_hz,
-        n_fft=config.n_fft,
-        n_mels=config.n_mels,
-        fmin=config.f_min_hz,
-        fmax=config.f_max_hz,
-        htk=False,
-        norm="slaney",
-    )
+    weights = mel_filters(config)
     groups = []
     for bands in np.array_split(np.arange(config.n_mels), BAND_GROUPS):
         used = np.flatnonzero(weights[bands].any(axis=0))

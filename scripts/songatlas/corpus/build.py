@@ -93,9 +93,9 @@ def split_songs(songs: pd.DataFrame, split: Split) -> pd.Series:
 
 
 def shard_frames(corpus: Corpus, shards: int) -> list[pd.DataFrame]:
-    """The windows of usable songs (`tables.SHARD`) by shard of their track; some may be empty."""
-    songs = corpus.tracks[corpus.tracks["status"] == "ok"]
-    rows = corpus.windows.merge(songs[["track_id", "audio_path"]].dropna(), on="track_id")
+    """The windows of songs with audio (`tables.SHARD`) by shard of their track; some are empty."""
+    songs = corpus.tracks[["track_id", "audio_path"]].dropna()
+    rows = corpus.windows.merge(songs, on="track_id")
     rows = rows.sort_values("window_id", ignore_index=True)[list(tables.SHARD.columns)]
     place = rows["track_id"].map({t: shard_of(t, shards) for t in rows["track_id"].unique()})
     return [rows[place == shard].reset_index(drop=True) for shard in range(shards)]
@@ -163,13 +163,17 @@ def _missing(
         details = detail if isinstance(detail, str) else list(detail[mask])
         return problem_rows(tables.WARNINGS, paths[mask], STAGE, reason, details)
 
-    # A language that nobody recognised has its own warning already.
-    told = warnings.loc[warnings["reason"] == "unknown_language", "path"]
-    without_audio = songs["audio_path"].isna()
+    def told(reason: str) -> pd.Series:
+        return paths.isin(warnings.loc[warnings["reason"] == reason, "path"])
+
+    # Readers say themselves which language nobody recognised, and which named audio is absent.
+    without_audio = songs["audio_path"].isna() & ~told("missing_audio")
     padded = songs["track_id"].isin(windows.loc[windows["padded"], "track_id"])
     short = songs["duration_s"].map("{:.3f} s of ".format) + f"{length_s:g} s; filled with silence"
     return [
-        rows(songs["language"].isna() & ~paths.isin(told), "missing_language", "no language"),
+        rows(
+            songs["language"].isna() & ~told("unknown_language"), "missing_language", "no language"
+        ),
         rows(songs["genre"].isna(), "missing_genre", "no genre"),
         rows(songs["lyrics"].isna(), "missing_lyrics", "no lyrics"),
         rows(

@@ -1,5 +1,6 @@
 """A folder of songs: `<language>/<genre>/<song>.<audio>` with lyrics beside them."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from songatlas.corpus.languages import normalise_language
@@ -12,10 +13,10 @@ LAYOUT = "<language>/<genre>/<song>"
 
 
 def read(path: Path) -> ReaderResult:
-    """Read a folder; files that are no song and no song's lyrics become warnings."""
+    """Read a folder; audio elsewhere becomes rejects, files of other kinds become warnings."""
     problems = Problems(STAGE)
     songs: dict[str, PurePosixPath] = {}
-    lyrics: dict[str, dict[str, PurePosixPath]] = {}
+    lyrics: dict[str, list[PurePosixPath]] = {}
     unused: list[tuple[PurePosixPath, str]] = []
     for entry in list_files(path):
         relative = PurePosixPath(entry.relative)
@@ -23,10 +24,13 @@ def read(path: Path) -> ReaderResult:
         stem = entry.relative[: len(entry.relative) - len(relative.suffix)]
         if not _usable(entry, relative, suffix, problems, path):
             continue
-        if len(relative.parts) != 3 or suffix not in (*AUDIO_SUFFIXES, *SUFFIXES):
+        if len(relative.parts) != 3 and suffix in AUDIO_SUFFIXES:
+            detail = f"not at {LAYOUT}, so of no language and genre; move it there"
+            problems.reject(path / relative, "wrong_place", detail)
+        elif len(relative.parts) != 3 or suffix not in (*AUDIO_SUFFIXES, *SUFFIXES):
             unused.append((relative, f"not an audio or lyrics file at {LAYOUT}"))
         elif suffix in SUFFIXES:
-            lyrics.setdefault(name_key(stem), {}).setdefault(suffix, relative)
+            lyrics.setdefault(stem, []).append(relative)
         elif stem in songs:
             problems.reject(
                 path / relative,
@@ -36,11 +40,12 @@ def read(path: Path) -> ReaderResult:
         else:
             songs[stem] = relative
     rows = []
+    candidates = _assign(lyrics, songs, problems, path)
     for source_id, audio in songs.items():
         language, genre, _ = audio.parts
-        candidates = lyrics.pop(name_key(source_id), {})
-        chosen = next((candidates.pop(s) for s in SUFFIXES if s in candidates), None)
-        unused += [(other, f"{chosen} is used instead") for other in candidates.values()]
+        files = sorted(candidates.pop(source_id, []), key=_rank)
+        chosen = files[0] if files else None
+        unused += [(other, f"{chosen} is used instead") for other in files[1:]]
         found = NOTHING
         if chosen is not None:
             found = read_lyrics(path / chosen, normalise_language(language), problems)
@@ -58,11 +63,39 @@ def read(path: Path) -> ReaderResult:
                 "genre": genre,
             }
         )
-    for rest in lyrics.values():
-        unused += [(other, "no audio file of this name beside it") for other in rest.values()]
+    for rest in candidates.values():
+        unused += [(other, "no audio file of this name without lyrics") for other in rest]
     for relative, why in sorted(unused):
         problems.warn(path / relative, "unused_file", why)
     return ReaderResult(sources_frame(rows), problems.rejects(), problems.warnings())
+
+
+def _assign(
+    lyrics: Mapping[str, list[PurePosixPath]],
+    songs: Mapping[str, PurePosixPath],
+    problems: Problems,
+    path: Path,
+) -> dict[str, list[PurePosixPath]]:
+    """Lyrics files by song: those of exactly its name, else of a name that differs in case or form.
+
+    Files that fit no song, or only songs with lyrics of exactly their name, keep their own name.
+    """
+    without: dict[str, list[str]] = {}
+    for song in songs:
+        if song not in lyrics:
+            without.setdefault(name_key(song), []).append(song)
+    assigned: dict[str, list[PurePosixPath]] = {}
+    for stem, files in lyrics.items():
+        owners = without.get(name_key(stem), []) if stem not in songs else []
+        if len(owners) > 1:
+            detail = f"fits each of the songs {', '.join(owners)}: taken for the first"
+            problems.warn(path / files[0], "bad_value", detail)
+        assigned.setdefault(owners[0] if owners else stem, []).extend(files)
+    return assigned
+
+
+def _rank(file: PurePosixPath) -> tuple[int, str]:
+    return SUFFIXES.index(file.suffix.lower()), file.as_posix()
 
 
 def _usable(
@@ -72,7 +105,7 @@ def _usable(
     if entry.valid:
         return True
     detail = "the file's name is not valid UTF-8; rename it"
-    if suffix in AUDIO_SUFFIXES and len(relative.parts) == 3:
+    if suffix in AUDIO_SUFFIXES:
         problems.reject(path / relative, "unreadable", detail)
     else:
         problems.warn(path / relative, "unused_file", detail)

@@ -6,11 +6,13 @@ from pathlib import Path
 from songatlas.corpus.csv_files import read_csv
 from songatlas.corpus.languages import normalise_language
 from songatlas.corpus.licenses import normalise_license
-from songatlas.corpus.listing import list_files, name_key
+from songatlas.corpus.listing import list_files
 from songatlas.corpus.lyrics_files import read_lyrics
+from songatlas.corpus.named_files import NamedFiles
 from songatlas.corpus.result import Problems, ReaderResult, sources_frame
 from songatlas.corpus.text_files import TextError, read_text
 from songatlas.corpus.timed_lyrics import Line, lines_from, to_json
+from songatlas.errors import SongatlasError
 
 STAGE = "list_sources"
 CSV = "JamendoLyrics.csv"
@@ -18,9 +20,17 @@ REQUIRED = ("URL", "Filepath", "Artist", "Title", "Genre", "LicenseType", "Langu
 
 
 def read(path: Path) -> ReaderResult:
-    """Read the folder: songs without audio keep their lyrics and labels (a missing modality)."""
+    """Read the folder: songs without audio keep their lyrics and labels (a missing modality).
+
+    Raises:
+        SongatlasError: when `path` is no folder, or its table is absent or lacks a column.
+    """
     problems = Problems(STAGE)
-    files = {name_key(entry.relative): entry for entry in list_files(path)}
+    files = NamedFiles(path, list_files(path), problems)
+    if not (path / CSV).is_file():
+        raise SongatlasError(
+            f"{path}: holds no {CSV}; set corpus_path to the folder of the data set that holds it"
+        )
     rows = []
     seen: dict[str, int] = {}
     songs = read_csv(path / CSV, REQUIRED, problems)
@@ -31,27 +41,22 @@ def read(path: Path) -> ReaderResult:
             problems.reject(row_name, "bad_row", "Filepath is empty")
             continue
         source_id = Path(name).stem
-        if name_key(source_id) in seen:
-            first = seen[name_key(source_id)]
-            problems.reject(row_name, "duplicate_id", f"{name} stands in row {first} too")
+        if source_id in seen:
+            first = seen[source_id]
+            problems.reject(row_name, "duplicate_id", f"{source_id} stands in row {first} too")
             continue
-        seen[name_key(source_id)] = number
-
-        def present(relative: str) -> Path | None:
-            entry = files.get(name_key(relative))
-            return path / entry.relative if entry and entry.valid else None
-
+        seen[source_id] = number
         language = normalise_language(song["Language"])
-        text_path = present(f"lyrics/{source_id}.txt")
+        text_path = files.find(f"lyrics/{source_id}.txt", row_name)
         lyrics, lyrics_source = None, "none"
         if text_path:
             found = read_lyrics(text_path, language, problems)
             lyrics, lyrics_source = found.lyrics, found.lyrics_source
-        lines = _lines(present(f"annotations/lines/{source_id}.csv"), problems)
+        lines = _lines(files.find(f"annotations/lines/{source_id}.csv", row_name), problems)
         if lines:
             lyrics = lyrics or "\n".join(line.text for line in lines)
             lyrics_source = "timed"
-        audio = present(f"mp3/{name}")
+        audio = files.find(f"mp3/{name}", row_name)
         rows.append(
             {
                 "source_id": source_id,

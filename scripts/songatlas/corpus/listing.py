@@ -33,9 +33,19 @@ def list_files(folder: Path) -> list[FileEntry]:
     Raises:
         SongatlasError: when `folder` is not a folder that can be read.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise SongatlasError(f"{folder}: no such folder; set corpus_path to the corpus's folder")
     return sorted(_walk(folder, "", frozenset()), key=lambda entry: os.fsencode(entry.relative))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder, also where a folder above may not be entered."""
+    return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises there
+
+
+def expanded(path: str | Path) -> str:
+    """`path` with `~` at its beginning as the home folder, unless there is no such user."""
+    return os.path.expanduser(path)  # noqa: PTH111 - `Path.expanduser` raises then
 
 
 def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[FileEntry]:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from songatlas.corpus.listing import expanded, is_folder
 from songatlas.corpus.text_files import decode_text
 from songatlas.errors import SongatlasError
 
@@ -25,15 +26,17 @@ def locate(path: Path) -> Path:
     Raises:
         SongatlasError: when there is none.
     """
-    if path.is_dir():
-        found = [path / name for name in NAMES if (path / name).is_file()]
+    if is_folder(path):
+        found = [path / name for name in NAMES if size_of(path / name) >= 0]
         if not found:
             raise SongatlasError(
                 f"{path}: holds none of {', '.join(NAMES)}; set corpus_path to the manifest file"
             )
         return found[0]
-    if not path.is_file():
-        raise SongatlasError(f"{path}: no such file; set corpus_path to the manifest")
+    if size_of(path) < 0:
+        raise SongatlasError(
+            f"{path}: no such file or folder; set corpus_path to the manifest, or to its folder"
+        )
     return path
 
 
@@ -56,9 +59,13 @@ def base_folder(file: Path, audio_paths: Sequence[str]) -> Path:
 
 
 def resolve(path: str, base: str) -> str:
-    """A path joined to `base` where it is relative; Windows separators become slashes."""
+    """A path joined to `base` where it is relative; Windows separators become slashes.
+
+    `~` at its beginning is the home folder.
+    """
     if "\\" in path and "/" not in path:
         path = path.replace("\\", "/")
+    path = expanded(path)
     return path if path.startswith("/") else f"{base}/{path}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from songatlas.config import READERS
-from songatlas.corpus.listing import list_files
+from songatlas.corpus.listing import expanded, list_files
 from songatlas.corpus.manifest_paths import locate, referenced, size_of
 from songatlas.errors import SongatlasError
 
@@ -45,6 +45,8 @@ def module_of(reader: str) -> str:
 def read(reader: str, path: str | Path) -> "ReaderResult":
     """Read a corpus: its songs with languages as ISO 639-1 codes, sorted by `source_id`.
 
+    `path` may begin with `~`, the home folder.
+
     Raises:
         SongatlasError: when there is no such reader, or the corpus as a whole cannot be read. What
             is wrong with one song becomes a reject or a warning.
@@ -56,7 +58,8 @@ def read(reader: str, path: str | Path) -> "ReaderResult":
 
     module = importlib.import_module(module_of(reader))
     name = reader.partition(":")[2]
-    found = module.read(Path(path), name) if name else module.read(Path(path))
+    path = Path(expanded(path))
+    found = module.read(path, name) if name else module.read(path)
     sources = _tidy(found.sources)
     codes, uncertain = normalise_languages(sources, STAGE)
     sources["language"] = codes
@@ -79,7 +82,7 @@ def listing_digest(reader: str, path: str | Path) -> str:
         SongatlasError: as `read`.
     """
     module_of(reader)
-    path = Path(path)
+    path = Path(expanded(path))
     digest = hashlib.sha256()
     if reader == "manifest":
         file = locate(path)

@@ -8,16 +8,18 @@ end. Time counts in quarters of a beat of `#BPM`; pitch is in semitones above C4
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from songatlas.corpus.languages import normalise_language
 from songatlas.corpus.licenses import license_link, normalise_license
-from songatlas.corpus.listing import list_files, name_key
+from songatlas.corpus.listing import list_files
+from songatlas.corpus.named_files import NamedFiles
 from songatlas.corpus.result import Problems, ReaderResult, sources_frame
 from songatlas.corpus.text_files import Text, TextError, read_text
 from songatlas.corpus.timed_lyrics import Line, Note, to_json
 
 STAGE = "list_sources"
+SUFFIX = ".txt"
 C4 = 60
 """MIDI note number that pitch 0 stands for."""
 
@@ -48,19 +50,34 @@ class Song:
 def read(path: Path) -> ReaderResult:
     """Read a folder with one folder per song: every text file with an UltraStar header."""
     problems = Problems(STAGE)
-    files = {name_key(entry.relative): entry for entry in list_files(path) if entry.valid}
+    entries = list_files(path)
+    files = NamedFiles(path, entries, problems)
     rows = []
-    for entry in list(files.values()):
-        if not entry.relative.lower().endswith(".txt"):
+    seen: dict[str, str] = {}
+    for entry in entries:
+        relative = PurePosixPath(entry.relative)
+        if relative.suffix.lower() != SUFFIX:
             continue
-        file = path / entry.relative
+        file = path / relative
+        if not entry.valid:
+            problems.reject(file, "unreadable", "the file's name is not valid UTF-8; rename it")
+            continue
         try:
             text = _read(file)
         except TextError as error:
-            problems.warn(file, "bad_lyrics", str(error))
+            problems.reject(file, "bad_lyrics", str(error))
             continue
         if not _is_song(text.text):
             continue
+        source_id = entry.relative[: -len(SUFFIX)]
+        if source_id in seen:
+            problems.reject(
+                file,
+                "duplicate_id",
+                f"{seen[source_id]} has the same name without suffix and is used instead",
+            )
+            continue
+        seen[source_id] = relative.name
         if text.guessed:
             problems.warn(file, "encoding_guessed", f"not UTF-8; read as {text.encoding}")
         song = parse(text.text)
@@ -68,20 +85,17 @@ def read(path: Path) -> ReaderResult:
             more = f" (and {len(song.problems) - 1} more)" if len(song.problems) > 1 else ""
             problems.warn(file, "bad_lyrics", song.problems[0] + more)
 
-        def beside(name: str, file: Path = file) -> Path | None:
-            relative = (file.parent / name).relative_to(path).as_posix()
-            found = files.get(name_key(relative))
-            return path / found.relative if found else None
-
-        header = song.header
+        header, beside = song.header, relative.parent.as_posix()
         named = header.get("MP3") or header.get("AUDIO")
-        audio = beside(named.replace("\\", "/")) if named else None
-        if named and audio is None:
-            problems.warn(file, "missing_audio", f"the audio file {named} is not there")
+        audio = files.find(named, file, beside) if named else None
+        if audio is None:
+            told = f"#MP3 names `{named}`, which is not in the corpus" if named else "no #MP3"
+            problems.warn(file, "missing_audio", told)
+        license_file = files.find("license.txt", file, beside)
         lyrics = song.text
         rows.append(
             {
-                "source_id": entry.relative[: -len(".txt")],
+                "source_id": source_id,
                 "audio_path": str(audio) if audio else None,
                 "lyrics_path": str(file),
                 "lyrics": lyrics or None,
@@ -90,7 +104,7 @@ def read(path: Path) -> ReaderResult:
                 "artist": header.get("ARTIST"),
                 "language": header.get("LANGUAGE"),
                 "genre": header.get("GENRE"),
-                "license": _license(beside("license.txt"), header, problems),
+                "license": _license(license_file, header, problems),
                 "source_url": None,
                 "lines": to_json(song.lines),
                 "notes": to_json(song.notes),

@@ -11,6 +11,7 @@ import pandas as pd
 from songatlas import config, tables
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
+from songatlas.evaluation.best import best_of
 from songatlas.evaluation.chance import permuted_codes
 from songatlas.evaluation.contingency import Draws, Membership, draws, membership
 from songatlas.evaluation.scores import songs_with_label
@@ -71,8 +72,9 @@ def compare(
 
     `<metric>_mean` and `_sd` (n - 1) are over `evaluation.summary_algorithms` at k = the task's
     number of classes, and seeds; `chance_nmi` is the mean chance level of the same clusterings.
-    `best_nmi` is the largest NMI over all clusterings and seeds; `best_chance_nmi` is what that
-    maximum comes to by chance: the largest within each label permutation, averaged.
+    `best_nmi` is the largest NMI over all clusterings and seeds (`best_of` breaks ties);
+    `best_chance_nmi` is what that maximum comes to by chance: the largest within each label
+    permutation, averaged.
 
     Args:
         runs: all seeds of each model.
@@ -139,7 +141,7 @@ def _row(
     row["n"] = int(nmi["n"].max()) if len(nmi) else 0
     row["note"] = _note(summary, scores, classes)
     if len(nmi):
-        best = nmi.iloc[int(nmi["value"].to_numpy().argmax())]
+        best = best_of(nmi)
         row["best_algorithm"] = _named(best["algorithm"], best["k"])
         row["best_nmi"] = best["value"]
         tried = set(zip(nmi["seed"], nmi["algorithm"], nmi["k"].fillna(0), strict=True))

@@ -29,15 +29,32 @@ class Window:
     start_s: float
 
 
-def first_pair(path: str | Path) -> tuple[str, np.ndarray]:
+def first_pair(path: str | Path) -> tuple[str, np.ndarray] | None:
     """Id of the first window in a reconstruction file, and its pair (2, n_mels, n_frames).
 
-    Raises:
-        SongatlasError: when the file holds no window.
+    None when the file holds no window; `why_nothing` then says why.
     """
     for ids, values in tables.iter_feature([path]):
         return ids[0], values[0]
-    raise SongatlasError(f"{path}: holds no window; the model was given none. Check the corpus")
+    return None
+
+
+def why_nothing(path: str | Path) -> str:
+    """Why a reconstruction file is empty, as its writer put it."""
+    note = tables.read_metadata(path).get("note")
+    if note:
+        return f"not trained: {str(note).removeprefix('not trained: ')}"
+    return "no window to reconstruct: the songs lack what this model reads"
+
+
+def no_reconstruction_figure(why: str, *, model: str, corpus_name: str) -> Figure:
+    """A page that says why there is no reconstruction by `model`."""
+    with style.context():
+        figure = style.canvas(
+            5.6, 1.2, f"Reconstruction by {plain(model)} — {plain(corpus_name)}", "Nothing to show."
+        )
+        style.nothing(figure.subplots(), plain(why, 300))
+    return figure
 
 
 def window_of(window_id: str, windows: pd.DataFrame, labels: pd.DataFrame) -> Window:

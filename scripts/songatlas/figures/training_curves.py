@@ -26,12 +26,21 @@ DASHES = {TRAIN: "-", VALIDATION: "--"}
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its `tables.HISTORY` rows and its `summary.json`."""
+    """One training: its `tables.HISTORY` rows and its `summary.json`.
+
+    Where the corpus gave a model nothing to train on, the history has no rows and the summary a
+    `note` that says why.
+    """
 
     model: str
     seed: int
     history: pd.DataFrame
     summary: Mapping[str, Any]
+
+    @property
+    def why_untrained(self) -> str | None:
+        note = self.summary.get("note")
+        return str(note).removeprefix("not trained: ") if note else None
 
 
 NEEDED = (
@@ -60,16 +69,20 @@ def read_run(history: str | Path, summary: str | Path) -> Run:
             f"{summary}: lacks {', '.join(missing)}; delete the file and train the model again"
         )
     rows = tables.read(history, tables.HISTORY)
-    if not ((rows["metric"] == "loss") & (rows["split"] == facts["monitor"])).any():
+    run = Run(facts["model"], int(facts["seed"]), rows, facts)
+    has_loss = ((rows["metric"] == "loss") & (rows["split"] == facts["monitor"])).any()
+    if not has_loss and run.why_untrained is None:
         raise SongatlasError(
             f"{history}: has no `loss` of the split `{facts['monitor']}`; delete the file and "
             "train the model again"
         )
-    return Run(facts["model"], int(facts["seed"]), rows, facts)
+    return run
 
 
 def training_figure(runs: Sequence[Run], *, corpus_name: str) -> Figure:
     """Small multiples, one per model: loss above, KL below; a line per seed and split.
+
+    A model that was not trained has words in its panel, which say why.
 
     Args:
         runs: all trainings; those of the same model share a panel.
@@ -97,17 +110,27 @@ def training_figure(runs: Sequence[Run], *, corpus_name: str) -> Figure:
         ends: dict[Axes, dict[str, tuple[float, float, str]]] = {}
         for i, model in enumerate(models):
             band, column = divmod(i, columns)
+            before = before if column else []
+            mine = [run for run in runs if run.model == model and run.why_untrained is None]
+            if not mine:
+                ax = figure.add_subplot(grid[2 * band : 2 * band + 2, column])
+                _draw_untrained(ax, next(run for run in runs if run.model == model))
+                continue
             loss_ax = figure.add_subplot(grid[2 * band, column])
             kl_ax = figure.add_subplot(grid[2 * band + 1, column], sharex=loss_ax)
-            mine = [run for run in runs if run.model == model]
-            named = column == 0 or _loss_unit(mine[0]) != _loss_unit(before[0])
+            named = not before or _loss_unit(mine[0]) != _loss_unit(before[0])
             ends[loss_ax] = _draw_loss(loss_ax, mine, named)
-            _draw_kl(kl_ax, mine, first=column == 0)
+            _draw_kl(kl_ax, mine, first=not before)
             before = mine
         figure.draw_without_rendering()  # gives the axes the heights that labels are spaced by
         for ax, labels in ends.items():
             style.end_labels(ax, labels)
     return figure
+
+
+def _draw_untrained(ax: Axes, run: Run) -> None:
+    style.panel_title(ax, plain(run.model, 30), [""])  # level with the other titles
+    style.nothing(ax, f"not trained: {plain(run.why_untrained, 200)}")
 
 
 def _draw_loss(ax: Axes, runs: Sequence[Run], named: bool) -> dict[str, tuple[float, float, str]]:

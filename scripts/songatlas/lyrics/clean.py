@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from html.entities import html5
 
 # Section headings by language. `AMBIGUOUS` ones are also words that songs sing ("solo" is Spanish
 # for "alone"), so outside brackets they count only with a number or colon behind them.
@@ -53,9 +54,13 @@ REPEAT = _any_of(REPEATS)
 
 # Possessive quantifiers (`*+`) and atomic groups keep every pattern linear on hostile input.
 TAG = re.compile(r"<!--[^<>]*-->|</?[a-z][^<>]*>", FLAGS)
-LINE_TAG = re.compile(r"<\s*/?\s*(?:br|p|div|li|tr|h[1-6])\b[^<>]*>", FLAGS)
+LINE_TAG = re.compile(r"<\s*+(?:/\s*+)?+(?:br|p|div|li|tr|h[1-6])\b[^<>]*>", FLAGS)
 SCRIPT = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1\s*>", FLAGS)
-ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", FLAGS)
+# An ampersand that was escaped over and over (`&amp;amp;lt;`) is one entity.
+ENTITY = re.compile(
+    r"&(?:(?:amp|#0{0,5}38|#x0{0,4}26);)*+(?:(#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});)?+",
+    FLAGS,
+)
 
 TIME_TAG = re.compile(r"[\[<]\s*\d{1,3}:\d{1,2}(?:[.:,]\d{1,3})?\s*[\]>]")
 LRC_FIELD = re.compile(
@@ -78,14 +83,22 @@ HEADING_LINE = re.compile(
     FLAGS,
 )
 HEADING_PREFIX = re.compile(
-    rf"^\W*+(?>{CLEAR}{END}\s*(?>{NUMBER})?|{WORD}{END}\s*{NUMBER})\s*+:\s*+", FLAGS
+    rf"^(?:\W*+(?>{CLEAR}{END}\s*(?>{NUMBER})?|{WORD}{END}\s*{NUMBER})\s*+:\s*+)++", FLAGS
 )
-TIMES_AT_END = re.compile(rf"(?:^|\s)[*(\[]*+\s?{TIMES}\s?[*)\]]*+$", FLAGS)
+# A run of these is matched wherever it stands, and cut where the group says that the line ends.
+TIMES_AT_END = re.compile(
+    rf"(?:(?:^|\s)(?:[*(\[]++\s?)?+(?>{TIMES})(?:\s?[*)\]]++(?=\s|$))?+)++($)?", FLAGS
+)
 
 PRESENTATION_FORMS = re.compile("[\ufb50-\ufdff\ufe70-\ufefc\uff01-\uffee]+")
 JOINERS = "\u200c\u200d"
 """Zero-width (non-)joiners: part of the spelling in Hindi and Persian."""
 KEPT_FORMAT_CHARACTERS = frozenset(JOINERS + "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u08e2")
+
+MAX_PASSES = 8
+"""An entity may hide a tag, a heading another one; lyrics never hide them this deep."""
+
+MARKUP = str.maketrans(dict.fromkeys("<>()[]&", " "))
 
 
 def clean(text: str) -> str:
@@ -100,13 +113,16 @@ def clean(text: str) -> str:
     `1º`, `…`, superscripts); of its foldings only the presentation forms of Arabic letters and the
     half- and full-width forms are taken, which are traces of an old encoding, not spelling.
 
-    Cleaning what is clean changes nothing.
+    Cleaning what is clean changes nothing. Time is linear in the text's length: text whose
+    tags or headings are nested deeper than `MAX_PASSES` loses all brackets.
     """
-    while True:
+    for _ in range(MAX_PASSES):
         cleaned = _once(text)
         if cleaned == text:
             return cleaned
-        text = cleaned  # an entity may have hidden a tag, a heading another one
+        text = cleaned
+    # Without brackets and ampersands one more pass leaves nothing for another.
+    return _once(text.translate(MARKUP))
 
 
 def _once(text: str) -> str:
@@ -114,23 +130,33 @@ def _once(text: str) -> str:
     text = LINE_TAG.sub("\n", text)
     text = TIME_TAG.sub(" ", text)
     text = TAG.sub("", text)
-    text = ENTITY.sub(lambda match: html.unescape(match[0]), text)
-    text = unicodedata.normalize("NFC", text)
-    text = PRESENTATION_FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
-    text = unicodedata.normalize("NFC", text)
+    text = ENTITY.sub(_character, text)
     lines = (_clean_line(line) for line in text.splitlines())
     return "\n".join(line for line in lines if line)
+
+
+def _character(entity: re.Match[str]) -> str:
+    name: str | None = entity[1]
+    if name is None:
+        return "&"
+    if name.startswith("#"):
+        return html.unescape(f"&{name};")
+    return html5.get(f"{name};", f"&{name};")
 
 
 def _clean_line(line: str) -> str:
     if not line.isprintable():
         line = "".join(filter(_is_kept, line))
+    line = unicodedata.normalize("NFC", line)
+    line = PRESENTATION_FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), line)
+    line = unicodedata.normalize("NFC", line)
     line = " ".join(line.split())
     line = LRC_FIELD.sub("", line)
     line = SQUARE_HEADING.sub(" ", line)
     line = ROUND_HEADING.sub(" ", line)
-    line = TIMES_AT_END.sub("", line)
+    line = " ".join(line.split())
     line = HEADING_PREFIX.sub("", line)
+    line = TIMES_AT_END.sub(lambda match: match[0] if match[1] is None else "", line)
     line = HEADING_LINE.sub("", line)
     line = " ".join(line.split())
     return line if line.strip(JOINERS + " ") else ""

@@ -43,7 +43,7 @@ def write_lyrics_features(
     song once, without labels.
 
     Args:
-        tracks_path: a table `tables.TRACKS`; only songs of status `ok` count.
+        tracks_path: a table `tables.TRACKS`.
         windows_path: a table `tables.WINDOWS`, whose `lyrics` hold one line per line.
         song_output: key track_id, shape (dim,): the songs that have lyrics.
         window_output: key window_id, shape (dim,): every window, zeros where nothing is sung.
@@ -53,8 +53,7 @@ def write_lyrics_features(
     Raises:
         SongatlasError: when a Hugging Face encoder is not there, or `lyrics.dim` is not its width.
     """
-    tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "lyrics", "status"])
-    tracks = tracks[tracks["status"] == "ok"]
+    tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "lyrics"])
     cleaned = {
         track: clean(text)
         for track, text in zip(tracks["track_id"], tracks["lyrics"], strict=True)

@@ -1,10 +1,9 @@
 """A run's result on one page of plain words, as Markdown."""
 
-import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,19 @@ JOINERS = "\u200c\u200d"
 
 NUMBER = r"\d+(?:\.\d+)?"
 
+OTHER_SONGS = "other songs, so the two are not strictly comparable"
+
+DECODING_STAGES = ("logmel", "descriptors")
+"""Stages that decode whole songs after the corpus was built, each on its own."""
+
 
 @dataclass(frozen=True)
 class Inputs:
     """The tables that the summary is made from (schemas in `tables.py`).
 
     `comparison` is `tables/comparison.csv`; `rejects` and `warnings` are those of all stages
-    together; `trainings` are the `summary.json` of every training.
+    together; `trainings` are the `summary.json` of every training, with a `note` where the corpus
+    gave a model nothing to train on.
     """
 
     comparison: pd.DataFrame
@@ -78,7 +83,7 @@ def read_inputs(
         tracks=tables.read(tracks, tables.TRACKS),
         labels=tables.read(labels, tables.LABELS),
         windows=tables.read(windows, tables.WINDOWS),
-        rejects=_together(_several(rejects), tables.REJECTS),
+        rejects=_each_song_once(_together(_several(rejects), tables.REJECTS)),
         warnings=_together(_several(warnings), tables.WARNINGS),
         trainings=facts,
     )
@@ -93,8 +98,17 @@ def _together(paths: Sequence[str | Path], table: tables.Table) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else tables.empty(table)
 
 
+def _each_song_once(rejects: pd.DataFrame) -> pd.DataFrame:
+    """A song that several stages failed to decode for the same reason is one reject."""
+    later = rejects["stage"].isin(DECODING_STAGES)
+    return rejects[~(later & rejects.assign(later=later).duplicated(["later", "path", "reason"]))]
+
+
 def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int]) -> str:
     """The page: what was run on what, what won, what to distrust, where the files are."""
+    # What was not trained has nothing to compare; it is named once, among what was run.
+    compared = ~inputs.comparison["model"].isin(_untrained(inputs))
+    inputs = replace(inputs, comparison=inputs.comparison[compared])
     parts = [
         f"# Songatlas, run `{run}`: {escape(corpus_name)}",
         "## What was run",
@@ -110,12 +124,16 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
 
 
 def escape(text: object) -> str:
-    """Text from songs or tags, as literal text in Markdown and in the HTML made from it."""
+    """Text from songs or tags, as literal text in Markdown and in the HTML made from it.
+
+    Only what would be read as markup is escaped: `rock & roll` stays as it is.
+    """
     kept = (c if c.isprintable() or c in JOINERS else " " for c in str(text))
     one_line = " ".join("".join(kept).split())
-    # Inside a word an underscore is only an underscore.
-    marks = r"([\\`*{}\[\]()#+!|~$]|(?<!\w)_|_(?!\w))"
-    return re.sub(marks, r"\\\1", html.escape(one_line, quote=False))
+    # Inside a word an underscore is only an underscore; other marks count at the line's start.
+    marks = r"([\\`*\[\]|~$]|(?<!\w)[_#]|_(?!\w)|^[>+=-])"
+    marked = re.sub(marks, r"\\\1", one_line)
+    return re.sub(r"&(?=#?\w+;)", "&amp;", marked).replace("<", "&lt;")
 
 
 def _bullets(lines: Sequence[str]) -> str:
@@ -143,11 +161,15 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         lines.append(f"{_count(len(trained), 'trained model')} ({which}): {_names(trained)}.")
     if baselines:
         lines.append(f"{_count(len(baselines), 'baseline')}: {_names(baselines)}.")
+    reasons: dict[str, list[str]] = {}
+    for model, why in _untrained(inputs).items():
+        reasons.setdefault(why, []).append(model)
+    lines += [f"Not trained: {_names(names)}: {escape(why)}." for why, names in reasons.items()]
     lines.append(f"Inputs set aside: {_reasons(inputs.rejects)}.")
-    lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")
-    later = tracks[tracks["status"] != "ok"]["status"]
+    later = inputs.rejects[inputs.rejects["stage"].isin(DECODING_STAGES)].drop_duplicates("path")
     if len(later):
-        lines.append(f"Songs that a later stage could not use: {_tally(later)}.")
+        lines.append(f"Songs among them that only later stages found unusable: {_reasons(later)}.")
+    lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")
     return lines
 
 
@@ -167,7 +189,9 @@ def _results(inputs: Inputs) -> list[str]:
     head = [
         "Normalised mutual information (NMI) says how well clusters that were found without "
         "looking at labels agree with them: 1 is the same grouping, chance is what permuted labels "
-        "reach. Means are over the summary algorithms at k = number of classes, and over seeds.",
+        "reach. Means are over the summary algorithms at k = number of classes, and over seeds. "
+        "Representations are ranked by how far they are above their own chance level, which "
+        "depends on the number of songs.",
     ]
     if not rows:
         return [*head, _bullets(sentences)]
@@ -180,11 +204,18 @@ def _results(inputs: Inputs) -> list[str]:
 
 
 def _scored(comparison: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Rows with a score at the level that counts, best first."""
+    """Rows with a score at the level that counts, the furthest above chance first.
+
+    The column `above` is added: NMI above chance, or NMI where chance was not estimated.
+    """
     rows = comparison[(comparison["task"] == task) & comparison["nmi_mean"].notna()]
-    level = next((level for level in LEVELS if (rows["level"] == level).any()), None)
-    rows = rows[rows["level"] == level]
-    return rows.sort_values(["nmi_mean", "model"], ascending=[False, True])
+    rows = rows[rows["level"] == _level(rows)]
+    rows = rows.assign(above=rows["nmi_mean"] - rows["chance_nmi"].fillna(0.0))
+    return rows.sort_values(["above", "nmi_mean", "model"], ascending=[False, False, True])
+
+
+def _level(rows: pd.DataFrame) -> str | None:
+    return next((level for level in LEVELS if (rows["level"] == level).any()), None)
 
 
 def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
@@ -203,11 +234,19 @@ def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
         words.append(f"There is no {'baseline' if is_trained else 'trained model'} beside it.")
     else:
         words.append(_against(first, rivals.iloc[0], is_trained))
+    second = free.iloc[1:2]
+    told = set(rivals["model"].head(1))
+    if len(second) and second["n"].item() != first["n"] and second["model"].item() not in told:
+        words.append(
+            f"The runner-up, `{second['model'].item()}`, was scored on {int(second['n'].item())} "
+            f"instead: {OTHER_SONGS}."
+        )
     taught = scored[scored["supervision"] == "labels"]
     if not taught.empty:
         words.append(
             f"Models that saw labels in training do not compete; the best of them is "
-            f"`{taught.iloc[0]['model']}` with {taught.iloc[0]['nmi_mean']:.2f}."
+            f"`{taught.iloc[0]['model']}` with {taught.iloc[0]['nmi_mean']:.2f}"
+            f"{_above(taught.iloc[0])}."
         )
     return " ".join(words)
 
@@ -215,14 +254,25 @@ def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
 def _against_chance(row: pd.Series) -> str:
     if pd.isna(row["chance_nmi"]):
         return "chance was not estimated (`evaluation.permutations` is 0)."
-    above = row["nmi_mean"] - row["chance_nmi"]
-    if above <= _sd(row):
-        return f"that is no better than chance ({row['chance_nmi']:.2f})."
-    return f"that is {above:.2f} above chance ({row['chance_nmi']:.2f})."
+    chance = f"chance ({row['chance_nmi']:.2f})"
+    if row["above"] <= 0:
+        return f"that is no better than {chance}."
+    if row["above"] <= _sd(row):
+        return (
+            f"that is not clearly above {chance}: the difference, {row['above']:.2f}, is within "
+            "one standard deviation."
+        )
+    return f"that is {row['above']:.2f} above {chance}."
+
+
+def _above(row: pd.Series) -> str:
+    if pd.isna(row["chance_nmi"]):
+        return ""
+    return f" ({abs(row['above']):.2f} {'above' if row['above'] >= 0 else 'below'} chance)"
 
 
 def _against(first: pd.Series, rival: pd.Series, is_trained: bool) -> str:
-    gap = first["nmi_mean"] - rival["nmi_mean"]
+    gap = first["above"] - rival["above"]
     close = gap <= max(_sd(first), _sd(rival))
     verdict = (
         f"{gap:.2f} behind, which is within the spread: a tie" if close else f"{gap:.2f} behind"
@@ -231,8 +281,9 @@ def _against(first: pd.Series, rival: pd.Series, is_trained: bool) -> str:
     lead = "" if is_trained else "It is a simple baseline; no training was needed. "
     other = ""
     if first["n"] != rival["n"]:
-        other = f" (on {int(rival['n'])} instead: other songs, so the two are not comparable)"
-    return f"{lead}The {kind}, `{rival['model']}`, reaches {_pm(rival)}, {verdict}{other}."
+        other = f" (on {int(rival['n'])} instead: {OTHER_SONGS})"
+    reached = f"{_pm(rival)}{_above(rival)}"
+    return f"{lead}The {kind}, `{rival['model']}`, reaches {reached}, {verdict}{other}."
 
 
 def _table_rows(name: str, scored: pd.DataFrame, trained: Sequence[str]) -> list[str]:
@@ -247,9 +298,7 @@ def _table_rows(name: str, scored: pd.DataFrame, trained: Sequence[str]) -> list
             continue
         row = scored[mask].iloc[0]
         chance = row["chance_nmi"]
-        cells = (
-            ["", ""] if pd.isna(chance) else [f"{chance:.2f}", f"{row['nmi_mean'] - chance:+.2f}"]
-        )
+        cells = ["", ""] if pd.isna(chance) else [f"{chance:.2f}", f"{row['above']:+.2f}"]
         rows.append(
             f"| {name} | {kind} | `{row['model']}` | {int(row['n'])} | {_pm(row)} | "
             f"{' | '.join(cells)} |"
@@ -323,21 +372,26 @@ def _doubts_about_size(inputs: Inputs) -> list[str]:
 
 
 def _doubts_about_best(comparison: pd.DataFrame) -> list[str]:
-    song = comparison[(comparison["level"] != "window") & comparison["best_nmi"].notna()]
-    lines = []
-    for task, rows in song.groupby("task", sort=False):
+    """What a best of many tries is worth, at the level at which each task was ranked."""
+    lines, by_chance = [], []
+    for task in dict.fromkeys(comparison["task"]):
+        rows = comparison[(comparison["task"] == task) & comparison["best_nmi"].notna()]
+        scored = rows[rows["nmi_mean"].notna()]
+        level = _level(rows if scored.empty else scored)
+        rows = rows[rows["level"] == level]
+        by_chance += list(rows["best_chance_nmi"].dropna())
         by_luck = rows[rows["best_nmi"] <= rows["best_chance_nmi"]]
         if len(by_luck):
             lines.append(
-                f"{TASK_NAMES.get(str(task), escape(task))}: the best clustering of "
-                f"{_names(list(dict.fromkeys(by_luck['model'])))} is no better than the best of as "
-                "many tries on permuted labels."
+                f"{TASK_NAMES.get(task, escape(task))} (level `{level}`): the best clustering of "
+                f"{_names(list(by_luck['model']))} is no better than the best of as many tries on "
+                "permuted labels."
             )
-    if len(song) and song["best_chance_nmi"].notna().any():
+    if by_chance:
         lines.append(
             "`best_nmi` is a maximum over everything tried; read it against `best_chance_nmi`, "
-            f"the same maximum on permuted labels (up to {song['best_chance_nmi'].max():.2f} "
-            "here), and rank by `nmi_mean`."
+            f"the same maximum on permuted labels (up to {max(by_chance):.2f} here), and rank by "
+            "`nmi_mean` less `chance_nmi`."
         )
     return lines
 
@@ -345,18 +399,23 @@ def _doubts_about_best(comparison: pd.DataFrame) -> list[str]:
 def _notes(comparison: pd.DataFrame) -> list[str]:
     """What the comparison table itself says of single representations.
 
-    Notes that differ in their numbers only are told once, with the range of each number.
+    Notes that differ in their numbers only are told once, with the range of each number; notes of
+    principal components are about one representation, so only its own numbers are joined.
     """
     noted = comparison.dropna(subset=["note"])
     parts = noted.assign(note=noted["note"].astype(str).map(_parts)).explode("note")
     if parts.empty:
         return []
+    alike = parts["note"].str.replace(NUMBER, "#", regex=True)
+    own = parts["model"].where(parts["note"].str.startswith("PCA "), "")
+    who_says: dict[str, list[str]] = {}
+    for _, rows in parts.groupby([alike, own], sort=False):
+        said = _with_ranges(list(rows["note"])).replace("->", "→")
+        who_says.setdefault(said, []).extend(dict.fromkeys(rows["model"]))
     lines = []
-    for _, rows in parts.groupby(parts["note"].str.replace(NUMBER, "#", regex=True), sort=False):
-        models = list(dict.fromkeys(rows["model"]))
+    for said, models in who_says.items():
         everyone = len(models) > 2 and len(models) == comparison["model"].nunique()
-        who = "Every representation" if everyone else _names(models)
-        lines.append(f"{who}: {escape(_with_ranges(list(rows['note'])))}.")
+        lines.append(f"{'Every representation' if everyone else _names(models)}: {escape(said)}.")
     return lines
 
 
@@ -395,7 +454,19 @@ def _files(run: str, trained: bool) -> str:
 
 
 def _trained(inputs: Inputs) -> list[str]:
-    return list(dict.fromkeys(str(item["model"]) for item in inputs.trainings))
+    """Models of which at least one training gave weights."""
+    made = (item for item in inputs.trainings if not item.get("note"))
+    return list(dict.fromkeys(str(item["model"]) for item in made))
+
+
+def _untrained(inputs: Inputs) -> dict[str, str]:
+    """The other models that were to be trained, and why they were not."""
+    trained = _trained(inputs)
+    return {
+        str(item["model"]): str(item["note"]).removeprefix("not trained: ").rstrip(".")
+        for item in inputs.trainings
+        if item["model"] not in trained
+    }
 
 
 def _share(training: Mapping[str, Any]) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from songatlas import tables
 from songatlas.audio.standardise import standardise
-from songatlas.errors import SongatlasError, TableError
+from songatlas.errors import NotApplicable, SongatlasError, TableError
 from songatlas.models.base import InputSpec
 
 IN_MEMORY_BYTES = 8 * 2**30
@@ -122,15 +122,13 @@ def read_windows(
 
     Raises:
         TableError: when a feature does not fit the windows or the spec, or holds NaN.
-        SongatlasError: when no window is left, or no song has the label.
+        NotApplicable: when no window is left, or no song has the label.
     """
     frame = tables.read(windows, tables.WINDOWS)
     present = set(_ids(logmel))
     frame = frame[frame["window_id"].isin(present)].reset_index(drop=True)
     if frame.empty:
-        raise SongatlasError(
-            f"{windows}: no window has a spectrogram; see the rejects tables for why"
-        )
+        raise NotApplicable("not trained: no window of this corpus has a spectrogram")
     window_ids = tuple(frame["window_id"])
     found = Windows(
         window_ids=window_ids,
@@ -161,9 +159,7 @@ def _labels(
     named = frame[column].dropna()
     classes = tuple(sorted(set(named)))
     if not classes:
-        raise SongatlasError(
-            f"{path}: no song has a {column}; leave models conditioned on it out of `include`"
-        )
+        raise NotApplicable(f"not trained: no song of this corpus has a {column}")
     number = {name: index for index, name in enumerate(classes)}
     of_track = dict(zip(frame["track_id"], frame[column].map(number), strict=True))
     numbers = pd.Series(track_ids).map(of_track).fillna(-1).astype(int)

@@ -1,6 +1,5 @@
 """Which device computes, and in which precision."""
 
-import logging
 import resource
 import sys
 from typing import Literal
@@ -8,8 +7,6 @@ from typing import Literal
 import torch
 
 from songatlas.errors import ConfigError
-
-logger = logging.getLogger(__name__)
 
 Device = Literal["cuda", "mps", "cpu"]
 Precision = Literal["bf16-mixed", "16-mixed", "32"]
@@ -33,8 +30,6 @@ def choose_device(wanted: Literal["auto", "cuda", "mps", "cpu"]) -> Device:
     for device in ("cuda", "mps", "cpu"):
         if there[device]:
             break
-    if device == "cpu":
-        logger.info("no GPU found: computing on the CPU")
     return device
 
 

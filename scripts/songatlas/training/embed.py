@@ -28,6 +28,23 @@ def check_labels(description: Description, windows: Windows) -> None:
         )
 
 
+def write_nothing(
+    latents: str | Path, reconstruction: str | Path, description: Description, *, name: str
+) -> None:
+    """Write empty tables that say why, for a model that its corpus gave nothing to train on."""
+    spec, note = description.spec, description.note
+    metadata = {"model": name, "supervision": description.supervision, "z_dim": 0, "note": note}
+    tables.write(tables.empty(tables.LATENTS), latents, tables.LATENTS, metadata)
+    tables.write_feature(
+        reconstruction,
+        "reconstruction",
+        [],
+        np.zeros((0, 2, spec.n_mels, spec.n_frames), np.float32),
+        units="standardised dB",
+        metadata={"model": name, "note": note},
+    )
+
+
 @torch.inference_mode()
 def write_latents(
     model: Model,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from songatlas import tables
 from songatlas.config import Loss, Training
-from songatlas.errors import SongatlasError
+from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
 from songatlas.training.data import Batches, Windows, prepare
 from songatlas.training.device import choose_device, choose_precision, peak_memory_gb
@@ -80,14 +80,15 @@ def train(
     run left is not used. The caller deletes the folder.
 
     Raises:
-        SongatlasError: when there are fewer than two training windows, or the loss becomes NaN.
+        NotApplicable: when there are fewer than two training windows.
+        SongatlasError: when the loss becomes NaN.
     """
     started = time.monotonic()
     rows, validation_rows = windows.rows("train"), windows.rows("validation")
     if len(rows) < 2:
-        raise SongatlasError(
-            f"{name}: {len(rows)} training windows, at least 2 are needed: add songs or lower "
-            "split.validation and split.test"
+        raise NotApplicable(
+            f"not trained: {len(rows)} training windows, at least 2 are needed (add songs, or "
+            "lower split.validation and split.test)"
         )
     validated = len(validation_rows) > 0
     if not validated:
@@ -98,6 +99,8 @@ def train(
         )
     device = choose_device(training.device)
     precision = choose_precision(training.precision, device)
+    if device == "cpu" and training.device == "auto":
+        logger.warning("%s: no GPU found, training on the CPU (%s)", name, precision)
     description = _with_classes(description, windows)
     resume = None
     if resume_folder is not None:
@@ -154,6 +157,7 @@ def train(
         {
             "model": name,
             "architecture": description.architecture,
+            "note": None,
             "parameters": parameter_count(model),
             "latent_dim": description.latent_dim,
             "loss_scale": loss.scale,
@@ -175,6 +179,54 @@ def train(
             "n_validation_windows": len(validation_rows),
             "seed": seed,
             "supervision": model.supervision,
+        },
+    )
+
+
+def not_trained(
+    description: Description,
+    training: Training,
+    loss: Loss,
+    *,
+    name: str,
+    seed: int,
+    note: str,
+    n_windows: tuple[int, int] = (0, 0),
+) -> Trained:
+    """What stands for a model that this corpus gives nothing to train on: no weights, a note.
+
+    `n_windows` are the training and validation windows that there are.
+    """
+    device = choose_device(training.device)
+    return Trained(
+        replace(description, note=note),
+        {},
+        tables.empty(tables.HISTORY),
+        {
+            "model": name,
+            "architecture": description.architecture,
+            "note": note,
+            "parameters": None,
+            "latent_dim": description.latent_dim,
+            "loss_scale": loss.scale,
+            "epochs": 0,
+            "stopped_early": False,
+            "best_epoch": None,
+            "best_validation_loss": None,
+            "monitor": "train",
+            "monitor_reason": note,
+            "reconstruction": None,
+            "kl": None,
+            "active_units": None,
+            "seconds": 0.0,
+            "seconds_per_epoch": None,
+            "device": device,
+            "precision": choose_precision(training.precision, device),
+            "peak_memory_gb": None,
+            "n_train_windows": n_windows[0],
+            "n_validation_windows": n_windows[1],
+            "seed": seed,
+            "supervision": description.supervision,
         },
     )
 

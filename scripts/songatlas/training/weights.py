@@ -24,6 +24,13 @@ class Description:
     options: dict[str, Any]
     labels: tuple[str, ...] = ()
     """Classes of a label-conditioned model, in the order that it knows them by."""
+    note: str = ""
+    """Why the model could not be trained on its corpus; it then has no weights."""
+
+    @property
+    def supervision(self) -> str:
+        """`labels` when the model is shown labels, else `none`."""
+        return "labels" if self.options.get("condition_on") else "none"
 
     def build(self) -> Model:
         """The model with fresh weights (from the global random state)."""
@@ -42,8 +49,10 @@ def save_weights(path: str | Path, description: Description, weights: dict[str, 
         torch.save(content, file)
 
 
-def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model, Description]:
+def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model | None, Description]:
     """A trained model, in eval mode on `device`, and its description.
+
+    The model is None where there was nothing to train on; `Description.note` then says why.
 
     Raises:
         SongatlasError: when the file is absent or does not fit this version's architecture.
@@ -56,7 +65,10 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model, Descript
             latent_dim=content["latent_dim"],
             options=content["options"],
             labels=tuple(content["labels"]),
+            note=content["note"],
         )
+        if description.note:
+            return None, description
         with torch.device("meta"):
             model = description.build()
         model.load_state_dict(content["state_dict"], assign=True)

@@ -1,0 +1,94 @@
+"""What a run was made of, its metrics, and names for the stages that `dvc.yaml` versions."""
+
+
+rule provenance:
+    """The provenance card: code, config, corpus, lock, seeds, devices, versions and times."""
+    input:
+        tables=[plan.path("tables", "comparison.csv"), plan.path("report", "summary.md")],
+        figures=all_figures(),
+        corpus=lambda wildcards: [
+            checkpoints.corpus.get().output[name]
+            for name in ("tracks", "labels", "windows", "lines", "notes", "rejects", "warnings")
+        ],
+        weights=plan.branch_files("models/{model}/seed-{seed}/weights.ckpt", plan.trained),
+        summaries=plan.branch_files("models/{model}/seed-{seed}/summary.json", plan.trained),
+    output:
+        card=report(
+            plan.path("provenance.json"),
+            caption="captions/provenance.rst",
+            category="Provenance",
+        ),
+        config=plan.path("config.yaml"),
+    log:
+        plan.path("logs", "provenance.log"),
+    benchmark:
+        plan.path("benchmarks", "provenance.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    # Neither the commit nor a time is a parameter: they would make a finished run stale.
+    params:
+        config=plan.config.model_dump(mode="json"),
+        code=plan.code("provenance"),
+    message:
+        "Writing the provenance card"
+    script:
+        "../scripts/provenance.py"
+
+
+rule metrics:
+    """The comparison as JSON and CSV, and the training curves as CSV, which DVC reads."""
+    input:
+        comparison=plan.path("tables", "comparison.csv"),
+        histories=plan.branch_files("models/{model}/seed-{seed}/history.parquet", plan.trained),
+    output:
+        metrics=plan.path("metrics.json"),
+        comparison=[
+            plan.path("plots", "comparison", f"{task}.csv")
+            for task in plan.config.evaluation.tasks
+        ],
+        curves=[plan.path("plots", "training", f"{model}.csv") for model in plan.models],
+    log:
+        plan.path("logs", "metrics.log"),
+    benchmark:
+        plan.path("benchmarks", "metrics.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        seeds=plan.config.seeds,
+        tasks=plan.config.evaluation.tasks,
+        code=plan.code("metrics"),
+    message:
+        "Writing metrics and training curves"
+    script:
+        "../scripts/metrics.py"
+
+
+rule corpus_tables:
+    """Every table of the corpus."""
+    input:
+        lambda wildcards: list(checkpoints.corpus.get().output),
+
+
+rule features:
+    """Every feature that the selected models and baselines read."""
+    input:
+        *(part for feature in sorted(plan.features) for part in plan.parts(feature)),
+        *plan.reject_files(),
+
+
+for name in plan.models:
+
+    rule:
+        name:
+            f"train_{name}"
+        input:
+            plan.branch_files(
+                "models/{model}/seed-{seed}/weights.ckpt",
+                [(name, seed) for seed in plan.config.seeds],
+            ),
+
+
+rule all_latents:
+    """Vectors of every branch."""
+    input:
+        plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.branches),

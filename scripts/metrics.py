@@ -1,0 +1,18 @@
+"""The comparison as JSON and CSV, and the training curves as CSV, for DVC."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    import pandas as pd
+
+    from songatlas.versioning.metrics import write_bars, write_curves, write_metrics
+
+    params, output = snakemake.params, snakemake.output
+    comparison = pd.read_csv(snakemake.input.comparison)
+    write_metrics(comparison, output.metrics)
+    for task, path in zip(params.tasks, output.comparison, strict=True):
+        write_bars(comparison, task, path)
+    # Histories come model by model, each with all its seeds.
+    per_model = len(params.seeds)
+    for number, path in enumerate(output.curves):
+        write_curves(snakemake.input.histories[number * per_model :][:per_model], path)

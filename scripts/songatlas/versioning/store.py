@@ -1,0 +1,117 @@
+"""Pushing and pulling runs with DVC.
+
+The run that `config/config.yaml` describes is a pipeline of stages (`dvc.yaml`); any other run is
+one folder (`results/<run>.dvc`) and its records. Run as `python -m songatlas.versioning.store RUN`
+to push (`make push RUN=...`).
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from songatlas.errors import SongatlasError
+from songatlas.versioning import records
+from songatlas.versioning.records import identify
+from songatlas.versioning.run import folder_of
+
+CACHE = Path(".dvc/cache/files/md5")
+
+
+class StoreError(SongatlasError):
+    """DVC could not do what was asked; its own message stands above."""
+
+
+def pipeline_run() -> str:
+    """The run that `dvc.yaml` describes: the one of `config/config.yaml`."""
+    content = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    return str(content.get("run", "demo"))
+
+
+def push(run: str) -> None:
+    """Bring DVC's account of a finished run up to date, and upload it.
+
+    Raises:
+        StoreError: when DVC fails.
+        RunError: when there is no such run.
+    """
+    if run == pipeline_run():
+        # Runs each stage's Snakemake target: nothing to do for a finished run.
+        dvc("repro")
+        dvc("push", "--quiet")
+        return
+    folder = folder_of(run)
+    # Beside the folder: DVC leaves out a whole folder that lacks a single file.
+    target = records.of_folder(run)
+    records.collect([folder]).write(target)
+    dvc("add", "--quiet", folder.as_posix(), target.as_posix())
+    dvc("push", "--quiet", f"{folder}.dvc", f"{target}.dvc")
+
+
+def pull(run: str) -> None:
+    """Download a run; what the remote lacks is left out (restoring names it).
+
+    Raises:
+        StoreError: when the run is not versioned, or local files are in the way.
+    """
+    if run == pipeline_run():
+        targets: list[str] = []
+    else:
+        targets = [f"results/{run}.dvc", f"{records.of_folder(run)}.dvc"]
+        for target in targets:
+            if not Path(target).is_file():
+                raise StoreError(
+                    f"{target}: absent; `make push RUN={run}` where the run is, and commit it"
+                )
+    dvc("fetch", *targets, check=False)
+    dvc("checkout", "--allow-missing", *targets, check=False)
+
+
+def remake(run: str) -> str:
+    """What a user types to make missing files of a run anew."""
+    if not Path(f"results/{run}.dvc").is_file():
+        return "dvc repro"
+    return "snakemake --cores all --resources gpu=1 (your --configfile and --config) -- FILES"
+
+
+def dvc(*arguments: str, check: bool = True) -> None:
+    """Run DVC here, with its own output on the screen.
+
+    Raises:
+        StoreError: when it fails.
+    """
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments])
+    if check and done.returncode:
+        raise StoreError(f"dvc {' '.join(arguments)}: failed with exit code {done.returncode}")
+
+
+def cached(md5: str) -> Path:
+    """Where DVC's cache holds a content."""
+    return CACHE / md5[:2] / md5[2:]
+
+
+def drop_if_corrupted(md5: str) -> None:
+    """Remove an object from DVC's cache when its content is not what its name says.
+
+    DVC would take it for stored, and never store the right one.
+    """
+    path = cached(md5)
+    if path.is_file() and identify(path).md5 != md5:
+        path.unlink()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Push a finished run to the default remote.")
+    parser.add_argument("run")
+    try:
+        push(parser.parse_args().run)
+    except SongatlasError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

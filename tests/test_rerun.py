@@ -1,0 +1,380 @@
+"""What a change re-runs: a finished run is changed in one way, and Snakemake's plan is read."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import WORDS, copy_repository, plan_in, planned, snakemake, write_song
+from songatlas import tables
+from songatlas.corpus.shards import shard_name, shard_of
+
+CONFIG = """\
+run: small
+corpus: manifest
+corpus_path: songs
+shards: 2
+windows: {length_s: 8.0, hop_s: 4.0}
+logmel: {n_mels: 32, hop_length: 2048}
+training: {max_epochs: 1}
+loss: {kl_warmup_epochs: 1}
+models:
+  beta_vae: {architecture: conv_vae, beta: 4.0, latent_dim: 8}
+  cvae_genre: {architecture: cvae, condition_on: genre, latent_dim: 8}
+  cvae_language: {architecture: cvae, condition_on: language, latent_dim: 8}
+baselines:
+  mean_mel: {kind: mean_mel}
+  descriptors: {kind: descriptors}
+  lyrics_tfidf: {kind: lyrics_tfidf, standardise: false}
+clustering: {algorithms: [kmeans, agglomerative, gmm], k: [2], n_init: 1}
+evaluation: {permutations: 5, bootstraps: 5}
+"""
+MODELS = ("beta_vae", "cvae_genre", "cvae_language")
+BASELINES = ("mean_mel", "descriptors", "lyrics_tfidf")
+EVERYONE = (*MODELS, *BASELINES)
+COLUMNS = ("song_id", "title", "language", "genre", "audio_path", "lyrics_path")
+
+TABLE = {"comparison", "figure_comparison", "summary"}
+"""What compares representations."""
+
+
+def jobs(rules: str, names: Iterable[str]) -> set[str]:
+    return {f"{rule} {name}" for rule in rules.split() for name in names}
+
+
+def branch(*models: str) -> set[str]:
+    """Every job of some models' own, and what shows all trained models."""
+    own = jobs("train latents clusters figure_confusion figure_reconstruction", models)
+    return own | TABLE | {"figure_training", "maps"}
+
+
+def clustered(names: Iterable[str]) -> set[str]:
+    return jobs("clusters figure_confusion", names) | TABLE
+
+
+FIGURES = (
+    {"figure_comparison", "figure_training", "maps"}
+    | jobs("figure_confusion", EVERYONE)
+    | jobs("figure_reconstruction", MODELS)
+)
+
+
+class Run:
+    """A finished run, in a copy of the repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results" / "small"
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name} has `{old}` {text.count(old)} times"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def configure(self, old: str, new: str) -> None:
+        self.edit("config/config.yaml", old, new)
+
+    def rebuild_corpus(self) -> None:
+        """Run up to the checkpoint: only then does Snakemake know what lies behind it."""
+        target = "results/small/corpus/tracks.parquet"
+        snakemake(self.folder, "--", target, repository=self.folder)
+
+    def plan(self) -> set[str]:
+        """Jobs that would run, as `train beta_vae` or `logmel 00` (there is one seed)."""
+        names = set()
+        for job in plan_in(self.folder):
+            wildcards = {key: value for key, value in job["wildcards"].items() if key != "seed"}
+            if job["output"]:
+                names.add(" ".join([job["rule"], *wildcards.values()]))
+        return names
+
+    def songs(self) -> list[dict[str, str]]:
+        with (self.folder / "songs" / "manifest.csv").open(encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def write_songs(self, rows: list[dict[str, str]]) -> None:
+        with (self.folder / "songs" / "manifest.csv").open("w", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def add_song(self, language: str, genre: str, number: int) -> dict[str, str]:
+        """The files of a song, and its row of the manifest."""
+        name = f"{language}-{genre}-{number}"
+        audio, lyrics = f"audio/{name}.wav", f"lyrics/{name}.txt"
+        seed = 100 * (language == "en") + 10 * (genre == "pop") + number
+        write_song(self.folder / "songs" / audio, genre, seed, seconds=13.0)
+        words = WORDS["english" if language == "en" else "español"].split()
+        path = self.folder / "songs" / lyrics
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(words[number:]), encoding="utf-8")
+        cells = (name, name, language, genre, audio, lyrics)
+        return dict(zip(COLUMNS, cells, strict=True))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of every stage; tests change copies of it."""
+    run = Run(tmp_path_factory.mktemp("finished"))
+    copy_repository(run.folder)
+    (run.folder / "config" / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    kinds = [(language, genre) for language in ("en", "es") for genre in ("pop", "rock")]
+    run.write_songs([run.add_song(*kind, number) for kind in kinds for number in range(3)])
+    snakemake(run.folder, repository=run.folder)
+    return run
+
+
+@pytest.fixture
+def run(finished: Run, tmp_path: Path) -> Run:
+    """A copy of the finished run, with its times."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    return Run(tmp_path / "copy")
+
+
+def test_nothing_changed_nothing_to_do(run: Run) -> None:
+    start = time.perf_counter()
+    assert run.plan() == set()
+    print(f"planned in {time.perf_counter() - start:.1f} s")
+
+
+def test_a_models_setting_reruns_that_model_and_what_compares(run: Run) -> None:
+    run.configure("beta: 4.0", "beta: 2.0")
+    assert run.plan() == branch("beta_vae") | {"architectures"}
+    # The same in Snakemake's own table of jobs.
+    counts = dict(planned(run.folder, "--snakefile", str(run.folder / "Snakefile")))
+    assert (counts["train"], counts["latents"], counts["clusters"]) == (1, 1, 1)
+    assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(counts)
+
+
+def test_an_added_model_runs_its_branch(run: Run) -> None:
+    run.configure("models:\n", "models:\n  basic_vae: {architecture: basic_vae, latent_dim: 8}\n")
+    assert run.plan() == branch("basic_vae") | {"architectures"}
+
+
+def test_a_removed_model_leaves_the_comparison(run: Run) -> None:
+    run.configure("  beta_vae: {architecture: conv_vae, beta: 4.0, latent_dim: 8}\n", "")
+    assert run.plan() == branch() | {"architectures"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("k: [2]", "k: [2, 3]"), ("kmeans, agg", "kmeans, spectral, agg")]
+)
+def test_another_clustering_trains_nothing(run: Run, old: str, new: str) -> None:
+    run.configure(old, new)
+    assert run.plan() == clustered(EVERYONE)
+
+
+def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> None:
+    before = tables.read(run.results / "corpus" / "tracks.parquet", tables.TRACKS)
+    run.write_songs([*run.songs(), run.add_song("en", "rock", 7)])
+    run.rebuild_corpus()
+    after = tables.read(run.results / "corpus" / "tracks.parquet", tables.TRACKS)
+    splits, kept = before.set_index("track_id")["split"], after.set_index("track_id")["split"]
+    assert kept[splits.index].equals(splits)
+    (added,) = set(kept.index) - set(splits.index)
+    shard = shard_name(shard_of(added, 2))
+    corpus_wide = branch(*MODELS) | clustered(BASELINES) | jobs("baseline_latents", BASELINES)
+    features = jobs("logmel descriptors", [shard]) | {"lyrics_features"}
+    assert run.plan() == corpus_wide | features
+
+
+def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Run) -> None:
+    relabel(run)
+    run.rebuild_corpus()
+    assert run.plan() == clustered(EVERYONE) | branch("cvae_genre")
+
+
+def relabel(run: Run) -> None:
+    rows = run.songs()
+    rows[0]["genre"] = "rock"
+    run.write_songs(rows)
+
+
+def test_a_moved_song_is_the_same_song(run: Run) -> None:
+    rows = run.songs()
+    moved = "elsewhere/renamed.wav"
+    (run.folder / "songs" / "elsewhere").mkdir()
+    (run.folder / "songs" / rows[0]["audio_path"]).rename(run.folder / "songs" / moved)
+    rows[0]["audio_path"] = moved
+    run.write_songs(rows)
+    run.rebuild_corpus()
+    # The summary counts tracks.
+    assert run.plan() == {"summary"}
+
+
+def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
+    rows = run.songs()
+    rows[0]["title"] = "Another title"
+    run.write_songs(rows)
+    run.rebuild_corpus()
+    assert run.plan() == jobs("figure_reconstruction", MODELS) | {"summary"}
+
+
+def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
+    run.edit(
+        "scripts/songatlas/clustering/algorithms.py",
+        "def cluster(",
+        "def cluster(\n    *_: None,\n) -> None: ...\n\n\ndef cluster(",
+    )
+    assert run.plan() == clustered(EVERYONE)
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("confusion", jobs("figure_confusion", EVERYONE)),
+        ("comparison", {"figure_comparison"}),
+        ("reconstruction", jobs("figure_reconstruction", MODELS)),
+        ("map", {"maps"}),
+    ],
+)
+def test_code_of_a_figure_redraws_that_figure(run: Run, module: str, expected: set[str]) -> None:
+    code = f"scripts/songatlas/figures/{module}.py"
+    run.edit(code, "\ndef _draw(", "\ndef _draw(*_: object, ")
+    assert run.plan() == expected
+
+
+def test_code_of_a_model_reruns_that_model(run: Run) -> None:
+    code = "scripts/songatlas/models/conv_vae.py"
+    run.edit(code, "class Architecture(", "EXTRA = 0\n\n\nclass Architecture(")
+    assert run.plan() == branch("beta_vae") | {"architectures"}
+
+
+def test_comments_docstrings_and_help_texts_rerun_nothing(run: Run) -> None:
+    files = sorted((run.folder / "scripts").rglob("*.py"))
+    assert len(files) > 80
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith('"""')
+        path.write_text(f'"""Words. {text[3:]}\n\n# a comment\n', encoding="utf-8")
+    run.edit("scripts/songatlas/config.py", "Number of mel bands.", "Bands of the mel scale.")
+    assert run.plan() == set()
+
+
+def test_an_added_key_of_the_config_reruns_nothing(run: Run) -> None:
+    code = "scripts/songatlas/config.py"
+    run.edit(
+        code,
+        "class Config(Section):\n",
+        "class Explorer(Section):\n"
+        '    port: int = Field(8000, description="Port.")\n\n\n'
+        "class Config(Section):\n"
+        '    explorer: Explorer = Field(Explorer(), description="Serving.")\n',
+    )
+    run.edit(code, 'ge=1, le=1000, description="Starts', 'ge=1, le=999, description="Starts')
+    # Clustering's own definition changed: what reads that section runs.
+    expected = clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"}
+    assert run.plan() == expected
+
+
+def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
+    (run.folder / "README.md").write_text("Other words.\n", encoding="utf-8")
+    (run.folder / "tests" / "test_config.py").write_text("", encoding="utf-8")
+    assert run.plan() == set()
+    style = "scripts/songatlas/figures/style.py"
+    run.edit(style, "\ndef context(", "\ndef context(*_: object, ")
+    assert run.plan() == FIGURES
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("figures: {png_dpi: 100}", FIGURES),
+        ("figures: {umap_neighbors: 9}", {"maps"}),
+        ("compute: {training_threads: 2, gpu_memory_gb: 2}", set()),
+        ("lyrics: {max_tokens: 99}", set()),
+        (
+            "lyrics: {dim: 8}",
+            {"lyrics_features", "baseline_latents lyrics_tfidf", "maps"}
+            | clustered(["lyrics_tfidf"]),
+        ),
+    ],
+)
+def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[str]) -> None:
+    run.configure("clustering:", f"{setting}\nclustering:")
+    assert run.plan() == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("{permutations: 5", "{summary_algorithms: [kmeans], permutations: 5", TABLE),
+        ("max_epochs: 1", "max_epochs: 1, precision: bf16-mixed", branch(*MODELS)),
+        ("max_epochs: 1", "max_epochs: 1, device: cpu", branch(*MODELS)),
+        ("n_init: 1", "n_init: 1, max_dim: 200", None),
+    ],
+)
+def test_a_key_reruns_what_reads_it(
+    run: Run, old: str, new: str, expected: set[str] | None
+) -> None:
+    run.configure(old, new)
+    width = clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"}
+    assert run.plan() == (width if expected is None else expected)
+
+
+@pytest.mark.parametrize("with_songs", [True, False])
+def test_a_restored_run_has_nothing_to_do(finished: Run, tmp_path: Path, with_songs: bool) -> None:
+    """Elsewhere, with new times in any order; songs that stayed behind are not asked for."""
+    restored = Run(tmp_path / "another" / "place")
+    absent = set() if with_songs else {"songs"}
+    shutil.copytree(finished.folder, restored.folder, ignore=lambda *_: absent)
+    for path in (restored.folder / ".snakemake").iterdir():
+        if path.name != "metadata":
+            shutil.rmtree(path)
+    shuffle_times(restored.folder)
+    assert restored.plan() == set()
+
+
+def shuffle_times(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    paths = sorted(folder.rglob("*"))
+    for path, age in zip(paths, rng.permutation(len(paths)), strict=True):
+        os.utime(path, (time.time() - float(age), time.time() - float(age)))
+
+
+def test_a_restored_file_that_is_not_the_recorded_one_reruns_what_read_it(run: Run) -> None:
+    latents = run.results / "latents" / "mean_mel" / "seed-0.parquet"
+    shutil.copy(run.results / "latents" / "descriptors" / "seed-0.parquet", latents)
+    shuffle_times(run.results)
+    os.utime(latents)
+    assert run.plan() == clustered(["mean_mel"]) | {"maps"}
+
+
+def test_explaining_names_the_change(run: Run) -> None:
+    run.configure("beta: 4.0", "beta: 2.0")
+    run.edit(
+        "scripts/songatlas/models/cvae.py",
+        "class Architecture(",
+        "EXTRA = 0\n\n\nclass Architecture(",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "songatlas.report.explain"],
+        cwd=run.folder,
+        env={**os.environ, "PYTHONPATH": str(run.folder / "scripts")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "train beta_vae 0: parameters changed (beta 4.0 -> 2.0)" in done.stdout
+    assert "its code changed" in done.stdout
+    assert "then, because of these:" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_real_run_does_what_was_planned(run: Run) -> None:
+    """In one go, too, although what lies behind the checkpoint is unknown at its start."""
+    relabel(run)
+    log = snakemake(run.folder, repository=run.folder).stderr
+    ran = [line.split("Rule: ")[1].rstrip(")") for line in log.splitlines() if "(Rule: " in line]
+    assert ran.count("train") == 1
+    assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(ran)
+    assert ran.count("clusters") == len(EVERYONE)
+    assert run.plan() == set()
