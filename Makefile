@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-slow docs rulegraph lock report format clean-venv
+.PHONY: help setup demo test lint test-slow docs rulegraph lock report explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,9 +60,12 @@ rulegraph: setup ## draw the README's pictures anew, from a finished demo run
 	@$(BIN)/snakemake --cores 1 --rulegraph 2>/dev/null | $(BIN)/python docs/rulegraph.py docs/images/rulegraph.svg
 	@cp results/demo/figures/map/overview-genre.png docs/images/map.png
 
+explain: setup ## why each job would run, in words (ARGS="--configfile config/paper.yaml")
+	@$(BIN)/python -m songatlas.report.explain $(ARGS)
+
 RUN ?= demo
-report: setup ## Snakemake's report of a finished run (RUN=demo)
-	@$(BIN)/snakemake --config run=$(RUN) --report results/$(RUN)/report/report.html
+report: setup ## Snakemake's report of a finished run (RUN=demo; ARGS: the run's --configfile and --config)
+	@$(BIN)/snakemake --report results/$(RUN)/report/report.html $(or $(ARGS),--config run=$(RUN))
 
 lock: setup ## resolve the versions anew
 	@$(BIN)/python -m pip install --quiet uv

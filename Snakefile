@@ -42,6 +42,7 @@ include: "rules/clustering.smk"
 include: "rules/comparison.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/provenance.smk"
 
 
 rule all:
@@ -51,6 +52,14 @@ rule all:
         plan.path("tables", "architectures.csv") if plan.models else [],
         plan.path("report", "summary.md"),
         *all_figures(),
+
+
+rule versioned:
+    """All, with the provenance card and the metrics that DVC reads."""
+    input:
+        rules.all.input,
+        plan.path("provenance.json"),
+        plan.path("metrics.json"),
 
 
 onsuccess:

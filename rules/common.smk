@@ -12,7 +12,8 @@ def corpus_table(name):
 
 def shard_table(wildcards):
     """The windows of one shard and where their songs lie, which is no reason to run again."""
-    return ancient(checkpoints.corpus.get().output.shards[int(wildcards.shard)])
+    # `ancient` marks the very object that it is given, so not the checkpoint's own.
+    return ancient(str(checkpoints.corpus.get().output.shards[int(wildcards.shard)]))
 
 
 def shard_content(wildcards):

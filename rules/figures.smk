@@ -88,8 +88,8 @@ rule figure_confusion:
         model=lambda wildcards: wildcards.model,
         corpus_name=plan.corpus_name,
         figures=plan.section("figures", "png_dpi"),
-        clustering=plan.section("clustering", "algorithms", "k"),
-        evaluation=plan.section("evaluation"),
+        clustering=plan.section("clustering", "levels"),
+        evaluation=plan.section("evaluation", "tasks", "permutations", "summary_algorithms", "seed"),
         code=plan.code("figure_confusion"),
     message:
         "Drawing the confusion matrix of {wildcards.model}"

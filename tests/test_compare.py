@@ -64,6 +64,8 @@ def write_run(name: str, nmi: float, clusters: list[int], beta: float) -> None:
     frame = tables.empty(tables.CLUSTERS).reindex(range(len(tracks)))
     frame["track_id"], frame["level"], frame["algorithm"] = tracks, "song", "kmeans"
     frame["k"], frame["label"] = 2, np.array(clusters)
+    dense = frame.assign(algorithm="dbscan", k=pd.NA)
+    frame = pd.concat([frame, dense.astype(frame.dtypes.drop("k"))], ignore_index=True)
     tables.write(frame, folder / "clusters/m/seed-0.parquet", tables.CLUSTERS)
 
 

@@ -71,7 +71,7 @@ def config() -> dict:
 
 def test_every_stage_calls_a_target_of_the_workflow(stages: dict, rules: dict) -> None:
     for name, stage in stages.items():
-        command, target = stage["cmd"][0].split(" -- ")
+        command, target = stage["cmd"][1].split(" -- ")
         assert command == "snakemake --cores all --resources gpu=1", name
         assert target in rules, name
 
@@ -109,7 +109,7 @@ def test_stages_follow_one_another(stages: dict) -> None:
 
 def test_each_stage_records_its_own_outs(stages: dict) -> None:
     for name, stage in stages.items():
-        _, record, *recorded = stage["cmd"][1].split("songatlas.versioning.records")[1].split(" ")
+        _, record, *recorded = stage["cmd"][2].split("songatlas.versioning.records")[1].split(" ")
         assert set(stage["outs"]) == {record, *recorded}, name
 
 
@@ -189,21 +189,67 @@ def test_a_corrupted_object_leaves_the_cache(made: Path) -> None:
     assert not store.cached(md5).exists()
 
 
-def test_a_file_without_a_record_is_set_aside(made: Path) -> None:
-    (made / "corpus/c").write_text("from nowhere")
-    assert restore.restore("r").unrecorded == ["results/r/corpus/c"]
-    assert not (made / "corpus/c").exists()
+def test_a_file_that_is_no_result_is_left_alone(made: Path) -> None:
+    (made / "corpus/notes.txt").write_text("mine")
+    assert restore.restore("r").complete
+    assert (made / "corpus/notes.txt").read_text() == "mine"
+
+
+def newer_record(path: Path, **more: object) -> dict:
+    """Snakemake's record of a job that has just written `path`."""
+    written = path.stat().st_mtime
+    record = {"starttime": written - 1, "endtime": written + 1, "params": ["other"], **more}
+    state.write_record(path.as_posix(), record)
+    return record
 
 
 def test_what_was_made_here_is_left_alone(made: Path) -> None:
     for name, text in (("a", "newer"), ("c", "new")):
         (made / "corpus" / name).write_text(text)
-        state.write_record(f"results/r/corpus/{name}", {"rule": name, "params": ["other"]})
+        record = newer_record(made / "corpus" / name)
     outcome = restore.restore("r")
     assert outcome.local == ["results/r/corpus/a"]
     assert (made / "corpus/a").read_text() == "newer"
     assert (made / "corpus/c").read_text() == "new"
-    assert state.read_record("results/r/corpus/a") == {"rule": "a", "params": ["other"]}
+    assert state.read_record("results/r/corpus/c") == record
+
+
+def test_of_two_records_of_the_same_bytes_stages_keep_the_one_from_here(made: Path) -> None:
+    (made / "corpus/a").write_text("first")
+    record = newer_record(made / "corpus/a")
+    restore.restore("r", keep_local=True)
+    assert state.read_record("results/r/corpus/a") == record
+    restore.restore("r")
+    assert state.read_record("results/r/corpus/a") == {"rule": "a", "input_checksums": {}}
+
+
+def test_of_two_records_of_the_same_bytes_the_one_whose_inputs_are_there_is_kept(
+    made: Path,
+) -> None:
+    """Back from an experiment that wrote `b` again, from another `a`, to the same bytes."""
+    (made / "corpus/b").write_text("second")
+    newer_record(made / "corpus/b", input_checksums={"results/r/corpus/a": "sha256:other"})
+    assert restore.restore("r", keep_local=True).complete
+    given = state.read_record("results/r/corpus/b")
+    assert given is not None
+    assert given["rule"] == "b"
+
+
+def test_a_file_that_dvc_exchanged_gets_the_record_of_its_own_version(made: Path) -> None:
+    """`dvc checkout` brought `b` of an older version; Snakemake's record is of a newer one."""
+    (made / "corpus/a").write_text("first of a newer version")
+    newer_record(made / "corpus/a")
+    now = (made / "corpus/b").stat().st_mtime
+    record = {"starttime": now - 1000, "endtime": now - 900, "params": ["newer"]}
+    state.write_record("results/r/corpus/b", record)
+    outcome = restore.restore("r")
+    given = state.read_record("results/r/corpus/b")
+    assert given is not None
+    assert given["rule"] == "b"
+    assert outcome.outdated == ["results/r/corpus/b (from another results/r/corpus/a)"]
+    # Each stage of `dvc repro` looks again: what was made here is still known to be.
+    assert restore.restore("r", keep_local=True).local == ["results/r/corpus/a"]
+    assert (made / "corpus/a").stat().st_mtime > (made / "corpus/b").stat().st_mtime
 
 
 def test_damaged_records_vouch_for_nothing(made: Path) -> None:
@@ -455,6 +501,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Project:
     path = project.folder / "config" / "config.yaml"
     small = yaml.safe_load(path.read_text("utf-8"))
     small["models"] = {name: small["models"][name] for name in ("basic_vae", "vade_small")}
+    small["models"]["basic_vae"]["beta"] = 1.0  # `dvc exp run -S` changes keys that are there
     small["baselines"] = {"raw": small["baselines"]["raw"]}
     small["training"]["max_epochs"] = 2
     small["clustering"] = {"k": [3], "n_init": 2}

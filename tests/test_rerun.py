@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from pipeline import WORDS, copy_repository, plan_in, planned, snakemake, write_song
-from songatlas import tables
+from songatlas import fingerprint, syntax, tables
+from songatlas.config import Config
 from songatlas.corpus.shards import shard_name, shard_of
 
 CONFIG = """\
@@ -36,10 +39,14 @@ baselines:
 clustering: {algorithms: [kmeans, agglomerative, gmm], k: [2], n_init: 1}
 evaluation: {permutations: 5, bootstraps: 5}
 """
+SLOW = pytest.mark.slow
 MODELS = ("beta_vae", "cvae_genre", "cvae_language")
 BASELINES = ("mean_mel", "descriptors", "lyrics_tfidf")
 EVERYONE = (*MODELS, *BASELINES)
 COLUMNS = ("song_id", "title", "language", "genre", "audio_path", "lyrics_path")
+
+RECORDS = {"provenance", "metrics"}
+"""What describes the run as a whole, and so follows any change."""
 
 TABLE = {"comparison", "figure_comparison", "summary"}
 """What compares representations."""
@@ -88,6 +95,10 @@ class Run:
         snakemake(self.folder, "--", target, repository=self.folder)
 
     def plan(self) -> set[str]:
+        """Jobs that would run but for the records."""
+        return self.everything() - RECORDS
+
+    def everything(self) -> set[str]:
         """Jobs that would run, as `train beta_vae` or `logmel 00` (there is one seed)."""
         names = set()
         for job in plan_in(self.folder):
@@ -141,7 +152,7 @@ def run(finished: Run, tmp_path: Path) -> Run:
 
 def test_nothing_changed_nothing_to_do(run: Run) -> None:
     start = time.perf_counter()
-    assert run.plan() == set()
+    assert run.everything() == set()
     print(f"planned in {time.perf_counter() - start:.1f} s")
 
 
@@ -210,6 +221,7 @@ def test_a_moved_song_is_the_same_song(run: Run) -> None:
     assert run.plan() == {"summary"}
 
 
+@pytest.mark.slow
 def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
     rows = run.songs()
     rows[0]["title"] = "Another title"
@@ -232,8 +244,8 @@ def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
     [
         ("confusion", jobs("figure_confusion", EVERYONE)),
         ("comparison", {"figure_comparison"}),
-        ("reconstruction", jobs("figure_reconstruction", MODELS)),
-        ("map", {"maps"}),
+        pytest.param("reconstruction", jobs("figure_reconstruction", MODELS), marks=SLOW),
+        pytest.param("map", {"maps"}, marks=SLOW),
     ],
 )
 def test_code_of_a_figure_redraws_that_figure(run: Run, module: str, expected: set[str]) -> None:
@@ -256,10 +268,11 @@ def test_comments_docstrings_and_help_texts_rerun_nothing(run: Run) -> None:
         assert text.startswith('"""')
         path.write_text(f'"""Words. {text[3:]}\n\n# a comment\n', encoding="utf-8")
     run.edit("scripts/songatlas/config.py", "Number of mel bands.", "Bands of the mel scale.")
-    assert run.plan() == set()
+    assert run.everything() == set()
 
 
-def test_an_added_key_of_the_config_reruns_nothing(run: Run) -> None:
+def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Run) -> None:
+    # A new key and its section: nothing. Clustering's own definition: what reads that section.
     code = "scripts/songatlas/config.py"
     run.edit(
         code,
@@ -270,7 +283,6 @@ def test_an_added_key_of_the_config_reruns_nothing(run: Run) -> None:
         '    explorer: Explorer = Field(Explorer(), description="Serving.")\n',
     )
     run.edit(code, 'ge=1, le=1000, description="Starts', 'ge=1, le=999, description="Starts')
-    # Clustering's own definition changed: what reads that section runs.
     expected = clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"}
     assert run.plan() == expected
 
@@ -278,7 +290,7 @@ def test_an_added_key_of_the_config_reruns_nothing(run: Run) -> None:
 def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
     (run.folder / "README.md").write_text("Other words.\n", encoding="utf-8")
     (run.folder / "tests" / "test_config.py").write_text("", encoding="utf-8")
-    assert run.plan() == set()
+    assert run.everything() == set()
     style = "scripts/songatlas/figures/style.py"
     run.edit(style, "\ndef context(", "\ndef context(*_: object, ")
     assert run.plan() == FIGURES
@@ -287,14 +299,15 @@ def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("figures: {png_dpi: 100}", FIGURES),
-        ("figures: {umap_neighbors: 9}", {"maps"}),
         ("compute: {training_threads: 2, gpu_memory_gb: 2}", set()),
-        ("lyrics: {max_tokens: 99}", set()),
-        (
+        pytest.param("figures: {png_dpi: 100}", FIGURES, marks=SLOW),
+        pytest.param("figures: {umap_neighbors: 9}", {"maps"}, marks=SLOW),
+        pytest.param("lyrics: {max_tokens: 99}", set(), marks=SLOW),
+        pytest.param(
             "lyrics: {dim: 8}",
             {"lyrics_features", "baseline_latents lyrics_tfidf", "maps"}
             | clustered(["lyrics_tfidf"]),
+            marks=SLOW,
         ),
     ],
 )
@@ -306,18 +319,27 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("{permutations: 5", "{summary_algorithms: [kmeans], permutations: 5", TABLE),
-        ("max_epochs: 1", "max_epochs: 1, precision: bf16-mixed", branch(*MODELS)),
         ("max_epochs: 1", "max_epochs: 1, device: cpu", branch(*MODELS)),
-        ("n_init: 1", "n_init: 1, max_dim: 200", None),
+        pytest.param(
+            "max_epochs: 1", "max_epochs: 1, precision: bf16-mixed", branch(*MODELS), marks=SLOW
+        ),
+        pytest.param(
+            "permutations: 5",
+            "summary_algorithms: [kmeans], permutations: 5",
+            TABLE | jobs("figure_confusion", EVERYONE),
+            marks=SLOW,
+        ),
+        pytest.param(
+            "n_init: 1",
+            "n_init: 1, max_dim: 200",
+            clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"},
+            marks=SLOW,
+        ),
     ],
 )
-def test_a_key_reruns_what_reads_it(
-    run: Run, old: str, new: str, expected: set[str] | None
-) -> None:
+def test_a_key_reruns_what_reads_it(run: Run, old: str, new: str, expected: set[str]) -> None:
     run.configure(old, new)
-    width = clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"}
-    assert run.plan() == (width if expected is None else expected)
+    assert run.plan() == expected
 
 
 @pytest.mark.parametrize("with_songs", [True, False])
@@ -330,7 +352,7 @@ def test_a_restored_run_has_nothing_to_do(finished: Run, tmp_path: Path, with_so
         if path.name != "metadata":
             shutil.rmtree(path)
     shuffle_times(restored.folder)
-    assert restored.plan() == set()
+    assert restored.everything() == set()
 
 
 def shuffle_times(folder: Path) -> None:
@@ -378,3 +400,31 @@ def test_a_real_run_does_what_was_planned(run: Run) -> None:
     assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(ran)
     assert ran.count("clusters") == len(EVERYONE)
     assert run.plan() == set()
+
+
+def test_rules_hand_over_every_key_that_their_script_reads() -> None:
+    """Beyond the part of a section that a rule hands over, defaults would be read."""
+    checked = 0
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        for rule in re.split(
+            r"^(?:rule|checkpoint) ", path.read_text(encoding="utf-8"), flags=re.M
+        ):
+            script = re.search(r"scripts/(\w+\.py)", rule)
+            for name, listed in re.findall(r'plan\.section\(\s*"(\w+)",([^)]*)\)', rule):
+                assert script is not None, rule
+                keys = set(re.findall(r'"(\w+)"', listed))
+                read = attributes_read(ROOT / "scripts" / script[1], name)
+                assert read & set(getattr(Config(), name).model_dump()) <= keys, (script[1], name)
+                checked += 1
+    assert checked >= 8
+
+
+def attributes_read(script: Path, variable: str) -> set[str]:
+    """Attributes of `variable` that a script and the definitions it reaches read."""
+    parts = list(syntax.read(script).parts)
+    for module, names in fingerprint.reachable(script).items():
+        path = ROOT / "scripts" / Path(*module.split("."))
+        file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
+        parts += [part for part in syntax.read(file).parts if part.binds & names]
+    pattern = rf"Attribute\(value=Name\(id='{variable}', ctx=Load\(\)\), attr='(\w+)'"
+    return {name for part in parts for name in re.findall(pattern, part.text)}

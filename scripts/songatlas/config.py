@@ -315,8 +315,8 @@ class Config(Section):
     figures: Figures = Field(Figures(), description="Figures.")
     compute: Compute = Field(
         Compute(),
-        description="What jobs declare. Another number of threads changes results by rounding only; "
-        "it re-runs nothing.",
+        description="What jobs declare. Another number of threads changes results by rounding "
+        "only; it re-runs nothing.",
     )
 
     @field_validator("corpus")

@@ -109,6 +109,8 @@ def _reach(script: Path, modules: Iterable[str]) -> dict[str, set[int]]:
 
     def follow(module: Module, part: Part) -> None:
         enter_imports(part)
+        for found in part.imports.get("*", ()):
+            use(found, None)
         for name, attributes in part.mentions.items():
             tops = [module.parts[index] for index in module.bound_by.get(name, ())]
             for found in chain.from_iterable(top.imports.get(name, ()) for top in [part, *tops]):

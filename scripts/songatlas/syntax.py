@@ -12,8 +12,8 @@ from pathlib import Path
 
 PACKAGE = "songatlas"
 
-OPAQUE = frozenset(["globals", "locals", "eval", "exec", "__import__", "__getattr__"])
-"""Names that reach definitions without naming them."""
+OPAQUE = frozenset(["*", "globals", "locals", "eval", "exec", "__import__", "__getattr__"])
+"""Names that reach definitions without naming them (`*`: an import of everything)."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -71,7 +71,7 @@ def read(path: Path) -> Module:
     for index, part in enumerate(parts):
         for name in sorted(part.binds):
             bound_by.setdefault(name, []).append(index)
-    return Module(tuple(parts), bound_by, bool(OPAQUE & (mentioned | set(bound_by))))
+    return Module(tuple(parts), bound_by, bool(OPAQUE & {*mentioned, *bound_by}))
 
 
 def _parts(node: ast.stmt) -> Iterator[Part]:

@@ -58,6 +58,7 @@ class Run:
     scores: pd.DataFrame
     clusters: pd.DataFrame
     supervision: str = "none"
+    note: str = ""
 
 
 def compare(
@@ -123,8 +124,10 @@ def _row(
     scores = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     supervision = seeds[0].supervision
     if scores.empty:
-        note = f"no {'windows' if level != 'song' else 'songs'} to cluster"
-        return {"supervision": supervision, "n": 0, "note": note}
+        nothing = f"no {'windows' if level != 'song' else 'songs'} to cluster"
+        # An empty table says itself why it is empty; what else a note says is of no use here.
+        notes = [run.note for run in seeds if run.note and run.scores.empty]
+        return {"supervision": supervision, "n": 0, "note": "; ".join([*notes[:1], nothing])}
     tracks = _clustered_tracks(seeds, level)
     classes = n_classes(of_song, tracks)
     summary = scores[
@@ -318,6 +321,7 @@ def read_runs(
                 tables.read(score_path, tables.SCORES),
                 tables.read(cluster_path, tables.CLUSTERS, columns=columns),
                 info["supervision"],
+                info.get("note", ""),
             )
         )
     absent = [model for model, found in runs.items() if not found]

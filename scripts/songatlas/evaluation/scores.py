@@ -313,6 +313,11 @@ def write_clusters_and_scores(
             clustering=clustering,
             evaluation=evaluation,
         )
-    metadata = {"model": model, "seed": seed, "supervision": info.get("supervision", "none")}
+    metadata = {
+        "model": model,
+        "seed": seed,
+        "supervision": info.get("supervision", "none"),
+        "note": info.get("note") or "",
+    }
     tables.write(clusters, clusters_path, tables.CLUSTERS, metadata)
     tables.write(scores, scores_path, tables.SCORES, metadata)

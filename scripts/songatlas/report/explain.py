@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 from songatlas.errors import SongatlasError
@@ -24,6 +25,8 @@ FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 NOTHING = "<nothing exclusive>"
 MAX_LISTED = 6
 """Names listed of a kind of job before the rest is counted."""
+MAX_SHOWN = 100
+"""Characters of a value."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def why(job: Job) -> list[str]:
 def _changes(before: str, now: str) -> list[str]:
     old, new = _literals(before), _literals(now)
     if old is None or new is None:
-        return [f"parameters changed ({before} -> {now})"]
+        return [f"parameters changed ({_shown(before)} -> {_shown(now)})"]
     found = []
     if any(map(_is_fingerprint, old)) and any(map(_is_fingerprint, new)):
         found.append("its code changed")
@@ -104,16 +107,10 @@ def _changes(before: str, now: str) -> list[str]:
         new = [value for value in new if not _is_fingerprint(value)]
     parts = []
     for value in old:
-        twin = next((other for other in new if _same_keys(value, other)), None)
+        twin = next((other for other in new if _alike(value, other)), None)
         if twin is not None:
             new.remove(twin)
-            parts += [
-                f"{key} {_shown(value[key])} -> {_shown(twin[key])}"
-                for key in value
-                if value[key] != twin[key]
-            ]
-        elif new and not any(isinstance(other, dict) for other in (value, new[0])):
-            parts.append(f"{_shown(value)} -> {_shown(new.pop(0))}")
+            parts += _differences("", value, twin)
         else:
             parts.append(f"no longer {_shown(value)}")
     parts += [f"now {_shown(value)}" for value in new]
@@ -133,12 +130,37 @@ def _is_fingerprint(value: Any) -> bool:
     return isinstance(value, str) and FINGERPRINT.fullmatch(value) is not None
 
 
-def _same_keys(one: Any, other: Any) -> bool:
-    return isinstance(one, dict) and isinstance(other, dict) and set(one) == set(other)
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values can be those of one parameter: it has lost its name by now."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return set(one) == set(other)
+    return isinstance(one, (dict, list)) == isinstance(other, (dict, list))
+
+
+def _differences(name: str, old: Any, new: Any) -> list[str]:
+    """What differs between two values, entry by entry where they have named ones."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        both = [key for key in old if key in new and old[key] != new[key]]
+        return [
+            *chain.from_iterable(
+                _differences(f"{name} {key}".strip(), old[key], new[key]) for key in both
+            ),
+            *(f"no longer {name} {key}".replace("  ", " ") for key in old if key not in new),
+            *(f"now {name} {key}".replace("  ", " ") for key in new if key not in old),
+        ]
+    if _named(old) and _named(new):
+        before, now = ({item["name"]: item for item in items} for items in (old, new))
+        return _differences(name, before, now)
+    return [f"{name} {_shown(old)} -> {_shown(new)}".strip()]
+
+
+def _named(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, dict) and "name" in v for v in value)
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def _short(reason: str) -> str:

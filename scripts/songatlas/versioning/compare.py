@@ -86,9 +86,10 @@ def clusterings(folder: Path) -> dict[tuple[str, str, int], pd.Series]:
     for path in sorted(folder.glob("clusters/*/seed-*.parquet")):
         frame = tables.read(path, tables.CLUSTERS)
         frame = frame[(frame["level"] == LEVEL) & (frame["algorithm"] == ALGORITHM)]
-        for k, rows in frame.groupby("k"):
-            labels = rows.set_index("track_id")["label"]
-            found[path.parent.name, path.stem.removeprefix("seed-"), int(str(k))] = labels
+        # Algorithms that find k themselves leave it empty, which makes pandas read floats.
+        for k in sorted(frame["k"].dropna().astype(int).unique()):
+            labels = frame[frame["k"] == k].set_index("track_id")["label"]
+            found[path.parent.name, path.stem.removeprefix("seed-"), int(k)] = labels
     return found
 
 

@@ -1,6 +1,8 @@
 """Restoring a run: pull it, check every file against its records, give Snakemake its records.
 
-Run as `python -m songatlas.versioning.restore RUN` (`make restore RUN=...`).
+Run as `python -m songatlas.versioning.restore RUN` (`make restore RUN=...`). With `--here` nothing
+is pulled: DVC's stages do that first, because DVC exchanges files behind Snakemake's back
+(`dvc checkout`, `dvc exp run`) and Snakemake's records hold no checksums of outputs.
 
 What lies there is never blessed: a file whose content is not the recorded one is set aside, so
 that it is made anew; so is a file whose recorded inputs are not those on disk; and parameters and
@@ -11,7 +13,6 @@ import argparse
 import os
 import shutil
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from songatlas.errors import SongatlasError
 from songatlas.tables import atomic
 from songatlas.versioning import records, store
 from songatlas.versioning.records import Records, RecordsError, identify
-from songatlas.versioning.state import delete_record, read_record, write_record
+from songatlas.versioning.state import delete_record, made_here, read_record, write_record
 
 
 @dataclass
@@ -65,8 +66,11 @@ class Outcome:
         return "\n".join(lines)
 
 
-def restore(run: str) -> Outcome:
+def restore(run: str, keep_local: bool = False) -> Outcome:
     """Verify `results/<run>` and all that its records name; put Snakemake's records back.
+
+    A file that was made here again since, to the same bytes, has two records that are both true:
+    the restored version's is taken, or with `keep_local` the one from here.
 
     Raises:
         RecordsError: when the run has no records at all.
@@ -90,15 +94,17 @@ def restore(run: str) -> Outcome:
             continue
         files |= stage.files
         made |= stage.made
-    hashes = verify(Records(files, made), folder, outcome)
-    refuse_unrecorded(folder, files, outcome)
-    give_back(made, hashes, folder, outcome)
+    hashes = verify(Records(files, made), folder, outcome, keep_local)
+    if outcome.problems:
+        refuse_unrecorded(folder, files, outcome)
+    give_back(Records(files, made), hashes, folder, outcome, keep_local)
     notice_other_inputs(made, hashes, outcome)
     return outcome
 
 
-def verify(recorded: Records, folder: Path, outcome: Outcome) -> dict[str, str]:
+def verify(recorded: Records, folder: Path, outcome: Outcome, keep_local: bool) -> dict[str, str]:
     """Compare every recorded file with what is on disk; the hashes (sha256) of those that agree."""
+    folders = tuple(f"{name}/" for name in recorded.made if name not in recorded.files)
     hashes = {}
     for name, expected in sorted(recorded.files.items()):
         path = Path(name)
@@ -106,15 +112,17 @@ def verify(recorded: Records, folder: Path, outcome: Outcome) -> dict[str, str]:
             outcome.missing.append(name)
             continue
         actual = identify(path)
-        here = read_record(name)
+        local = read_record(name) != recorded.made.get(name) and made_here(name)
         if actual.sha256 == expected.sha256:
             outcome.verified.append(name)
             outcome.size += actual.size
             hashes[name] = actual.sha256
-            # The time that Snakemake saw: it compares folders and very large files by time.
-            os.utime(path, ns=(expected.mtime_ns, expected.mtime_ns))
-        elif here is not None and here != recorded.made.get(name):
+        elif keep_local and name not in recorded.made and not name.startswith(folders):
+            # A log or a benchmark of a job that has run again.
+            continue
+        elif local:
             outcome.local.append(name)
+            hashes[name] = actual.sha256
         else:
             outcome.corrupted.append(name)
             set_aside(path, folder)
@@ -135,34 +143,60 @@ def from_cache(expected: records.Fingerprint, path: Path) -> bool:
 def refuse_unrecorded(
     folder: Path, files: Mapping[str, records.Fingerprint], outcome: Outcome
 ) -> None:
-    """Set aside results that no record vouches for, neither a restored nor a local one."""
+    """Set aside what was pulled but whose records are damaged: nothing vouches for it."""
     keep = {folder / name for name in ("provenance", "set-aside", "logs", "benchmarks", "resume")}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or any(parent in keep for parent in path.parents):
             continue
-        if path.as_posix() not in files and read_record(path.as_posix()) is None:
-            outcome.unrecorded.append(path.as_posix())
+        name = path.as_posix()
+        if name not in files and not made_here(name):
+            outcome.unrecorded.append(name)
             set_aside(path, folder)
 
 
 def give_back(
-    made: Mapping[str, dict[str, Any]], hashes: Mapping[str, str], folder: Path, outcome: Outcome
+    recorded: Records,
+    hashes: Mapping[str, str],
+    folder: Path,
+    outcome: Outcome,
+    keep_local: bool,
 ) -> None:
     """Snakemake's records of verified files, and of folders all of whose files are verified."""
     spoiled = [*outcome.corrupted, *outcome.missing]
-    for name, record in sorted(made.items()):
-        path = Path(name)
-        is_folder = any(file.startswith(name + "/") for file in (*hashes, *spoiled))
-        if name in hashes or (
-            is_folder and not any(file.startswith(name + "/") for file in spoiled)
-        ):
+    for name in outcome.verified:
+        record, local = recorded.made.get(name), read_record(name)
+        if record is not None and local is not None and local != record and made_here(name):
+            # Of two true records, one whose inputs are gone would make the file anew.
+            fits, local_fits = inputs_fit(record, hashes), inputs_fit(local, hashes)
+            if (not fits and local_fits) or (keep_local and fits == local_fits):
+                continue
+        # The time that Snakemake saw: it compares folders and very large files by time.
+        time_ns = recorded.files[name].mtime_ns
+        os.utime(name, ns=(time_ns, time_ns))
+        if record is not None:
             write_record(name, record)
-        elif name not in outcome.local:
+    for name in sorted({*recorded.made} - {*outcome.verified, *outcome.local}):
+        path = Path(name)
+        if not path.is_dir():
             delete_record(name)
-            if path.is_dir():
-                # Part of the folder is gone: Snakemake must not take the rest for the whole.
-                outcome.problems.append(f"incomplete, set aside: {name}")
-                set_aside(path, folder)
+        elif any(file.startswith(name + "/") for file in spoiled):
+            # Part of the folder is gone: Snakemake must not take the rest for the whole.
+            delete_record(name)
+            outcome.problems.append(f"incomplete, set aside: {name}")
+            set_aside(path, folder)
+        else:
+            write_record(name, recorded.made[name])
+
+
+def inputs_fit(record: Mapping[str, Any], hashes: Mapping[str, str]) -> bool:
+    """Whether the inputs on disk have the content that a record names."""
+    checksums = (record.get("input_checksums") or {}).items()
+    return not [source for source, checksum in checksums if differs(source, checksum, hashes)]
+
+
+def differs(source: str, checksum: str, hashes: Mapping[str, str]) -> bool:
+    """Whether an input is known to have another content than `checksum` says."""
+    return source in hashes and checksum not in (hashes[source], f"sha256:{hashes[source]}")
 
 
 def notice_other_inputs(
@@ -172,14 +206,16 @@ def notice_other_inputs(
 
     Snakemake compares the content of an input only when it is newer than the output.
     """
-    now = time.time()
-    for name, record in sorted(made.items()):
-        if name not in hashes:
+    for name in sorted(made):
+        record = read_record(name)
+        if name not in hashes or record is None:
             continue
         for source, checksum in sorted((record.get("input_checksums") or {}).items()):
-            if source in hashes and checksum not in (hashes[source], f"sha256:{hashes[source]}"):
+            if differs(source, checksum, hashes):
                 outcome.outdated.append(f"{name} (from another {source})")
-                os.utime(source, (now, now))
+                # Not the input's time: it says where the input was made (`made_here`).
+                older = min(Path(name).stat().st_mtime, Path(source).stat().st_mtime - 1)
+                os.utime(name, (older, older))
 
 
 def set_aside(path: Path, folder: Path) -> None:
@@ -194,8 +230,14 @@ def set_aside(path: Path, folder: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("run")
-    run = parser.parse_args().run
+    parser.add_argument("--here", action="store_true", help="pull nothing; no records are no error")
+    parsed = parser.parse_args()
+    run = parsed.run
     try:
+        if parsed.here:
+            if records.of_run(run):
+                restore(run, keep_local=True)
+            return 0
         store.pull(run)
         outcome = restore(run)
     except SongatlasError as error:

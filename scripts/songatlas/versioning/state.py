@@ -16,6 +16,9 @@ METADATA = Path(".snakemake/metadata")
 NAME_MAX = 255
 """Longest file name, on every file system that matters (Snakemake asks the file system)."""
 
+CLOCK_S = 2.0
+"""What file systems' clocks may differ by, in seconds."""
+
 
 def record_path(output: str) -> Path:
     """Where Snakemake keeps the record of an output."""
@@ -39,6 +42,19 @@ def write_record(output: str, record: dict[str, Any]) -> None:
     METADATA.with_name("incomplete").mkdir(parents=True, exist_ok=True)
     with atomic(record_path(output)) as temporary:
         temporary.write_text(json.dumps(record), encoding="utf-8")
+
+
+def made_here(output: str) -> bool:
+    """Whether the file is the one that Snakemake's record is of, and not exchanged since (by DVC).
+
+    A record holds no checksum of the output, but when its job ran.
+    """
+    record = read_record(output)
+    if record is None or not record.get("starttime") or not record.get("endtime"):
+        return False
+    written = Path(output).stat().st_mtime
+    started, ended = float(record["starttime"]), float(record["endtime"])
+    return started - CLOCK_S <= written <= ended + CLOCK_S
 
 
 def delete_record(output: str) -> None:
