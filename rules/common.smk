@@ -34,6 +34,10 @@ def model_features(wildcards):
     if "lyrics" in read:
         files["lyrics_window"] = plan.parts("lyrics_window")[0]
         files["lyrics_lines"] = plan.parts("lyrics_lines")[0]
+    if "songs" in read:
+        files["tracks"] = corpus.songs
+        files["lyrics_song"] = plan.parts("lyrics_song")[0]
+        files["lyrics_song_lines"] = plan.parts("lyrics_song_lines")[0]
     for label in ("language", "genre"):
         if label in read:
             files["labels"] = corpus[label]

@@ -58,6 +58,7 @@ rule lyrics_features:
         windows=corpus_table("windows"),
     output:
         song=plan.parts("lyrics_song")[0],
+        song_lines=plan.parts("lyrics_song_lines")[0],
         window=plan.parts("lyrics_window")[0],
         lines=plan.parts("lyrics_lines")[0],
     log:

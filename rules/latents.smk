@@ -18,6 +18,7 @@ rule latents:
         "../envs/torch.yaml"
     params:
         model=lambda wildcards: wildcards.model,
+        seed=lambda wildcards: int(wildcards.seed),
         training=model_device,
         code=model_code("latents"),
     message:

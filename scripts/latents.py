@@ -29,6 +29,10 @@ with job(snakemake.log[0], snakemake.threads) as log:
             condition_on=model.condition_on,
             lyrics_window=source.get("lyrics_window"),
             lyrics_lines=source.get("lyrics_lines"),
+            tracks=source.get("tracks"),
+            lyrics_song=source.get("lyrics_song"),
+            lyrics_song_lines=source.get("lyrics_song_lines"),
+            seed=snakemake.params.seed,
         )
         check_labels(description, windows)
         write_latents(model, windows, output.latents, name=name, device=device)

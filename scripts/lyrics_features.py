@@ -10,6 +10,7 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.input.tracks,
         snakemake.input.windows,
         snakemake.output.song,
+        snakemake.output.song_lines,
         snakemake.output.window,
         snakemake.output.lines,
         Lyrics(**snakemake.params.lyrics),

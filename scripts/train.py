@@ -31,6 +31,10 @@ with job(snakemake.log[0], snakemake.threads) as log:
             condition_on=params.options.get("condition_on"),
             lyrics_window=source.get("lyrics_window"),
             lyrics_lines=source.get("lyrics_lines"),
+            tracks=source.get("tracks"),
+            lyrics_song=source.get("lyrics_song"),
+            lyrics_song_lines=source.get("lyrics_song_lines"),
+            seed=snakemake.params.seed,
         )
         trained = train(
             windows,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from songatlas.models.losses import calibrated_nll, gaussian_kl, objective
+from songatlas.models.losses import calibrated_nll, gaussian_kl, objective, paid
 
 
 def test_kl_is_the_closed_form_of_torch() -> None:
@@ -79,3 +79,15 @@ def test_reference_scale_weights_the_kl_about_650_times_too_high() -> None:
         (gradient,) = torch.autograd.grad(terms["loss"], given)
         weight[scale] = float(terms["rate"]) / float(gradient.abs().sum())
     assert weight["paper"] / weight["elbo"] == pytest.approx(165_376 / 256, rel=1e-3)
+
+
+def test_free_bits_take_the_gradient_from_dimensions_below_the_floor() -> None:
+    kl = torch.tensor([[0.1, 3.0], [0.3, 5.0]], requires_grad=True)
+    total = paid(kl, 0.5, latent_dim=2)
+    assert total.item() == pytest.approx(0.5 + 4.0)
+    total.backward()
+    assert kl.grad is not None
+    assert kl.grad[:, 0].abs().max() == 0.0
+    assert kl.grad[:, 1].min() > 0.0
+    whole = paid(torch.tensor([0.3, 0.5]), 0.5, latent_dim=2)
+    assert whole.item() == pytest.approx(1.0)

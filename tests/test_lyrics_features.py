@@ -55,7 +55,7 @@ def corpus(
 def write(
     folder: Path, tables_of: tuple[Path, Path], config: Lyrics, seed: int = 0
 ) -> list[tuple[list[str], np.ndarray]]:
-    outputs = [folder / f"{name}.parquet" for name in ("song", "window", "lines")]
+    outputs = [folder / f"{name}.parquet" for name in ("song", "song_lines", "window", "lines")]
     write_lyrics_features(*tables_of, *outputs, config, seed)
     return [tables.read_feature([output]) for output in outputs]
 
@@ -242,7 +242,7 @@ def test_pretrained_encoder_must_have_the_width_that_the_config_says(
     assert tables.read_metadata(tmp_path / "song.parquet")["encoder"] == str(tiny_encoder)
 
 
-# The three features
+# The four features
 
 
 def test_songs_windows_and_lines_are_embedded(tmp_path: Path) -> None:
@@ -257,7 +257,10 @@ def test_songs_windows_and_lines_are_embedded(tmp_path: Path) -> None:
         ],
     )
     config = Lyrics(dim=4, max_lines=3)
-    (songs, song), (windows, window), (same, lines) = write(tmp_path, files, config)
+    features = write(tmp_path, files, config)
+    (songs, song), (alike, song_lines), (windows, window), (same, lines) = features
+    assert alike == songs
+    np.testing.assert_allclose(song_lines[1], lines[2], atol=1e-6)
     assert songs == ["a", "b"]
     assert windows == same == ["a-0", "a-1", "b-0", "c-0"]
     assert lines.shape == (4, 3, 4)
@@ -288,7 +291,8 @@ def test_of_many_lines_evenly_spaced_ones_are_kept(tmp_path: Path) -> None:
 
 def test_a_corpus_without_lyrics_gives_valid_zero_features(tmp_path: Path) -> None:
     files = corpus(tmp_path, {"a": None}, [("a-0", "a", None), ("a-1", "a", None)])
-    (songs, song), (_, window), (_, lines) = write(tmp_path, files, Lyrics(dim=4, max_lines=2))
+    features = write(tmp_path, files, Lyrics(dim=4, max_lines=2))
+    (songs, song), _, (_, window), (_, lines) = features
     assert songs == []
     assert song.shape == (0, 4)
     assert window.shape == (2, 4)
@@ -299,7 +303,8 @@ def test_a_corpus_without_lyrics_gives_valid_zero_features(tmp_path: Path) -> No
 
 def test_a_corpus_of_lyrics_alone_has_no_windows(tmp_path: Path) -> None:
     files = corpus(tmp_path, {"a": TEXTS[0], "b": TEXTS[1]}, [])
-    (songs, _), (windows, window), (_, lines) = write(tmp_path, files, Lyrics(dim=4, max_lines=2))
+    features = write(tmp_path, files, Lyrics(dim=4, max_lines=2))
+    (songs, _), _, (windows, window), (_, lines) = features
     assert songs == ["a", "b"]
     assert windows == []
     assert window.shape == (0, 4)
@@ -313,7 +318,7 @@ def test_windows_are_written_some_at_a_time(
     cut = [(f"{t}-{i}", t, tracks[t]) for t in tracks for i in range(5)]
     files = corpus(tmp_path, tracks, cut)
     whole = write(tmp_path, files, Lyrics(dim=4, max_lines=2))
-    monkeypatch.setattr(lyrics_features, "WINDOWS_AT_ONCE", 4)
+    monkeypatch.setattr(lyrics_features, "TEXTS_AT_ONCE", 4)
     for (ids, values), (same_ids, same) in zip(
         whole, write(tmp_path, files, Lyrics(dim=4, max_lines=2)), strict=True
     ):

@@ -235,6 +235,13 @@ def test_without_annealing_the_weight_is_full_at_once() -> None:
     assert Schedule(0, 0, 10, beta=4.0).kl_weight(0) == 4.0
 
 
+def test_cyclic_annealing_ramps_in_the_first_half_of_every_cycle() -> None:
+    schedule = Schedule(1, 4, 20, beta=2.0, kl_cycles=2)
+    weights = [schedule.kl_weight(epoch) for epoch in range(10)]
+    assert weights == [0.0, 0.0, 1.0, 2.0, 2.0, 0.0, 1.0, 2.0, 2.0, 2.0]
+    assert schedule.first_full_epoch == 9
+
+
 def test_patience_counts_from_the_first_epoch_at_full_weight() -> None:
     best = Best(patience=2, schedule=Schedule(1, 3, 100, 1.0))
     stopped = []
@@ -300,11 +307,58 @@ def test_early_stopping_ends_the_run() -> None:
 
 def test_history_has_every_metric_of_every_epoch() -> None:
     history = run().history
-    counts = history.groupby(["split", "metric"])["epoch"].apply(list).to_dict()
-    both = ("loss", "reconstruction", "kl", "active_units")
+    whole = history[history["unit"].isna()]
+    counts = whole.groupby(["split", "metric"])["epoch"].apply(list).to_dict()
+    both = ("loss", "reconstruction", "reconstruction_db", "kl")
+    both += ("active_units", "mutual_information")
     expected = [("train", metric) for metric in (*both, "learning_rate", "seconds")]
     expected += [("validation", metric) for metric in both]
     assert counts == {key: [0, 1, 2, 3] for key in sorted(expected)}
+
+
+def test_history_has_the_kl_of_every_dimension() -> None:
+    history = run().history
+    units = history[history["metric"] == "kl_per_unit"]
+    totals = units.groupby(["epoch", "split"])["value"].agg(["size", "sum"])
+    assert (totals["size"] == 8).all()
+    kl = history[history["metric"] == "kl"].set_index(["epoch", "split"])["value"]
+    np.testing.assert_allclose(totals["sum"].sort_index(), kl.sort_index(), rtol=1e-4)
+
+
+def test_pairs_are_other_windows_of_the_same_song() -> None:
+    windows = make_windows(n_train=7, n_validation=0)  # the last song has one window
+    batches = Batches(windows, np.arange(7), 4, seed=0, pairs=True)
+    partner = batches.draw_pairs()
+    assert (windows.track[partner] == windows.track).all()
+    assert (partner[:6] != np.arange(6)).all()
+    assert partner[6] == 6
+    first = next(iter(batches))
+    assert first["pair"].shape == first["mel"].shape
+
+
+def test_whole_songs_share_a_batch_and_none_is_lost() -> None:
+    windows = make_windows(n_train=18, n_validation=0)
+    batches = Batches(windows, np.arange(18), 5, seed=3, whole_songs=True)
+    rows = [batch["row"].numpy() for batch in batches]
+    assert sorted(np.concatenate(rows)) == list(range(18))
+    assert len(rows) == len(batches) > 1
+    songs = [set(windows.track[some]) for some in rows]
+    assert not any(one & other for i, one in enumerate(songs) for other in songs[i + 1 :])
+
+
+def test_songs_without_audio_follow_as_rows_of_zeros() -> None:
+    windows = make_windows(n_train=4, n_validation=0)
+    more = replace(
+        windows,
+        window_ids=(*windows.window_ids, "song"),
+        track_ids=(*windows.track_ids, "song"),
+        splits=(*windows.splits, "train"),
+        lyrics=torch.ones(5, 4),
+    )
+    ready = prepare(more.batch(np.array([1, 4])))
+    assert ready["has_mel"].tolist() == [True, False]
+    assert ready["mel"][1].abs().max() == 0.0
+    torch.testing.assert_close(ready["mel"][0], prepare(windows.batch(np.array([1])))["mel"][0])
 
 
 def test_history_shows_the_loss_at_full_kl_weight() -> None:
@@ -449,4 +503,4 @@ def test_written_files_are_readable_and_the_same_every_time(tmp_path: Path) -> N
     weights = [(tmp_path / name / "weights.ckpt").read_bytes() for name in ("one", "two")]
     assert weights[0] == weights[1]
     history = tables.read(tmp_path / "one" / "history.parquet", tables.HISTORY)
-    assert len(history) == 4 * 10
+    assert len(history) == 4 * (2 * 6 + 2 + 2 * 8)

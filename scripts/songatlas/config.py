@@ -183,7 +183,21 @@ class Loss(Section):
         "over latent dimensions (collapses the posterior). `elbo`: both terms summed, decoder "
         "variance calibrated (sigma-VAE, Rybkin et al. 2021).",
     )
-    kl_warmup_epochs: int = Field(20, ge=0, description="Epochs of linear KL annealing.")
+    kl_warmup_epochs: int = Field(
+        20, ge=0, description="Epochs of linear KL annealing, or of one cycle of it."
+    )
+    kl_schedule: Literal["linear", "cyclic"] = Field(
+        "linear",
+        description="`linear`: one ramp. `cyclic`: `kl_cycles` ramps, each followed by as many "
+        "epochs at the full weight (Fu et al. 2019).",
+    )
+    kl_cycles: int = Field(4, ge=1, le=1000, description="Cycles of the cyclic schedule.")
+    free_bits: float = Field(
+        0.0,
+        ge=0.0,
+        description="Nats per latent dimension that cost nothing (Kingma et al. 2016): keeps "
+        "dimensions from collapsing. 0: off.",
+    )
 
 
 class Model(BaseModel):

@@ -88,6 +88,8 @@ class Table:
 
 
 SPLITS = ("train", "validation", "test")
+FOLDS = tuple(f"fold-{index}" for index in range(20))
+"""Splits of a corpus that is split for cross-validation (see `corpus.folds`)."""
 LYRICS_SOURCES = ("file", "timed", "transcribed", "none")
 LEVELS = ("window", "song", "song_vote")
 
@@ -146,7 +148,7 @@ TRACKS = Table(
     nullable=frozenset(["audio_path", "duration_s", "sample_rate_hz", "channels", "lyrics"]),
     key=("track_id",),
     allowed={
-        "split": SPLITS,
+        "split": (*SPLITS, *FOLDS),
         "lyrics_source": LYRICS_SOURCES,
         "status": ("ok", *REJECT_REASONS),
     },
@@ -184,7 +186,7 @@ WINDOWS = Table(
     },
     nullable=frozenset(["lyrics"]),
     key=("window_id",),
-    allowed={"split": SPLITS},
+    allowed={"split": (*SPLITS, *FOLDS)},
 )
 
 LINES = Table("lines", {"track_id": TEXT, "start_s": F64, "end_s": F64, "text": TEXT})
@@ -270,10 +272,12 @@ SCORES = Table(
 
 HISTORY = Table(
     "history",
-    {"epoch": I32, "metric": TEXT, "split": TEXT, "value": F64},
+    {"epoch": I32, "metric": TEXT, "split": TEXT, "unit": I32, "value": F64},
+    nullable=frozenset(["unit"]),
     allowed={"split": ("train", "validation")},
 )
-"""Training curves, tidy: one row per epoch, metric and split."""
+"""Training curves, tidy: one row per epoch, metric and split; `unit` numbers the latent dimension
+that a value belongs to (`kl_per_unit`), null where it is the whole model's."""
 
 
 def empty(table: Table) -> pd.DataFrame:

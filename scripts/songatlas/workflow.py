@@ -104,6 +104,7 @@ class Plan:
             inputs = self.model_inputs(name)
             read |= {"logmel"} if "mel" in inputs else set()
             read |= {"lyrics_window", "lyrics_lines"} if "lyrics" in inputs else set()
+            read |= {"lyrics_song", "lyrics_song_lines"} if "songs" in inputs else set()
         return read
 
     # --- corpus ------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ class Plan:
         }
 
     def model_inputs(self, name: str) -> tuple[str, ...]:
-        """Of `mel`, `lyrics`, `language`, `genre`: what a model reads."""
+        """Of `mel`, `lyrics`, `songs`, `language`, `genre`: what a model reads."""
         model = self.config.models[name]
         return registry.inputs(model.architecture, model.options)
 

@@ -19,10 +19,17 @@ def standardise(logmel: Array) -> Array:
     A constant window (silence) becomes zeros; a value that is not finite makes its window NaN.
     Takes and gives NumPy arrays or torch tensors.
     """
+    scaled, _ = standardise_with_scale(logmel)
+    return scaled
+
+
+def standardise_with_scale(logmel: Array) -> tuple[Array, Array]:
+    """`standardise`, and each window's standard deviation in dB, shape (...), 0 where constant."""
     # torch takes NumPy's names of these arguments, which its type stubs do not say.
     values: Any = logmel.astype(np.float32) if isinstance(logmel, np.ndarray) else logmel.float()
     values = values - values.mean(axis=(-2, -1), keepdims=True)
     deviation = (values * values).mean(axis=(-2, -1), keepdims=True) ** 0.5
     flat = deviation <= FLAT_DB
     scaled: Array = values * ~flat / (deviation + flat)
-    return scaled
+    scale: Array = (deviation * ~flat)[..., 0, 0]
+    return scaled, scale

@@ -16,7 +16,7 @@ from songatlas.lyrics.clean import clean
 
 logger = logging.getLogger(__name__)
 
-WINDOWS_AT_ONCE = 1024
+TEXTS_AT_ONCE = 1024
 
 
 class Encoder(Protocol):
@@ -32,20 +32,22 @@ def write_lyrics_features(
     tracks_path: str | Path,
     windows_path: str | Path,
     song_output: str | Path,
+    song_lines_output: str | Path,
     window_output: str | Path,
     lines_output: str | Path,
     config: Lyrics,
     seed: int,
 ) -> None:
-    """Write the features `lyrics_song`, `lyrics_window` and `lyrics_lines`.
+    """Write the features `lyrics_song`, `lyrics_song_lines`, `lyrics_window`, `lyrics_lines`.
 
-    All three share one encoder. `tfidf` is fitted on the cleaned lyrics of the corpus's songs, each
+    All share one encoder. `tfidf` is fitted on the cleaned lyrics of the corpus's songs, each
     song once, without labels.
 
     Args:
         tracks_path: a table `tables.TRACKS`.
         windows_path: a table `tables.WINDOWS`, whose `lyrics` hold one line per line.
         song_output: key track_id, shape (dim,): the songs that have lyrics.
+        song_lines_output: key track_id, shape (max_lines, dim): the same songs, as `lines_output`.
         window_output: key window_id, shape (dim,): every window, zeros where nothing is sung.
         lines_output: key window_id, shape (max_lines, dim): every window, one row a line in order,
             then zero rows. Of more lines than `max_lines`, evenly spaced ones stand for all.
@@ -68,59 +70,48 @@ def write_lyrics_features(
         "revision": getattr(encoder, "revision", None),
         "lyrics": config.model_dump(),
     }
-    tables.write_feature(
-        song_output,
-        "lyrics_song",
-        list(songs),
-        _encode(encoder, list(songs.values())),
-        key="track_id",
-        units="embedding",
-        metadata=metadata,
-    )
+    shared = (encoder, config.max_lines, metadata)
+    _write_texts(list(songs.items()), "track_id", "song", song_output, song_lines_output, *shared)
     windows = tables.read(windows_path, tables.WINDOWS, columns=["window_id", "lyrics"])
-    _write_windows(windows, window_output, lines_output, encoder, config.max_lines, metadata)
+    texts = [
+        (window_id, "" if pd.isna(text) else clean(text))
+        for window_id, text in zip(windows["window_id"], windows["lyrics"], strict=True)
+    ]
+    _write_texts(texts, "window_id", "window", window_output, lines_output, *shared)
 
 
-def _write_windows(
-    windows: pd.DataFrame,
-    window_output: str | Path,
+def _write_texts(
+    texts: Sequence[tuple[str, str]],
+    key: str,
+    unit: str,
+    whole_output: str | Path,
     lines_output: str | Path,
     encoder: Encoder,
     max_lines: int,
     metadata: dict[str, Any],
 ) -> None:
-    """Both window features, some windows at a time so that memory stays bounded."""
-    shape, key = (encoder.dim,), "window_id"
+    """Features of (identifier, cleaned text), some at a time so that memory stays bounded."""
+    shape = (encoder.dim,)
+    about: dict[str, Any] = {"key": key, "units": "embedding", "metadata": metadata}
+    names = {
+        "song": ("lyrics_song", "lyrics_song_lines"),
+        "window": ("lyrics_window", "lyrics_lines"),
+    }[unit]
     with (
+        tables.FeatureWriter(whole_output, names[0], shape, "float32", **about) as whole,
         tables.FeatureWriter(
-            window_output,
-            "lyrics_window",
-            shape,
-            "float32",
-            key=key,
-            units="embedding",
-            metadata=metadata,
-        ) as whole,
-        tables.FeatureWriter(
-            lines_output,
-            "lyrics_lines",
-            (max_lines, *shape),
-            "float32",
-            key=key,
-            units="embedding",
-            metadata=metadata,
+            lines_output, names[1], (max_lines, *shape), "float32", **about
         ) as single,
     ):
-        starts = range(0, len(windows), WINDOWS_AT_ONCE)
-        for start in progress(starts, "lyrics", unit=f"{WINDOWS_AT_ONCE} windows"):
-            some = windows.iloc[start : start + WINDOWS_AT_ONCE]
-            ids = some["window_id"].tolist()
-            texts = ["" if pd.isna(text) else clean(text) for text in some["lyrics"]]
-            whole.write(ids, _encode(encoder, texts))
-            lines = [_spread(text.split("\n"), max_lines) if text else [] for text in texts]
-            flat = _encode(encoder, [line for window in lines for line in window])
+        starts = range(0, len(texts), TEXTS_AT_ONCE)
+        for start in progress(starts, "lyrics", unit=f"{TEXTS_AT_ONCE} {unit}s"):
+            some = texts[start : start + TEXTS_AT_ONCE]
+            ids = [identifier for identifier, _ in some]
+            whole.write(ids, _encode(encoder, [text for _, text in some]))
+            lines = [_spread(text.split("\n"), max_lines) if text else [] for _, text in some]
+            flat = _encode(encoder, [line for chosen in lines for line in chosen])
             padded = np.zeros((len(ids), max_lines, encoder.dim), np.float32)
-            filled = np.array([[i < len(window) for i in range(max_lines)] for window in lines])
+            filled = np.array([[i < len(chosen) for i in range(max_lines)] for chosen in lines])
             padded[filled] = flat
             single.write(ids, padded)
 

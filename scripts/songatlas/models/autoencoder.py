@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import ConvDecoder, ConvEncoder
 
 TYPE = "autoencoder"
@@ -11,7 +11,7 @@ KEY_FEATURE = "the convolutional VAE's layers without a prior: deterministic, no
 INPUTS = ("mel",)
 
 
-class Architecture(Model):
+class Architecture(VAE):
     """Deterministic autoencoder; the loss is the reconstruction alone."""
 
     channels_last = True

@@ -1,7 +1,7 @@
-"""What every architecture shares: its input, its interface, its loss."""
+"""What every architecture shares: its input, its interface, and the loss of variational ones."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,15 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from songatlas.errors import ConfigError
-from songatlas.models.losses import Scale, gaussian_kl, objective
+from songatlas.models.losses import Scale, gaussian_kl_per_unit, objective
 
 Batch = Mapping[str, Tensor]
 """What a model reads, by name:
 
 - `mel` (B, 1, n_mels, n_frames) float32, zero mean and unit variance per window;
-- `lyrics` (B, lyrics_dim) float32, zeros where a window has none;
+- `db` (B, n_mels, n_frames) float16, the same windows in dB, and `scale_db` (B,) float32, the
+  standard deviation in dB that `mel` was divided by;
+- `has_mel` (B,) bool: false where a song has lyrics only, whose `mel` is zeros;
+- `has_lyrics` (B,) bool and `lyrics` (B, lyrics_dim) float32, zeros where a window has none;
 - `lyrics_lines` (B, max_lines, lyrics_dim) float32, zero rows are padding;
-- `label` (B,) int64, −1 where unknown (label-conditioned architectures only).
+- `label` (B,) int64, −1 where unknown (label-conditioned architectures only);
+- `row` (B,) int64, which window this is; `track` (B,) int64, equal for windows of one song;
+- `pair` (B, 1, n_mels, n_frames) and `pair_db` (B, n_mels, n_frames): another window of the same
+  song (training of architectures with `pairs`; a song's only window is its own pair).
 """
 
 LOGVAR_LIMIT = 20.0
@@ -45,17 +51,19 @@ class Pass:
     """One forward pass."""
 
     mu: Tensor
-    """(B, latent_dim) posterior mean, float32."""
-    logvar: Tensor
-    """(B, latent_dim) log variance of the posterior, float32."""
-    z: Tensor
+    """(B, latent_dim) posterior mean (of models without a posterior: the embedding), float32."""
+    logvar: Tensor | None = None
+    """(B, latent_dim) log variance of the posterior, float32; None without a posterior."""
+    z: Tensor | None = None
     """(B, latent_dim) the sample that was decoded."""
-    reconstruction: Tensor
-    """(B, 1, n_mels, n_frames)."""
+    reconstruction: Tensor | None = None
+    """(B, 1, n_mels, n_frames); None where nothing is decoded."""
+    extra: Mapping[str, Tensor] | None = None
+    """What else `terms` needs."""
 
 
 class Model(nn.Module, ABC):
-    """A variational autoencoder of log-mel spectrograms; subclasses bring `encode` and `decode`.
+    """A model of log-mel spectrograms, of lyrics, or of both.
 
     Subclasses are named `Architecture`, one per file; their keyword-only arguments are the options
     that the config offers.
@@ -70,6 +78,12 @@ class Model(nn.Module, ABC):
     condition_on: Literal["language", "genre"] | None = None
     """The label that the model is shown, if any."""
 
+    pairs = False
+    """Whether training batches bring another window of each window's song (`pair`)."""
+
+    whole_songs = False
+    """Whether every batch holds all windows of its songs."""
+
     def __init__(self, spec: InputSpec, latent_dim: int) -> None:
         super().__init__()
         if latent_dim < 1:
@@ -82,6 +96,68 @@ class Model(nn.Module, ABC):
     def supervision(self) -> Literal["none", "labels"]:
         """`labels` when the model is shown labels: its scores are not unsupervised ones."""
         return "none" if self.condition_on is None else "labels"
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Pass:
+        """One pass; the global random state is used for whatever is drawn."""
+
+    @abstractmethod
+    def terms(
+        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+    ) -> dict[str, Tensor]:
+        """Named scalar terms of a forward pass: `loss` to minimise, and what histories should show.
+
+        Where the loss is `distortion + kl_weight * rate` these two are there too, so that epochs of
+        an annealing can be compared at the full weight.
+        """
+
+    @abstractmethod
+    def embed(self, batch: Batch) -> Tensor:
+        """What clustering uses: (B, d) float32, the posterior mean where there is a posterior."""
+
+    def decode(self, z: Tensor, batch: Batch) -> Tensor | None:
+        """Spectrograms (B, 1, n_mels, n_frames) from `z`; None for models that decode nothing."""
+        return None
+
+    def loss(
+        self, batch: Batch, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+    ) -> dict[str, Tensor]:
+        """Forward pass and its terms."""
+        done = self(batch)
+        return self.terms(batch, done, kl_weight=kl_weight, scale=scale, free_bits=free_bits)
+
+    def assign(self, batch: Batch) -> Tensor | None:
+        """The model's own cluster of each window, (B,) int64; None when it has no clusters."""
+        return None
+
+    def summarise(self, batch: Batch) -> Tensor:
+        """What `embed_song` needs of each window, (B, s) float32."""
+        return self.embed(batch)
+
+    def embed_song(self, summaries: Tensor) -> Tensor:
+        """A song's vector (d',) from `summarise` of all its windows, (n, s): their mean."""
+        return summaries.mean(0)
+
+    def kl_per_unit(self, mu: Tensor, logvar: Tensor) -> Tensor:
+        """KL of each latent dimension from its prior, (B, latent_dim), in nats."""
+        return gaussian_kl_per_unit(mu, logvar)
+
+    def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
+        """Called once after `pretrain_epochs`, where there are any.
+
+        `latents` (n, latent_dim) is `embed` of the training windows.
+        """
+
+    def start_epoch(self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]) -> None:
+        """Called before every epoch after pretraining.
+
+        `latents()` computes `embed` of the training windows, (n, latent_dim), whose `row` in
+        batches is `rows` (n,).
+        """
+
+
+class VAE(Model):
+    """A variational autoencoder of log-mel spectrograms; subclasses bring `encode` and `decode`."""
 
     @property
     def deterministic(self) -> bool:
@@ -97,24 +173,27 @@ class Model(nn.Module, ABC):
         """Spectrograms (B, 1, n_mels, n_frames) from `z` (B, latent_dim)."""
 
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
-        """KL of the posterior from the prior, (B,), in nats."""
-        return gaussian_kl(mu, logvar)
+        """KL of the posterior from the prior in nats: (B,), or (B, latent_dim) by dimension."""
+        return self.kl_per_unit(mu, logvar)
 
     def forward(self, batch: Batch) -> Pass:
-        """Encode, sample (reparameterised; the global random state is used), decode."""
+        """Encode, sample (reparameterised), decode."""
         mu, logvar = self.encode(batch)
         mu, logvar = mu.float(), logvar.float().clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT)
         z = mu
         if not self.deterministic:
             z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        return Pass(mu, logvar, z, self.decode(z, batch))
+        shown = None if self.deterministic else logvar
+        return Pass(mu, shown, z, self.decode(z, batch))
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale
+        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
-        """Named scalar terms of the loss of a forward pass (see `losses.objective`)."""
-        if self.deterministic:
-            kl = done.mu.new_zeros(len(done.mu))
+        """Terms of the loss (see `losses.objective`)."""
+        assert done.reconstruction is not None
+        assert done.z is not None
+        if done.logvar is None:
+            kl, free_bits = done.mu.new_zeros(len(done.mu)), 0.0
         else:
             kl = self.kl(done.mu, done.logvar, done.z)
         return objective(
@@ -124,25 +203,12 @@ class Model(nn.Module, ABC):
             kl_weight=kl_weight,
             scale=scale,
             latent_dim=self.latent_dim,
+            free_bits=free_bits,
         )
 
-    def loss(self, batch: Batch, *, kl_weight: float, scale: Scale) -> dict[str, Tensor]:
-        """Forward pass and its loss: `loss` (to minimise), `reconstruction`, `kl` and more."""
-        return self.terms(batch, self(batch), kl_weight=kl_weight, scale=scale)
-
     def embed(self, batch: Batch) -> Tensor:
-        """What clustering uses: the posterior mean, (B, latent_dim)."""
+        """The posterior mean, (B, latent_dim)."""
         return self.encode(batch)[0].float()
-
-    def assign(self, batch: Batch) -> Tensor | None:
-        """The model's own cluster of each window, (B,) int64; None when it has no clusters."""
-        return None
-
-    def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
-        """Called once after `pretrain_epochs`, where there are any.
-
-        `latents` (n, latent_dim) is `embed` of the training windows.
-        """
 
 
 def parameter_count(model: nn.Module) -> int:

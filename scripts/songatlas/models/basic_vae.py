@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import dense
 
 TYPE = "VAE"
@@ -10,7 +10,7 @@ KEY_FEATURE = "fully connected encoder and decoder"
 INPUTS = ("mel",)
 
 
-class Architecture(Model):
+class Architecture(VAE):
     """VAE (Kingma & Welling 2014) over the flattened spectrogram."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import ConvDecoder, ConvEncoder
 
 TYPE = "VAE"
@@ -10,7 +10,7 @@ KEY_FEATURE = "four strided convolutions and their mirror"
 INPUTS = ("mel",)
 
 
-class Architecture(Model):
+class Architecture(VAE):
     """VAE (Kingma & Welling 2014) with a convolutional encoder; with `beta`, the β-VAE."""
 
     channels_last = True

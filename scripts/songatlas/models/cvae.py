@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from songatlas.errors import ConfigError
-from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import ConvDecoder, ConvEncoder
 
 TYPE = "conditional VAE"
@@ -16,7 +16,7 @@ INPUTS = ("mel",)
 EMBEDDING_DIM = 32
 
 
-class Architecture(Model):
+class Architecture(VAE):
     """Conditional VAE (Sohn et al. 2015).
 
     The label enters as a constant second input channel (class / (K − 1)) and as an embedding that

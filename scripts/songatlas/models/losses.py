@@ -13,9 +13,27 @@ MIN_VARIANCE = 1e-6
 """Floor of the calibrated decoder variance (a perfect reconstruction has no finite likelihood)."""
 
 
+def gaussian_kl_per_unit(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mu, exp(logvar)) ‖ N(0, 1)) of each dimension: (B, D) → (B, D), in nats."""
+    return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar)
+
+
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mu, exp(logvar)) ‖ N(0, 1)) summed over dimensions: (B, D) → (B,), in nats."""
-    return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar).sum(dim=1)
+    return gaussian_kl_per_unit(mu, logvar).sum(dim=1)
+
+
+def paid(kl: Tensor, free_bits: float, latent_dim: int) -> Tensor:
+    """Batch mean of the KL that the loss counts, in nats (scalar).
+
+    `kl` is (B, D) by dimension or (B,) in total. Free bits (Kingma et al. 2016): a dimension whose
+    mean KL is below `free_bits` nats counts as `free_bits` and so is not pushed further down; a
+    total is one group with `free_bits * latent_dim`.
+    """
+    mean = kl.float().mean(dim=0)
+    if free_bits > 0.0:
+        mean = mean.clamp_min(free_bits if mean.dim() else free_bits * latent_dim)
+    return mean.sum()
 
 
 def calibrated_nll(mean_squared_error: Tensor) -> Tensor:
@@ -36,11 +54,12 @@ def objective(
     kl_weight: float,
     scale: Scale,
     latent_dim: int,
+    free_bits: float = 0.0,
 ) -> dict[str, Tensor]:
     """Named scalar terms: `loss = distortion + kl_weight * rate`, `reconstruction` and `kl`.
 
-    `target` and `reconstruction` have the shape (B, ...) with D values a window, `kl` is (B,) in
-    nats.
+    `target` and `reconstruction` have the shape (B, ...) with D values a window; `kl` is (B,), or
+    (B, latent_dim) by dimension, in nats; for `free_bits` see `paid`.
 
     - `paper`: distortion is the squared error averaged over all values, rate the KL averaged over
       latent dimensions. It weights the KL about D / (2 · latent_dim) times more than the evidence
@@ -52,11 +71,12 @@ def objective(
     `reconstruction` is the mean squared error and `kl` the mean nats per window in both scales.
     """
     error = F.mse_loss(reconstruction.float(), target.float())
-    nats = kl.float().mean()
+    nats = kl.float().mean(dim=0).sum()
+    counted = paid(kl, free_bits, latent_dim)
     if scale == "paper":
-        distortion, rate = error, nats / latent_dim
+        distortion, rate = error, counted / latent_dim
     else:
-        distortion, rate = calibrated_nll(error), nats / target[0].numel()
+        distortion, rate = calibrated_nll(error), counted / target[0].numel()
     return {
         "loss": distortion + kl_weight * rate,
         "reconstruction": error.detach(),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from songatlas.errors import ConfigError
-from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import SLOPE, ConvDecoder, ConvEncoder
 
 TYPE = "multimodal VAE"
@@ -17,7 +17,7 @@ LYRICS_WIDTH = 256
 ATTENTION_WIDTH = 256
 
 
-class Architecture(Model):
+class Architecture(VAE):
     """The convolutional VAE with lyrics fused into its posterior; only audio is decoded.
 
     - `early`: the flattened audio features, scaled by `audio_weight`, and the embedded lyrics

@@ -83,7 +83,11 @@ def check(config: Config) -> None:
 
 
 def inputs(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a model reads: of `mel`, `lyrics`, and `language` or `genre` where it is conditioned."""
+    """What a model reads.
+
+    Of `mel`, `lyrics`, `songs` (it also takes songs that have lyrics alone), and `language` or
+    `genre` where it is conditioned.
+    """
     found = entry(architecture)
     condition = found.options.model_validate(dict(options)).model_dump().get("condition_on")
     return (*found.inputs, *([condition] if condition else []))

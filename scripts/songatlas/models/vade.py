@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from songatlas.errors import ConfigError
-from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import dense
 
 TYPE = "deep clustering"
@@ -18,7 +18,7 @@ MIN_VARIANCE = 1e-3
 """Of a mixture component when it is initialised."""
 
 
-class Architecture(Model):
+class Architecture(VAE):
     """VaDE (Jiang et al. 2017): a fully connected VAE with a Gaussian mixture as prior.
 
     For `pretrain_epochs` it trains as a plain autoencoder through the mean; then the mixture is

@@ -1,5 +1,6 @@
 """The windows that models read: in memory as float16, standardised batch by batch."""
 
+import functools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from songatlas import tables
-from songatlas.audio.standardise import standardise
+from songatlas.audio.standardise import standardise, standardise_with_scale
+from songatlas.corpus.folds import resolve
 from songatlas.errors import NotApplicable, SongatlasError, TableError
 from songatlas.models.base import InputSpec
 
@@ -22,13 +24,17 @@ IN_MEMORY_BYTES = 8 * 2**30
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows in the order of the windows table, without those whose features are missing."""
+    """Windows in the order of the windows table, without those whose features are missing.
+
+    For models that can do without audio, songs that have lyrics alone follow, one row each.
+    """
 
     window_ids: tuple[str, ...]
+    """Of songs without audio: their track_id."""
     track_ids: tuple[str, ...]
     splits: tuple[str, ...]
     mel: Tensor
-    """(n, n_mels, n_frames) float16 in dB."""
+    """(m, n_mels, n_frames) float16 in dB: of the first m rows; those behind have no audio."""
     lyrics: Tensor | None = None
     """(n, lyrics_dim) float32."""
     lyrics_lines: Tensor | None = None
@@ -41,19 +47,48 @@ class Windows:
     def __len__(self) -> int:
         return len(self.window_ids)
 
+    @functools.cached_property
+    def track(self) -> np.ndarray:
+        """Number of each row's song, counted from 0 in order of track_id, (n,) int64."""
+        return np.unique(np.array(self.track_ids, dtype=str), return_inverse=True)[1]
+
+    @property
+    def has_mel(self) -> np.ndarray:
+        """Which rows have audio, (n,) bool."""
+        return np.arange(len(self)) < len(self.mel)
+
     def rows(self, *splits: str) -> np.ndarray:
-        """Indices of the windows of some splits, in order."""
+        """Indices of the rows of some splits, in order."""
         return np.flatnonzero(np.isin(np.array(self.splits), splits))
 
-    def batch(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Windows at `rows` as they are stored; `prepare` makes them a model's batch."""
+    def batch(self, rows: np.ndarray, pairs: np.ndarray | None = None) -> dict[str, Tensor]:
+        """Windows at `rows` as they are stored; `prepare` makes them a model's batch.
+
+        `pairs` are rows too: of another window of each window's song.
+        """
         index = torch.as_tensor(rows, device=self.mel.device)
-        batch = {"mel": self.mel[index]}
+        batch = {
+            "mel": self._spectrograms(rows),
+            "row": index,
+            "track": torch.as_tensor(self.track[rows], device=self.mel.device),
+            "has_mel": index < len(self.mel),
+        }
+        if pairs is not None:
+            batch["pair"] = self._spectrograms(pairs)
         for name in ("lyrics", "lyrics_lines", "label"):
             values = getattr(self, name)
             if values is not None:
                 batch[name] = values[index]
         return batch
+
+    def _spectrograms(self, rows: np.ndarray) -> Tensor:
+        there = rows < len(self.mel)
+        if there.all():
+            return self.mel[torch.as_tensor(rows, device=self.mel.device)]
+        found = self.mel.new_zeros((len(rows), *self.mel.shape[1:]))
+        where = torch.as_tensor(np.flatnonzero(there), device=self.mel.device)
+        found[where] = self.mel[torch.as_tensor(rows[there], device=self.mel.device)]
+        return found
 
     def to(self, device: str) -> "Windows":
         """The same windows with their tensors on another device."""
@@ -70,39 +105,83 @@ class Batches:
 
     The order is a function of (seed, epoch) alone, so that a resumed run sees the same batches.
     A last batch of one window joins the batch before it, since batch normalisation has no variance
-    over one; `len` counts batches.
+    over one; `len` counts batches. With `whole_songs` a batch holds all windows of its songs, and
+    about `batch_size` windows. With `pairs` every window brings another one of its song, drawn anew
+    every epoch; where it is its song's only one, itself.
     """
 
     def __init__(
-        self, windows: Windows, rows: np.ndarray, batch_size: int, seed: int | None = None
+        self,
+        windows: Windows,
+        rows: np.ndarray,
+        batch_size: int,
+        seed: int | None = None,
+        *,
+        pairs: bool = False,
+        whole_songs: bool = False,
     ) -> None:
         self.windows, self.rows, self.batch_size, self.seed = windows, rows, batch_size, seed
+        self.pairs, self.whole_songs = pairs, whole_songs
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(self.split(self.rows))
+        return len(self.split(self.order()))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        pair_of = self.draw_pairs() if self.pairs else None
+        for some in self.split(self.order()):
+            yield self.windows.batch(some, None if pair_of is None else pair_of[some])
+
+    def order(self) -> np.ndarray:
+        """All rows in this epoch's order; with `whole_songs`, those of a song side by side."""
         rows = self.rows
         if self.seed is not None:
             rows = np.random.default_rng([self.seed, self.epoch]).permutation(rows)
-        for some in self.split(rows):
-            yield self.windows.batch(some)
+        if self.whole_songs:
+            track = self.windows.track[rows]
+            _, first, song = np.unique(track, return_index=True, return_inverse=True)
+            rows = rows[np.argsort(first[song], kind="stable")]
+        return rows
 
     def split(self, rows: np.ndarray) -> list[np.ndarray]:
         """Rows of each batch."""
         starts = list(range(0, len(rows), self.batch_size))
+        if self.whole_songs and len(rows):
+            track = self.windows.track[rows]
+            begins = np.flatnonzero(np.append(True, track[1:] != track[:-1]))
+            starts = sorted(
+                {int(begins[np.searchsorted(begins, at, "right") - 1]) for at in starts}
+            )
         if len(starts) > 1 and len(rows) - starts[-1] == 1:
             starts.pop()
         return np.split(rows, starts[1:]) if starts else []
 
+    def draw_pairs(self) -> np.ndarray:
+        """Row of every row's partner, (n,); rows outside `rows` are their own."""
+        rng = np.random.default_rng([self.seed or 0, self.epoch, 1])
+        partner = np.arange(len(self.windows))
+        rows = self.rows[self.windows.has_mel[self.rows]]
+        rows = rng.permutation(rows)
+        track = self.windows.track[rows]
+        rows = rows[np.argsort(track, kind="stable")]
+        for song in np.split(rows, np.flatnonzero(np.diff(np.sort(track))) + 1):
+            partner[song] = np.roll(song, 1)  # a random cycle: nobody is left without a partner
+        return partner
+
 
 def prepare(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A model's batch: spectrograms (B, n_mels, n_frames) in dB → (B, 1, n_mels, n_frames).
+    """A model's batch (see `models.base.Batch`) from windows as they are stored.
 
-    float32, zero mean and unit variance per window; a constant window becomes zeros.
+    Spectrograms (B, n_mels, n_frames) in dB become (B, 1, n_mels, n_frames) float32 with zero mean
+    and unit variance per window; a constant window and a missing one become zeros.
     """
-    return {**batch, "mel": standardise(batch["mel"]).unsqueeze(1)}
+    mel, scale = standardise_with_scale(batch["mel"])
+    ready = {**batch, "mel": mel.unsqueeze(1), "db": batch["mel"], "scale_db": scale}
+    if "pair" in batch:
+        ready |= {"pair": standardise(batch["pair"]).unsqueeze(1), "pair_db": batch["pair"]}
+    if "lyrics" in batch:
+        ready["has_lyrics"] = (batch["lyrics"] != 0).any(1)
+    return ready
 
 
 def read_windows(
@@ -114,11 +193,17 @@ def read_windows(
     condition_on: Literal["language", "genre"] | None = None,
     lyrics_window: str | Path | None = None,
     lyrics_lines: str | Path | None = None,
+    tracks: str | Path | None = None,
+    lyrics_song: str | Path | None = None,
+    lyrics_song_lines: str | Path | None = None,
+    seed: int = 0,
 ) -> tuple[Windows, InputSpec]:
     """Read everything a model needs, and the spec with the lyrics' dimensions as they are on disk.
 
     Windows without a spectrogram (songs that a later stage rejected) are left out. Classes are the
-    sorted labels of all songs of the corpus, with audio or without.
+    sorted labels of all songs of the corpus, with audio or without. With `tracks`, `lyrics_song`
+    and `lyrics_song_lines`, songs that have lyrics and no window follow. `seed` says which fold is
+    held out where the corpus is split into folds.
 
     Raises:
         TableError: when a feature does not fit the windows or the spec, or holds NaN.
@@ -127,13 +212,15 @@ def read_windows(
     frame = tables.read(windows, tables.WINDOWS)
     present = set(_ids(logmel))
     frame = frame[frame["window_id"].isin(present)].reset_index(drop=True)
-    if frame.empty:
+    songs = _songs_without_windows(tracks, lyrics_song, set(frame["track_id"]))
+    if frame.empty and songs.empty:
         raise NotApplicable("not trained: no window of this corpus has a spectrogram")
     window_ids = tuple(frame["window_id"])
+    song_ids = tuple(songs["track_id"])
     found = Windows(
-        window_ids=window_ids,
-        track_ids=tuple(frame["track_id"]),
-        splits=tuple(frame["split"]),
+        window_ids=window_ids + song_ids,
+        track_ids=tuple(frame["track_id"]) + song_ids,
+        splits=tuple(resolve([*frame["split"], *songs["split"]], seed)),
         mel=_read(logmel, window_ids, (spec.n_mels, spec.n_frames), torch.float16),
     )
     if lyrics_window is not None and lyrics_lines is not None:
@@ -144,12 +231,31 @@ def read_windows(
             lyrics=_read([lyrics_window], window_ids, (spec.lyrics_dim,), torch.float32),
             lyrics_lines=_read([lyrics_lines], window_ids, tuple(shape), torch.float32),
         )
+        if lyrics_song is not None and lyrics_song_lines is not None:
+            whole = _read([lyrics_song], song_ids, (spec.lyrics_dim,), torch.float32)
+            lines = _read([lyrics_song_lines], song_ids, tuple(shape), torch.float32)
+            found = replace(
+                found,
+                lyrics=torch.cat([found.lyrics, whole]),  # type: ignore[list-item]
+                lyrics_lines=torch.cat([found.lyrics_lines, lines]),  # type: ignore[list-item]
+            )
     if condition_on is not None:
         if labels is None:
             raise SongatlasError(f"a model conditioned on {condition_on} needs the labels table")
         classes, label = _labels(labels, condition_on, found.track_ids)
         found = replace(found, label=label, classes=classes)
     return found, spec
+
+
+def _songs_without_windows(
+    tracks: str | Path | None, lyrics_song: str | Path | None, with_windows: set[str]
+) -> pd.DataFrame:
+    """`track_id, split` of songs that have a lyrics vector and no window, sorted."""
+    if tracks is None or lyrics_song is None:
+        return pd.DataFrame({"track_id": [], "split": []}, dtype=object)
+    frame = tables.read(tracks, tables.TRACKS, columns=["track_id", "split"])
+    alone = frame["track_id"].isin(set(_ids([lyrics_song])) - with_windows)
+    return frame[alone].sort_values("track_id", ignore_index=True)
 
 
 def _labels(

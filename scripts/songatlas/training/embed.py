@@ -1,6 +1,8 @@
 """Latents and reconstructions of a trained model."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ import torch
 
 from songatlas import tables
 from songatlas.errors import SongatlasError
-from songatlas.models.base import Model
+from songatlas.models.base import InputSpec, Model
 from songatlas.training.data import Batches, Windows, prepare
 from songatlas.training.weights import Description
 
@@ -35,8 +37,12 @@ def write_nothing(
     spec, note = description.spec, description.note
     metadata = {"model": name, "supervision": description.supervision, "z_dim": 0, "note": note}
     tables.write(tables.empty(tables.LATENTS), latents, tables.LATENTS, metadata)
+    _write_no_reconstruction(reconstruction, spec, name, note)
+
+
+def _write_no_reconstruction(path: str | Path, spec: InputSpec, name: str, note: str) -> None:
     tables.write_feature(
-        reconstruction,
+        path,
         "reconstruction",
         [],
         np.zeros((0, 2, spec.n_mels, spec.n_frames), np.float32),
@@ -54,32 +60,42 @@ def write_latents(
     name: str,
     device: str = "cpu",
     batch_size: int = 32,
+    keep: Literal["mel", "lyrics"] | None = None,
 ) -> None:
-    """Write posterior means of every window, and of every song as the mean over its windows.
+    """Write posterior means of every window, and the vector of every song (`embed_song`).
+
+    `keep` leaves one modality of those that have both: the ablation at inference.
 
     Windows of models with clusters of their own carry them as `own_label`.
     """
-    latents, assigned = [], []
+    latents, assigned, summaries = [], [], []
     for batch in Batches(windows, np.arange(len(windows)), batch_size):
         ready = prepare({key: values.to(device) for key, values in batch.items()})
+        if keep is not None:
+            ready = only(ready, keep)
         latents.append(model.embed(ready).cpu().numpy())
+        summaries.append(model.summarise(ready).cpu())
         own = model.assign(ready)
         if own is not None:
             assigned.append(own.cpu().numpy())
-    z = np.concatenate(latents)
-    if not np.isfinite(z).all():
-        raise SongatlasError(f"{path}: the model gives latents that are not finite; train it again")
-    own_labels = np.concatenate(assigned) if assigned else None
+    # Songs without audio have no window: they are songs alone.
+    heard = windows.has_mel
+    z = np.concatenate(latents)[heard]
+    own_labels = np.concatenate(assigned)[heard] if assigned else None
     of_windows = tables.latents_frame(
-        "window", windows.window_ids, windows.track_ids, windows.splits, z, own_labels
+        "window",
+        _where(windows.window_ids, heard),
+        _where(windows.track_ids, heard),
+        _where(windows.splits, heard),
+        z,
+        own_labels,
     )
-    track_ids = np.array(windows.track_ids)
-    songs, first, song_of_window = np.unique(track_ids, return_index=True, return_inverse=True)
-    means = np.zeros((len(songs), z.shape[1]))
-    np.add.at(means, song_of_window, z)
-    means /= np.bincount(song_of_window)[:, None]
+    songs, first = np.unique(np.array(windows.track_ids, dtype=str), return_index=True)
+    vectors = _song_vectors(model, torch.cat(summaries), windows.track)
     splits = [windows.splits[row] for row in first]
-    of_songs = tables.latents_frame("song", None, list(songs), splits, means)
+    of_songs = tables.latents_frame("song", None, list(songs), splits, vectors)
+    if not (np.isfinite(z).all() and np.isfinite(vectors).all()):
+        raise SongatlasError(f"{path}: the model gives latents that are not finite; train it again")
     tables.write(
         pd.concat([of_windows, of_songs], ignore_index=True),
         path,
@@ -87,9 +103,41 @@ def write_latents(
         {
             "model": name,
             "supervision": model.supervision,
-            "z_dim": z.shape[1],
+            "z_dim": vectors.shape[1],
             "note": "",
         },
+    )
+
+
+def only(batch: dict[str, torch.Tensor], modality: str) -> dict[str, torch.Tensor]:
+    """A model's batch with one modality, `mel` or `lyrics`, and the other one missing.
+
+    Rows that do not have the one keep what they have: there would be nothing left of them.
+    """
+    has = {"mel": batch["has_mel"], "lyrics": batch["has_lyrics"]}
+    other = "lyrics" if modality == "mel" else "mel"
+    lost = has[modality] & has[other]
+    blanked = {f"has_{other}": has[other] & ~lost}
+    for name in ("mel", "db") if other == "mel" else ("lyrics", "lyrics_lines"):
+        values = batch[name]
+        blanked[name] = values.masked_fill(lost.view(-1, *[1] * (values.dim() - 1)), 0.0)
+    return {**batch, **blanked}
+
+
+def _where(values: Sequence[str], kept: np.ndarray) -> list[str]:
+    return [value for value, keep in zip(values, kept, strict=True) if keep]
+
+
+def _song_vectors(model: Model, summaries: torch.Tensor, track: np.ndarray) -> np.ndarray:
+    """`embed_song` of every song in order of its number, (n_songs, d) float32."""
+    order = np.argsort(track, kind="stable")
+    bounds = np.flatnonzero(np.diff(track[order])) + 1
+    device = next(model.parameters()).device
+    return np.stack(
+        [
+            model.embed_song(summaries[torch.from_numpy(rows)].to(device)).float().cpu().numpy()
+            for rows in np.split(order, bounds)
+        ]
     )
 
 
@@ -100,13 +148,17 @@ def write_reconstruction(
     """Write up to four windows next to what the model decodes from their posterior means.
 
     Validation windows first, then test, then training, in the order of the windows table. Values
-    have the shape (2, n_mels, n_frames): the standardised original, the reconstruction.
+    have the shape (2, n_mels, n_frames): the standardised original, the reconstruction. Models that
+    decode nothing leave the table empty, with a note.
     """
     rows = np.concatenate([windows.rows(split) for split in ("validation", "test", "train")])
-    rows = rows[:N_RECONSTRUCTIONS]
+    rows = rows[windows.has_mel[rows]][:N_RECONSTRUCTIONS]
     batch = {key: values.to(device) for key, values in windows.batch(rows).items()}
     ready = prepare(batch)
     decoded = model.decode(model.embed(ready), ready)
+    if decoded is None:
+        _write_no_reconstruction(path, model.spec, name, "this model decodes nothing")
+        return
     pairs = torch.cat([ready["mel"], decoded.float()], dim=1).cpu().numpy()
     tables.write_feature(
         path,

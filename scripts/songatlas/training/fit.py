@@ -22,7 +22,8 @@ from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
 from songatlas.training.data import Batches, Windows, prepare
 from songatlas.training.device import choose_device, choose_precision, peak_memory_gb
-from songatlas.training.module import Epoch, TrainingModule
+from songatlas.training.module import TrainingModule
+from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Schedule
 from songatlas.training.weights import Description, save_weights
 
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 ON_GPU_BYTES = 4 * 2**30
 """Spectrograms up to this size are kept on the GPU during training."""
+
+COLLAPSED_SHARE = 0.1
+"""Below this share of active latent dimensions a posterior counts as collapsed."""
 
 NO_VALIDATION = "the corpus is too small to give validation a window"
 
@@ -119,15 +123,16 @@ def train(
         kl_warmup_epochs=loss.kl_warmup_epochs,
         max_epochs=training.max_epochs,
         beta=beta,
+        kl_cycles=loss.kl_cycles if loss.kl_schedule == "cyclic" else 0,
     )
     size = training.batch_size
     module = TrainingModule(
         model,
         training,
         schedule,
-        loss.scale,
+        loss,
         seed,
-        Batches(windows, rows, size, seed),
+        Batches(windows, rows, size, seed, pairs=model.pairs, whole_songs=model.whole_songs),
         Batches(windows, rows, size),
         validated=validated,
         precision=precision,
@@ -135,20 +140,27 @@ def train(
         resume_every_s=resume_every_s,
     )
     module.load()
-    _fit(module, Batches(windows, validation_rows, size), device, precision, progress_bar)
+    held_out = Batches(
+        windows, validation_rows, size, pairs=model.pairs, whole_songs=model.whole_songs
+    )
+    _fit(module, held_out, device, precision, progress_bar)
     model.load_state_dict(module.best.weights)
     history = pd.DataFrame(module.history)
     watched = "validation" if validated else "train"
     at_best = history[(history["epoch"] == module.best.epoch) & (history["split"] == watched)]
-    best = dict(zip(at_best["metric"], at_best["value"], strict=True))
+    whole = at_best[at_best["unit"].isna()]
+    best = dict(zip(whole["metric"], whole["value"], strict=True))
     seconds = history.loc[history["metric"] == "seconds", "value"]
-    active = _active_units(model, windows, size, device)
-    if active == 0:
+    posterior = _posterior(model, windows, size, device)
+    active, units = posterior.active_units(), posterior.variance()
+    if active < COLLAPSED_SHARE * len(units):
         logger.warning(
-            "%s: the posterior has collapsed (no active unit, KL %.2f nats): every window has the "
-            "same latent; lower beta, use loss.scale elbo, or train longer",
+            "%s: the posterior has collapsed: %d of %d latent dimensions are active%s; lower beta, "
+            "use loss.scale elbo or loss.free_bits, or train longer",
             name,
-            best["kl"],
+            active,
+            len(units),
+            f" (KL {best['kl']:.2f} nats)" if "kl" in best else "",
         )
     return Trained(
         description,
@@ -167,9 +179,13 @@ def train(
             "best_validation_loss": best["loss"] if validated else None,
             "monitor": watched,
             "monitor_reason": None if validated else NO_VALIDATION,
-            "reconstruction": best["reconstruction"],
-            "kl": best["kl"],
+            "reconstruction": best.get("reconstruction"),
+            "reconstruction_db": best.get("reconstruction_db"),
+            "kl": best.get("kl"),
+            "mutual_information": best.get("mutual_information"),
             "active_units": active,
+            "kl_per_unit": at_best.loc[at_best["metric"] == "kl_per_unit", "value"].tolist(),
+            "variance_per_unit": units.tolist(),
             "seconds": time.monotonic() - started,
             "seconds_per_epoch": float(seconds.mean()),
             "device": device,
@@ -216,8 +232,12 @@ def not_trained(
             "monitor": "train",
             "monitor_reason": note,
             "reconstruction": None,
+            "reconstruction_db": None,
             "kl": None,
+            "mutual_information": None,
             "active_units": None,
+            "kl_per_unit": [],
+            "variance_per_unit": [],
             "seconds": 0.0,
             "seconds_per_epoch": None,
             "device": device,
@@ -280,13 +300,14 @@ def _fit(
 
 
 @torch.no_grad()
-def _active_units(model: Model, windows: Windows, batch_size: int, device: str) -> int:
-    """Active units of the finished model, over training and validation windows."""
+def _posterior(model: Model, windows: Windows, batch_size: int, device: str) -> Posterior:
+    """Posterior means of the finished model over training and validation windows."""
     model = model.to(device).eval()
-    sums = Epoch()
+    sums = Posterior()
     for batch in Batches(windows, windows.rows("train", "validation"), batch_size):
-        sums.add({}, model.embed(prepare({k: v.to(device) for k, v in batch.items()})))
-    return int(sums.means()["active_units"])
+        ready = prepare({key: values.to(device) for key, values in batch.items()})
+        sums.add(model.embed(ready), ready["track"])
+    return sums
 
 
 def _digest(settings: Any, identity: str, windows: Windows) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,14 @@ import torch
 from torch import Tensor
 
 from songatlas import tables
-from songatlas.config import Training
+from songatlas.config import Loss, Training
 from songatlas.errors import SongatlasError
 from songatlas.models.base import Model, Pass
-from songatlas.models.losses import Scale
 from songatlas.training.data import Batches, prepare
+from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Best, Schedule
 
 logger = logging.getLogger(__name__)
-
-ACTIVE_VARIANCE = 0.01
-"""A latent dimension is active when its posterior mean varies more than this over windows (Burda et
-al. 2016)."""
 
 CHECK_EVERY = 20
 """Batches between looks at the loss for NaN, each of which waits for the GPU."""
@@ -34,23 +31,40 @@ class Epoch:
     def __init__(self) -> None:
         self.n = 0
         self.sums: dict[str, Tensor] = {}
+        self.posterior = Posterior()
+        self.n_decoded = 0
+        self.squared_db: Tensor | float = 0.0
 
-    def add(self, terms: dict[str, Tensor], mu: Tensor) -> None:
-        """Add a batch: its mean terms, and its posterior means (B, D)."""
-        mu = mu.detach()
-        if mu.device.type != "mps":  # which has no float64
-            mu = mu.double()
-        more = {name: value.detach() * len(mu) for name, value in terms.items()}
-        more |= {"mu": mu.sum(0), "mu_squared": mu.square().sum(0)}
-        self.sums = {name: value + self.sums.get(name, 0.0) for name, value in more.items()}
-        self.n += len(mu)
+    def add(self, model: Model, batch: Mapping[str, Tensor], done: Pass) -> None:
+        """Add a batch: its posterior and how far its reconstruction is off."""
+        units = None if done.logvar is None else model.kl_per_unit(done.mu, done.logvar)
+        self.posterior.add(done.mu, batch["track"], logvar=done.logvar, z=done.z, kl=units)
+        if done.reconstruction is not None:
+            error = (done.reconstruction.detach().float() - batch["mel"]).square().mean((1, 2, 3))
+            there = batch["has_mel"]
+            self.squared_db = self.squared_db + (error * batch["scale_db"].square() * there).sum()
+            self.n_decoded += int(there.sum())
+
+    def add_terms(self, terms: Mapping[str, Tensor], n: int) -> None:
+        """Add the mean terms of a batch of `n` windows."""
+        for name, value in terms.items():
+            self.sums[name] = value.detach() * n + self.sums.get(name, 0.0)
+        self.n += n
 
     def means(self) -> dict[str, float]:
-        """Mean of every term, and the number of active units."""
-        mean = {name: value / self.n for name, value in self.sums.items()}
-        variance = mean.pop("mu_squared") - mean.pop("mu").square()
-        named = {name: float(value) for name, value in mean.items()}
-        return {**named, "active_units": float((variance > ACTIVE_VARIANCE).sum())}
+        """Mean of every term, and the measures of the posterior.
+
+        `reconstruction_db` is the root mean squared error in dB, `active_units` a count,
+        `mutual_information` in nats.
+        """
+        named = {name: float(value / self.n) for name, value in self.sums.items()}
+        if self.n_decoded:
+            named["reconstruction_db"] = float(self.squared_db / self.n_decoded) ** 0.5
+        named["active_units"] = float(self.posterior.active_units())
+        information = self.posterior.mutual_information()
+        if information is not None:
+            named["mutual_information"] = information
+        return named
 
 
 class TrainingModule(lightning.LightningModule):
@@ -61,7 +75,7 @@ class TrainingModule(lightning.LightningModule):
         model: Model,
         training: Training,
         schedule: Schedule,
-        scale: Scale,
+        loss: Loss,
         seed: int,
         train_batches: Batches,
         latent_batches: Batches,
@@ -74,7 +88,7 @@ class TrainingModule(lightning.LightningModule):
         """`latent_batches` are the training windows in order, for `start_joint_training`."""
         super().__init__()
         self.model = model
-        self.settings, self.schedule, self.scale, self.seed = training, schedule, scale, seed
+        self.settings, self.schedule, self.loss, self.seed = training, schedule, loss, seed
         self.train_batches, self.latent_batches = train_batches, latent_batches
         self.validated, self.precision, self.resume = validated, precision, resume
         self.resume_every_s = resume_every_s
@@ -130,6 +144,10 @@ class TrainingModule(lightning.LightningModule):
         self.model.pretraining = self.schedule.pretraining(epoch)
         if 0 < self.schedule.pretrain_epochs == epoch:
             self.model.start_joint_training(self.latents(), self.seed)
+        if epoch >= self.schedule.pretrain_epochs:
+            self.model.start_epoch(epoch, self.latent_batches.rows, self.latents)
+            # What a model draws in its hook must not shift the noise of the epoch.
+            torch.manual_seed(_epoch_seed(self.seed, epoch))
         self.kl_weight = self.schedule.kl_weight(epoch)
         self.totals = {"train": Epoch(), "validation": Epoch()}
 
@@ -140,10 +158,10 @@ class TrainingModule(lightning.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         done: Pass = self.model(batch)
-        terms = self.model.terms(batch, done, kl_weight=self.kl_weight, scale=self.scale)
+        terms = self.terms(batch, done)
         if batch_idx % CHECK_EVERY == 0:
             self.check(float(terms["loss"].detach()), "training")
-        self.totals["train"].add(self.at_full_weight(terms), done.mu)
+        self.note("train", batch, done, terms)
         return terms["loss"]
 
     def on_validation_epoch_start(self) -> None:
@@ -152,8 +170,25 @@ class TrainingModule(lightning.LightningModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         done: Pass = self.model(batch)
-        terms = self.model.terms(batch, done, kl_weight=self.kl_weight, scale=self.scale)
-        self.totals["validation"].add(self.at_full_weight(terms), done.mu)
+        self.note("validation", batch, done, self.terms(batch, done))
+
+    def terms(self, batch: dict[str, Tensor], done: Pass) -> dict[str, Tensor]:
+        """The terms of the model's loss under the settings."""
+        return self.model.terms(
+            batch,
+            done,
+            kl_weight=self.kl_weight,
+            scale=self.loss.scale,
+            free_bits=self.loss.free_bits,
+        )
+
+    @torch.no_grad()
+    def note(
+        self, split: str, batch: dict[str, Tensor], done: Pass, terms: dict[str, Tensor]
+    ) -> None:
+        """Add a batch to the epoch's sums."""
+        self.totals[split].add_terms(self.at_full_weight(terms), len(done.mu))
+        self.totals[split].add(self.model, batch, done)
 
     def on_train_epoch_end(self) -> None:
         """Note the epoch; step the schedule; stop when patience has run out."""
@@ -161,9 +196,10 @@ class TrainingModule(lightning.LightningModule):
         found = {split: sums.means() for split, sums in self.totals.items() if sums.n}
         for split, means in found.items():
             self.check(means["loss"], split)
+            self.history += [_row(epoch, metric, split, value) for metric, value in means.items()]
             self.history += [
-                {"epoch": epoch, "metric": metric, "split": split, "value": means[metric]}
-                for metric in ("loss", "reconstruction", "kl", "active_units")
+                _row(epoch, "kl_per_unit", split, value, unit)
+                for unit, value in enumerate(self.totals[split].posterior.kl_per_unit())
             ]
         watched = found["validation" if self.validated else "train"]["loss"]
         rate = self.plateau.optimizer.param_groups[0]["lr"]
@@ -174,15 +210,13 @@ class TrainingModule(lightning.LightningModule):
             ("learning_rate", rate),
             ("seconds", time.monotonic() - self.started),
         ):
-            self.history.append(
-                {"epoch": epoch, "metric": metric, "split": "train", "value": value}
-            )
+            self.history.append(_row(epoch, metric, "train", value))
         logger.info(
             "epoch %d: %s, KL weight %.3g, learning rate %.3g",
             epoch,
             "; ".join(
-                f"{split} loss {means['loss']:.4f}, reconstruction {means['reconstruction']:.4f}, "
-                f"KL {means['kl']:.2f} nats, {means['active_units']:.0f} active units"
+                f"{split} "
+                + ", ".join(f"{metric.replace('_', ' ')} {v:.4g}" for metric, v in means.items())
                 for split, means in found.items()
             ),
             self.kl_weight,
@@ -193,8 +227,10 @@ class TrainingModule(lightning.LightningModule):
 
     def at_full_weight(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         """The terms with `loss` at the full KL weight, whatever the annealing has reached."""
-        loss = terms["distortion"] + self.schedule.beta * terms["rate"]
-        return {"loss": loss, "reconstruction": terms["reconstruction"], "kl": terms["kl"]}
+        shown = {name: value for name, value in terms.items() if name not in ("distortion", "rate")}
+        if "rate" in terms:
+            shown["loss"] = terms["distortion"] + self.schedule.beta * terms["rate"]
+        return shown
 
     def check(self, loss: float, what: str) -> None:
         if not np.isfinite(loss):
@@ -244,6 +280,12 @@ class TrainingModule(lightning.LightningModule):
         self.history = self.state.pop("history")
         self.first_epoch = self.state.pop("epoch")
         logger.info("resuming at epoch %d from %s", self.first_epoch, self.resume)
+
+
+def _row(
+    epoch: int, metric: str, split: str, value: float, unit: int | None = None
+) -> dict[str, Any]:
+    return {"epoch": epoch, "metric": metric, "split": split, "unit": unit, "value": value}
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

@@ -8,13 +8,20 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Schedule:
-    """Epochs in order: pretraining (no KL, no scores), linear KL annealing, full KL weight."""
+    """Epochs in order: pretraining (no KL, no scores), KL annealing, full KL weight.
+
+    The annealing is one linear ramp of `kl_warmup_epochs`, or, with `kl_cycles`, as many cycles of
+    that length, each of which rises linearly in its first half and stays at the full weight in its
+    second (Fu et al. 2019).
+    """
 
     pretrain_epochs: int
     kl_warmup_epochs: int
     max_epochs: int
     """Upper bound on epochs after pretraining."""
     beta: float
+    kl_cycles: int = 0
+    """0: one linear ramp."""
 
     @property
     def n_epochs(self) -> int:
@@ -24,19 +31,22 @@ class Schedule:
     @property
     def first_full_epoch(self) -> int:
         """First epoch with the full KL weight: patience counts from here."""
-        return self.pretrain_epochs + self.kl_warmup_epochs
+        return self.pretrain_epochs + self.kl_warmup_epochs * max(self.kl_cycles, 1)
 
     def pretraining(self, epoch: int) -> bool:
         return epoch < self.pretrain_epochs
 
     def kl_weight(self, epoch: int) -> float:
-        """β × a ramp from 0 in the first epoch after pretraining to 1 in `first_full_epoch`."""
+        """β × the annealing: 0 in the first epoch after pretraining, 1 from `first_full_epoch`."""
         joint = epoch - self.pretrain_epochs
         if joint < 0:
             return 0.0
-        if joint >= self.kl_warmup_epochs:
+        if epoch >= self.first_full_epoch:
             return self.beta
-        return self.beta * joint / self.kl_warmup_epochs
+        if not self.kl_cycles:
+            return self.beta * joint / self.kl_warmup_epochs
+        position = joint % self.kl_warmup_epochs / self.kl_warmup_epochs
+        return self.beta * min(1.0, 2.0 * position)
 
 
 @dataclass
