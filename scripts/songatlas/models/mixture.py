@@ -52,9 +52,7 @@ class MixturePrior(nn.Module):
             - 2.0 * z @ (self.means * precision).T
             + (self.means.square() * precision).sum(1)
         )
-        log_density = -0.5 * (
-            distance + self.logvars.sum(1) + z.shape[1] * math.log(2.0 * math.pi)
-        )
+        log_density = -0.5 * (distance + self.logvars.sum(1) + z.shape[1] * math.log(2.0 * math.pi))
         return torch.log_softmax(torch.log_softmax(self.weight_logits, 0) + log_density, 1)
 
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:

@@ -73,9 +73,7 @@ class Architecture(Model):
         weights = torch.softmax(self.prior.weight_logits, 0)
         self.logvar.bias.copy_(weights @ self.prior.logvars)
 
-    def start_epoch(
-        self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]
-    ) -> None:
+    def start_epoch(self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]) -> None:
         """Restart components that were empty over the last epoch (see `MixturePrior`)."""
         empty = self.prior.empty()
         if len(empty):

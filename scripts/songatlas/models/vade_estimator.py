@@ -110,7 +110,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         return self._log_responsibilities(X).argmax(axis=1)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Responsibilities p(component | posterior mean), (n, n_clusters) float64, rows sum to 1."""
+        """Responsibilities at the posterior mean, (n, n_clusters) float64; rows sum to 1."""
         probability = np.exp(self._log_responsibilities(X))
         return probability / probability.sum(axis=1, keepdims=True)
 
