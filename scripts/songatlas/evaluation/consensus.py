@@ -111,8 +111,9 @@ def _joined(parts: Sequence[pd.DataFrame], table: tables.Table) -> pd.DataFrame:
 
 def choice_frame(choice: Choice) -> pd.DataFrame:
     """Rows of `tables.CHOICE`: every criterion, then the mean ranks as the criterion `joint`."""
-    ranked = list(choice.ranks.items()) or [(None, np.nan)]
-    joint = pd.DataFrame([(JOINT, *each) for each in ranked], columns=["criterion", "k", "value"])
+    none: list[tuple[int | None, float]] = [(None, np.nan)]
+    ranked = [(JOINT, *each) for each in (choice.ranks.items() or none)]
+    joint = pd.DataFrame(ranked, columns=["criterion", "k", "value"])
     frame = pd.concat([choice.values, joint.astype({"k": "Int32"})], ignore_index=True)
     chosen = {**choice.own, JOINT: choice.joint}
     frame["chosen"] = [
