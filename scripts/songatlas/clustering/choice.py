@@ -88,7 +88,12 @@ def choose_k(
     """
     runs = [np.asarray(z, np.float64) for z in runs]
     n = len(runs[0]) if runs else 0
-    k_max = min(k_max, n - 1)
+    said = ""
+    if n > SAMPLE:
+        rows = np.sort(np.random.default_rng(seed).choice(n, SAMPLE, replace=False))
+        runs = [z[rows] for z in runs]
+        said = f"of a sample of {SAMPLE} of {n} songs"
+    k_max = min(k_max, n - 1, SAMPLE - 1)
     problem = _problem(runs, n, k_min, k_max)
     if problem:
         nothing = pd.DataFrame({"criterion": CRITERIA, "k": None, "value": np.nan, "sd": np.nan})
@@ -100,11 +105,6 @@ def choose_k(
             f"No number of clusters can be suggested: {problem}.",
             dict.fromkeys(CRITERIA, problem),
         )
-    said = ""
-    if n > SAMPLE:
-        rows = np.sort(np.random.default_rng(seed).choice(n, SAMPLE, replace=False))
-        runs, k_max = [z[rows] for z in runs], min(k_max, SAMPLE - 1)
-        said = f"of a sample of {SAMPLE} of {n} songs"
     ks = list(range(k_min, k_max + 1))
     with_one = [1, *ks] if k_min == 2 else ks
     runs = [_unit_variance(z) for z in runs]
