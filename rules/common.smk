@@ -103,7 +103,11 @@ def map_figures(extension):
 
 def all_figures():
     """Every figure of the run."""
-    figures = ["comparison", *(f"confusion/{name}" for name, _ in plan.first_branches)]
+    figures = [
+        "comparison",
+        "choice_of_k",
+        *(f"confusion/{name}" for name, _ in plan.first_branches),
+    ]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
     return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]

@@ -81,6 +81,10 @@ class Plan:
         """`pattern` with `{model}` and `{seed}` filled in, under the run's folder."""
         return [self.path(pattern.format(model=name, seed=seed)) for name, seed in branches]
 
+    def consensus_files(self, suffix: str) -> list[str]:
+        """One file per name of those that the rule `consensus` writes."""
+        return [self.path("consensus", f"{name}{suffix}") for name, _ in self.first_branches]
+
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
         if feature.startswith("lyrics"):
