@@ -86,7 +86,6 @@ def make_batch(spec: InputSpec = SPEC, n: int = 6, seed: int = 0) -> dict[str, T
         "lyrics": normal(n, spec.lyrics_dim),
         "lyrics_lines": lines,
         "label": torch.arange(n) % 4,
-        "row": torch.arange(n),
     }
 
 
