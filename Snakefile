@@ -40,6 +40,7 @@ include: "rules/training.smk"
 include: "rules/latents.smk"
 include: "rules/clustering.smk"
 include: "rules/comparison.smk"
+include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
@@ -49,6 +50,7 @@ rule all:
     default_target: True
     input:
         plan.path("tables", "comparison.csv"),
+        plan.path("tables", "disentanglement.csv"),
         plan.path("tables", "architectures.csv") if plan.models else [],
         plan.path("report", "summary.md"),
         *all_figures(),

@@ -102,4 +102,5 @@ def all_figures():
     figures = ["comparison", *(f"confusion/{name}" for name, _ in plan.first_branches)]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
+        figures += [f"traversal/{name}" for name in plan.models]
     return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]
