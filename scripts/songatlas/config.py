@@ -411,7 +411,8 @@ class Config(Section):
     def _unbound(self, name: str) -> list[str]:
         """Attributes bound to dimensions that the model does not have."""
         declared = self.models[name]
-        bound = {**self.loss.attributes, **dict(declared.loss.get("attributes") or {})}
+        bound = declared.loss.get("attributes", self.loss.attributes)
+        bound = bound if isinstance(bound, dict) else {}
         return [
             f"models.{name}: loss.attributes binds {attribute} to dimension {dimension}, but "
             f"latent_dim is {declared.latent_dim} (the first dimension is 0)"

@@ -137,9 +137,9 @@ def traversal_figure(
             "runs right and frequency up",
             size=style.SMALL_SIZE,
         )
-        for image, columns, words in (
-            (images[-1], axes[:, :-1], "Level (standard deviations of a window)"),
-            (changed, axes[:, -1:], "Change"),
+        for image, columns, limit, words in (
+            (images[-1], axes[:, :-1], LIMIT_SD, "Level (standard deviations of a window)"),
+            (changed, axes[:, -1:], largest, "Change"),
         ):
             bar = figure.colorbar(
                 image,
@@ -149,6 +149,8 @@ def traversal_figure(
                 pad=0.015,
                 aspect=60 if columns.shape[1] > 1 else 9,
                 extend="both",
+                ticks=[-limit, 0.0, limit],
+                format=lambda value, _: f"{value:.2g}".replace("-", "−"),
             )
             bar.set_label(words, size=style.SMALL_SIZE)
             bar.outline.set_visible(False)

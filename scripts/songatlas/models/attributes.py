@@ -110,11 +110,13 @@ def window_attributes(mel_db: Tensor, names: Sequence[str], frame_rate_hz: float
 
     `frame_rate_hz` is `sample_rate_hz / hop_length` of the spectrogram.
     """
+    if not len(mel_db):
+        return torch.zeros(0, len(names))
     blocks = [
         torch.stack([ATTRIBUTES[name](some, frame_rate_hz) for name in names], dim=1)
         for some in mel_db.split(AT_ONCE)
     ]
-    return torch.cat(blocks) if blocks else torch.zeros(0, len(names))
+    return torch.cat(blocks)
 
 
 def attribute_loss(
