@@ -25,6 +25,7 @@ from songatlas.evaluation.disentanglement_table import (
     BOUND_HELD_OUT,
     gather,
     measure,
+    window_attributes_of,
     write_disentanglement,
     write_table,
 )
@@ -288,6 +289,17 @@ def test_correlation_of_a_bound_dimension_leaves_unknown_windows_out() -> None:
     assert n == 50
     none = bound_correlation(z, np.full(60, 5.0), songs, permutations=2, seed=0)
     assert np.isnan(none[0])
+
+
+def test_attributes_of_windows_are_read_from_every_part(tmp_path: Path) -> None:
+    paths = [tmp_path / f"part-{i}.parquet" for i in range(2)]
+    for i, path in enumerate(paths):
+        values = np.full((3, 8, 30), -20.0 - 10 * i, np.float16)
+        tables.write_feature(path, "logmel", [f"w{i}{j}" for j in range(3)], values, units="dB")
+    found = window_attributes_of(paths, ["loudness"], 20.0).set_index("window_id")["loudness"]
+    assert found["w02"] == pytest.approx(-20.0, abs=1e-3)
+    assert found["w10"] == pytest.approx(-30.0, abs=1e-3)
+    assert len(found) == 6
 
 
 def test_table_is_gathered_over_seeds_and_written_in_three_forms(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ together, and no song stands on both sides of a cross-validation.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -282,7 +283,7 @@ def forest(
     kind = RandomForestClassifier if categorical else RandomForestRegressor
     # Every split sees every dimension: offered a few at random, it must often take one of noise,
     # and the importance of a dimension that explains everything is spread over the others.
-    options = {"max_features": None, "min_samples_leaf": 2, "random_state": seed}
+    options: dict[str, Any] = {"max_features": None, "min_samples_leaf": 2, "random_state": seed}
     options |= {"class_weight": "balanced"} if categorical else {}
     for held in folds(songs, values):
         model = kind(trees, **options).fit(z[~held], values[~held])
