@@ -140,6 +140,15 @@ def test_windows_that_tell_the_song_apart_do_not_count_as_telling_its_factor() -
     assert row.value < 0.5
 
 
+def test_of_many_points_a_sample_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("songatlas.evaluation.disentanglement.MOST_POINTS", 100)
+    rng = np.random.default_rng(0)
+    factors = known_factors(rng)
+    found = measured(axis_aligned(factors, rng), factors, permutations=0, trees=4)
+    assert found["mig"].n == 100
+    assert found["mig"].value > 0.6
+
+
 def test_concentration() -> None:
     found = concentration(np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 0.0]]))
     assert found == pytest.approx([1.0, 0.0, 0.0])

@@ -21,6 +21,9 @@ from songatlas.evaluation.factors import Factor
 MOST_BINS = 20
 """Latents and numbers are cut into this many equally filled bins, fewer where points are few."""
 
+MOST_POINTS = 3000
+"""Of more points so many are drawn at random: forests of all would take hours and say the same."""
+
 FOLDS = 4
 DCI_PERMUTATIONS = 5
 """Forests are what takes time: more permutations change the mean chance in the second decimal."""
@@ -67,6 +70,7 @@ def disentanglement(
             `DCI_PERMUTATIONS`); 0 leaves chance null.
         trees: of each forest.
 
+    Of more than `MOST_POINTS` points a random sample is measured; `n` says how many.
     `dci_disentanglement` is one number for all factors (it asks of each dimension how many factors
     it serves) and needs two of them.
     """
@@ -75,6 +79,9 @@ def disentanglement(
         usable = []
     n_songs = max((len(factor.values) for factor in factors), default=0)
     rng = generator(seed, "disentanglement")
+    if len(z) > MOST_POINTS:
+        kept = np.sort(generator(seed, "points").choice(len(z), MOST_POINTS, replace=False))
+        z, songs = z[kept], songs[kept]
     deals = [np.arange(n_songs), *(rng.permutation(n_songs) for _ in range(permutations))]
     gaps = [_gaps(z, songs, factors_of(usable, deal)) for deal in deals]
     forests = [
