@@ -97,9 +97,18 @@ def map_figures(extension):
     ]
 
 
-def all_figures():
+def all_figures(extension):
     """Every figure of the run."""
     figures = ["comparison", *(f"confusion/{name}" for name, _ in plan.first_branches)]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
-    return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]
+    drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
+    return [*drawn, *map_figures(extension)]
+
+
+def all_tables():
+    """Every table for readers."""
+    names = [f"comparison.{kind}" for kind in ("csv", "md", "tex", "txt")]
+    if plan.models:
+        names += [f"architectures.{kind}" for kind in ("csv", "md", "tex")]
+    return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]

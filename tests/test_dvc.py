@@ -452,6 +452,25 @@ def test_results_of_another_config_are_not_blessed(laptop: Project) -> None:
     )
 
 
+def test_results_that_no_version_holds_stop_restoring(laptop: Project) -> None:
+    laptop.python("songatlas.versioning.restore", "small")
+    other = SMALL.replace("permutations: 20", "permutations: 21")
+    (laptop.folder / "other.yaml").write_text(other, encoding="utf-8")
+    laptop.snakemake("--configfile", "other.yaml", *OPTIONS[2:], "--", TABLE)
+    made = (laptop.folder / TABLE).read_bytes()
+
+    text = laptop.python("songatlas.versioning.restore", "small", check=False)
+    assert "in no version" in text
+    assert "make clean-run RUN=small" in text
+    assert (laptop.folder / TABLE).read_bytes() == made
+    assert "files verified" not in text
+
+    laptop.python("songatlas.versioning.run", "clean", "small")
+    assert "files verified" in laptop.python("songatlas.versioning.restore", "small")
+    assert (laptop.folder / TABLE).read_bytes() != made
+    assert "Nothing to be done" in plan(laptop)
+
+
 def object_of(project: Project, name: str, base: Path) -> Path:
     """Where the store holds a file of the run."""
     md5 = records.read(project.folder / "results/small.records.json").files[name].md5
@@ -475,6 +494,9 @@ def test_a_harmed_object_is_named_and_made_anew(
     text = laptop.python("songatlas.versioning.restore", "small", check=False)
     assert LATENTS in text
     assert not (laptop.folder / LATENTS).exists()
+    # What was set aside is in nobody's way.
+    again = laptop.python("songatlas.versioning.restore", "small", check=False)
+    assert "in no version" not in again
     laptop.snakemake(*OPTIONS, "--", LATENTS)
     before, after = (read_z(project.folder / LATENTS) for project in (pushed, laptop))
     np.testing.assert_array_equal(before, after)

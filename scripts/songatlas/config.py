@@ -27,6 +27,9 @@ READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar")
 RESERVED = ("overview", "own")
 """Names that files and rows of Songatlas's own have."""
 
+DESCRIPTOR_BANDS = 20
+"""Mel bands that descriptors need at least: their MFCCs are so many."""
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
 
@@ -172,7 +175,10 @@ class Training(Section):
         "older CUDA cards, else fp32.",
     )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
-        "auto", description="`auto`: CUDA when there, else Apple MPS, else CPU."
+        "auto",
+        description="`auto`: CUDA when there, else Apple MPS, else CPU. Another value re-runs "
+        "training; with `auto`, another machine does not: name the device where results of another "
+        "must not stand in.",
     )
 
 
@@ -353,6 +359,13 @@ class Config(Section):
                 f"the reader `{self.corpus}` needs `corpus_path` "
                 "(--config corpus_path=<folder or manifest>)"
             )
+        for name in self.selected_baselines:
+            if self.baselines[name].kind == "descriptors" and self.logmel.n_mels < DESCRIPTOR_BANDS:
+                problems.append(
+                    f"logmel.n_mels: the baseline `{name}` needs at least {DESCRIPTOR_BANDS} mel "
+                    f"bands (given: {self.logmel.n_mels}); raise it, or leave `{name}` out of "
+                    "`include`"
+                )
         for name in self.models:
             for key, root, section in (
                 ("training", Training, self.training_for),
