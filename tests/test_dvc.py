@@ -119,6 +119,15 @@ def test_results_and_stores_stay_out_of_git() -> None:
         assert done.returncode == 0, path
 
 
+def test_dvc_sees_the_files_of_runs_that_git_holds() -> None:
+    """It takes a folder for ignored when a pattern fits the folder's own name with a slash."""
+    from dvc.scm import Git
+
+    with Git(str(ROOT)) as scm:
+        ignored = [scm.is_ignored(f"results/{name}") for name in ("", "mine.dvc", "mine/")]
+    assert ignored == [False, False, True]
+
+
 def test_nothing_blesses_results() -> None:
     files = [ROOT / "Makefile", ROOT / "dvc.yaml", *(ROOT / "scripts").rglob("*.py")]
     assert not [path for path in files if "--touch" in path.read_text("utf-8")]
@@ -544,7 +553,7 @@ def test_dvc_after_a_finished_run_trains_nothing_and_restores_elsewhere(
     assert text.count("Nothing to be done") == 6
     assert "Training" not in text
     assert "up to date" in demo.python("dvc", "status")
-    demo.python("dvc", "push")
+    demo.python("songatlas.versioning.store", "demo")
     demo.commit()
 
     other = demo.clone(tmp_path / "other", str(demo.folder.parent / "store"))

@@ -47,7 +47,7 @@ def push(run: str) -> None:
     if run == pipeline_run():
         # Runs each stage's Snakemake target: nothing to do for a finished run.
         dvc("repro")
-        dvc("push", "--quiet")
+        dvc("push", "--quiet", "dvc.yaml")
         return
     folder = folder_of(run)
     # Beside the folder: DVC leaves out a whole folder that lacks a single file.
@@ -65,7 +65,7 @@ def pull(run: str) -> None:
         StoreError: when the run is not versioned, or local files are in the way.
     """
     if run == pipeline_run():
-        targets: list[str] = []
+        targets = ["dvc.yaml"]
     else:
         targets = [f"results/{run}.dvc", f"{records.of_folder(run)}.dvc"]
         for target in targets:
@@ -74,7 +74,7 @@ def pull(run: str) -> None:
                     f"{target}: absent; `make push RUN={run}` where the run is, and commit it"
                 )
     dvc("fetch", *targets, check=False)
-    obstacles = in_the_way(targets)
+    obstacles = in_the_way(run)
     if obstacles:
         more = len(obstacles) - SHOWN
         listed = [*obstacles[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
@@ -89,18 +89,24 @@ def pull(run: str) -> None:
     dvc("checkout", "--allow-missing", *targets, check=False, stdin=subprocess.DEVNULL)
 
 
-def in_the_way(targets: list[str]) -> list[str]:
-    """Files that `dvc checkout` would overwrite or remove although DVC's cache lacks them.
+def in_the_way(run: str) -> list[str]:
+    """Files of a run that `dvc checkout` would overwrite or remove but DVC's cache does not hold.
 
     Raises:
         StoreError: when DVC cannot compare what is here with its account.
     """
-    command = [sys.executable, "-m", "dvc", "data", "status", "--granular", "--json", *targets]
+    command = [sys.executable, "-m", "dvc", "data", "status", "--granular", "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise StoreError(f"dvc data status: failed\n{done.stderr.strip()}")
     changed = json.loads(done.stdout).get("uncommitted", {})
-    files = (Path(name) for kind in ("added", "modified") for name in changed.get(kind, []))
+    own = (f"results/{run}/", records.of_folder(run).as_posix(), "results/corpora/")
+    files = [
+        Path(name)
+        for kind in ("added", "modified")
+        for name in changed.get(kind, [])
+        if name.startswith(own)
+    ]
     return sorted(
         path.as_posix()
         for path in files
