@@ -146,8 +146,8 @@ def test_tables_and_figures_name_the_card_and_the_card_lists_them(results: Path)
 
 
 def test_the_config_left_behind_is_the_config_of_the_run(folder: Path, results: Path) -> None:
-    options = ("--configfile", str(results / "config.yaml"), "--dry-run")
-    assert "Nothing to be done" in snakemake(folder, *options).stdout
+    done = snakemake(folder, "--configfile", str(results / "config.yaml"), "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
 
 
 def test_a_finished_run_has_nothing_to_do(folder: Path) -> None:
