@@ -101,7 +101,7 @@ def map_figures(extension):
     ]
 
 
-def all_figures():
+def all_figures(extension):
     """Every figure of the run."""
     figures = [
         "comparison",
@@ -111,4 +111,19 @@ def all_figures():
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
         figures += [f"traversal/{name}" for name in plan.models]
-    return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]
+    drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
+    return [*drawn, *map_figures(extension)]
+
+
+def all_tables():
+    """Every table for readers."""
+    files = {
+        "comparison": ("csv", "md", "tex", "txt"),
+        "consensus": ("csv", "md", "tex"),
+        "cluster_quality": ("csv",),
+        "disentanglement": ("csv", "md", "tex"),
+    }
+    if plan.models:
+        files["architectures"] = ("csv", "md", "tex")
+    names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
+    return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]

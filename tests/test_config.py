@@ -8,6 +8,7 @@ import yaml
 
 from conftest import ROOT
 from songatlas import config, config_docs
+from songatlas.audio.descriptors import N_MFCC
 from songatlas.errors import ConfigError
 from songatlas.models import registry
 
@@ -68,6 +69,16 @@ def test_a_model_overrides_training_and_loss() -> None:
     wrong = {"models": {"a": {"architecture": "x", "training": {"max_epoch": 3}}}}
     assert "models.a.training.max_epoch" in problems(wrong)
     assert "did you mean `max_epochs`?" in problems(wrong)
+
+
+def test_descriptors_need_enough_mel_bands() -> None:
+    narrow = {
+        "logmel": {"n_mels": 16},
+        "baselines": {"timbre": {"kind": "descriptors"}, "raw": {"kind": "raw"}},
+    }
+    assert "logmel.n_mels: the baseline `timbre` needs at least 20 mel bands" in problems(narrow)
+    assert config.load({**narrow, "include": ["raw"]}).logmel.n_mels == 16
+    assert config.DESCRIPTOR_BANDS == N_MFCC
 
 
 def test_options_of_an_architecture_are_checked_before_any_job() -> None:

@@ -27,6 +27,9 @@ READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar")
 RESERVED = ("overview", "own")
 """Names that files and rows of Songatlas's own have."""
 
+DESCRIPTOR_BANDS = 20
+"""Mel bands that descriptors need at least: their MFCCs are so many."""
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
 
@@ -173,7 +176,10 @@ class Training(Section):
         "older CUDA cards, else fp32.",
     )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
-        "auto", description="`auto`: CUDA when there, else Apple MPS, else CPU."
+        "auto",
+        description="`auto`: CUDA when there, else Apple MPS, else CPU. Another value re-runs "
+        "training; with `auto`, another machine does not: name the device where results of another "
+        "must not stand in.",
     )
 
 
@@ -436,7 +442,15 @@ class Config(Section):
                 f"the reader `{self.corpus}` needs `corpus_path` "
                 "(--config corpus_path=<folder or manifest>)"
             )
-        for name in self.models:
+        for name in self.selected_baselines:
+            if self.baselines[name].kind == "descriptors" and self.logmel.n_mels < DESCRIPTOR_BANDS:
+                problems.append(
+                    f"logmel.n_mels: the baseline `{name}` needs at least {DESCRIPTOR_BANDS} mel "
+                    f"bands (given: {self.logmel.n_mels}); raise it, or leave `{name}` out of "
+                    "`include`"
+                )
+        for name, model in self.models.items():
+            problems += self._bound_outside(name, model)
             for key, root, section in (
                 ("training", Training, self.training_for),
                 ("loss", Loss, self.loss_for),
@@ -460,6 +474,18 @@ class Config(Section):
             f"latent_dim is {declared.latent_dim} (the first dimension is 0)"
             for attribute, dimension in bound.items()
             if isinstance(dimension, int) and dimension >= declared.latent_dim
+        ]
+
+    def _bound_outside(self, name: str, model: Model) -> list[str]:
+        """Attributes that are bound to dimensions which the model's latent does not have."""
+        attributes = (self.loss.model_dump() | model.loss).get("attributes")
+        if not isinstance(attributes, Mapping):
+            return []
+        return [
+            f"models.{name}: loss.attributes binds {attribute} to dimension {dimension}, but "
+            f"latent_dim is {model.latent_dim} (dimensions count from 0)"
+            for attribute, dimension in attributes.items()
+            if isinstance(dimension, int) and dimension >= model.latent_dim
         ]
 
     def training_for(self, model: str) -> Training:

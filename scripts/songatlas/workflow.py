@@ -78,6 +78,11 @@ class Plan:
         """A path under the run's folder."""
         return "/".join((self.results, *parts))
 
+    @property
+    def card(self) -> str:
+        """The provenance card, which the run's tables and figures name."""
+        return self.path("provenance.json")
+
     def branch_files(self, pattern: str, branches: list[tuple[str, int]]) -> list[str]:
         """`pattern` with `{model}` and `{seed}` filled in, under the run's folder."""
         return [self.path(pattern.format(model=name, seed=seed)) for name, seed in branches]
