@@ -449,8 +449,7 @@ class Config(Section):
                     f"bands (given: {self.logmel.n_mels}); raise it, or leave `{name}` out of "
                     "`include`"
                 )
-        for name, model in self.models.items():
-            problems += self._bound_outside(name, model)
+        for name in self.models:
             for key, root, section in (
                 ("training", Training, self.training_for),
                 ("loss", Loss, self.loss_for),
@@ -474,18 +473,6 @@ class Config(Section):
             f"latent_dim is {declared.latent_dim} (the first dimension is 0)"
             for attribute, dimension in bound.items()
             if isinstance(dimension, int) and dimension >= declared.latent_dim
-        ]
-
-    def _bound_outside(self, name: str, model: Model) -> list[str]:
-        """Attributes that are bound to dimensions which the model's latent does not have."""
-        attributes = (self.loss.model_dump() | model.loss).get("attributes")
-        if not isinstance(attributes, Mapping):
-            return []
-        return [
-            f"models.{name}: loss.attributes binds {attribute} to dimension {dimension}, but "
-            f"latent_dim is {model.latent_dim} (dimensions count from 0)"
-            for attribute, dimension in attributes.items()
-            if isinstance(dimension, int) and dimension >= model.latent_dim
         ]
 
     def training_for(self, model: str) -> Training:
