@@ -75,7 +75,7 @@ def model_code(script):
     """Identity of the code that trains or embeds a model."""
 
     def code(wildcards):
-        return plan.code(script, plan.model(wildcards.model)["architecture"])
+        return plan.code_of_models(script, wildcards.model)
 
     return code
 
@@ -103,7 +103,12 @@ def map_figures(extension):
 
 def all_figures():
     """Every figure of the run."""
-    figures = ["comparison", *(f"confusion/{name}" for name, _ in plan.first_branches)]
+    figures = [
+        "comparison",
+        "choice_of_k",
+        *(f"confusion/{name}" for name, _ in plan.first_branches),
+    ]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
+        figures += [f"traversal/{name}" for name in plan.models]
     return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]

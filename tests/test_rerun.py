@@ -38,6 +38,7 @@ baselines:
   lyrics_tfidf: {kind: lyrics_tfidf, standardise: false}
 clustering: {algorithms: [kmeans, agglomerative, gmm], k: [2], n_init: 1}
 evaluation: {permutations: 5, bootstraps: 5}
+consensus: {k_max: 3, draws: 3, references: 2}
 """
 SLOW = pytest.mark.slow
 MODELS = ("beta_vae", "cvae_genre", "cvae_language")
@@ -51,25 +52,38 @@ RECORDS = {"provenance", "metrics"}
 TABLE = {"comparison", "figure_comparison", "summary"}
 """What compares representations."""
 
+APART = "disentanglement_table"
+"""What says how far their factors come apart."""
+
 
 def jobs(rules: str, names: Iterable[str]) -> set[str]:
     return {f"{rule} {name}" for rule in rules.split() for name in names}
 
 
+CONSENSUS = {"consensus_tables", "figure_choice_of_k"}
+"""What gathers the consensus of every representation."""
+
+
 def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
-    own = jobs("train latents clusters figure_confusion figure_reconstruction", models)
-    return own | TABLE | {"figure_training", "maps"}
+    own = jobs("train latents clusters consensus figure_confusion figure_reconstruction", models)
+    own |= jobs("disentanglement traversals figure_traversal", models)
+    return own | TABLE | CONSENSUS | {"figure_training", "maps", APART}
+
+
+def vectors(names: Iterable[str]) -> set[str]:
+    """Every job that follows another vector of a baseline."""
+    return clustered(names) | jobs("disentanglement", names) | {APART, "maps"}
 
 
 def clustered(names: Iterable[str]) -> set[str]:
-    return jobs("clusters figure_confusion", names) | TABLE
+    return jobs("clusters consensus figure_confusion", names) | TABLE | CONSENSUS
 
 
 FIGURES = (
-    {"figure_comparison", "figure_training", "maps"}
+    {"figure_comparison", "figure_choice_of_k", "figure_training", "maps"}
     | jobs("figure_confusion", EVERYONE)
-    | jobs("figure_reconstruction", MODELS)
+    | jobs("figure_reconstruction figure_traversal", MODELS)
 )
 
 
@@ -175,12 +189,14 @@ def test_a_removed_model_leaves_the_comparison(run: Run) -> None:
     assert run.plan() == branch() | {"architectures"}
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("k: [2]", "k: [2, 3]"), ("kmeans, agg", "kmeans, spectral, agg")]
-)
-def test_another_clustering_trains_nothing(run: Run, old: str, new: str) -> None:
-    run.configure(old, new)
+def test_another_clustering_trains_nothing(run: Run) -> None:
+    run.configure("kmeans, agg", "kmeans, spectral, agg")
     assert run.plan() == clustered(EVERYONE)
+
+
+def test_another_k_reruns_no_consensus(run: Run) -> None:
+    run.configure("k: [2]", "k: [2, 3]")
+    assert run.plan() == clustered(EVERYONE) - jobs("consensus", EVERYONE) - CONSENSUS
 
 
 def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> None:
@@ -192,7 +208,7 @@ def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> Non
     assert kept[splits.index].equals(splits)
     (added,) = set(kept.index) - set(splits.index)
     shard = shard_name(shard_of(added, 2))
-    corpus_wide = branch(*MODELS) | clustered(BASELINES) | jobs("baseline_latents", BASELINES)
+    corpus_wide = branch(*MODELS) | vectors(BASELINES) | jobs("baseline_latents", BASELINES)
     features = jobs("logmel descriptors", [shard]) | {"lyrics_features"}
     assert run.plan() == corpus_wide | features
 
@@ -200,7 +216,8 @@ def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> Non
 def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Run) -> None:
     relabel(run)
     run.rebuild_corpus()
-    assert run.plan() == clustered(EVERYONE) | branch("cvae_genre")
+    known = jobs("disentanglement", EVERYONE) | jobs("figure_traversal", MODELS)
+    assert run.plan() == clustered(EVERYONE) | known | branch("cvae_genre")
 
 
 def relabel(run: Run) -> None:
@@ -227,7 +244,7 @@ def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
     rows[0]["title"] = "Another title"
     run.write_songs(rows)
     run.rebuild_corpus()
-    assert run.plan() == jobs("figure_reconstruction", MODELS) | {"summary"}
+    assert run.plan() == jobs("figure_reconstruction figure_traversal", MODELS) | {"summary"}
 
 
 def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
@@ -283,7 +300,7 @@ def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Run
         '    explorer: Explorer = Field(Explorer(), description="Serving.")\n',
     )
     run.edit(code, 'ge=1, le=1000, description="Starts', 'ge=1, le=999, description="Starts')
-    expected = clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"}
+    expected = clustered(EVERYONE) | vectors(BASELINES) | jobs("baseline_latents", BASELINES)
     assert run.plan() == expected
 
 
@@ -302,11 +319,11 @@ def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
         ("compute: {training_threads: 2, gpu_memory_gb: 2}", set()),
         pytest.param("figures: {png_dpi: 100}", FIGURES, marks=SLOW),
         pytest.param("figures: {umap_neighbors: 9}", {"maps"}, marks=SLOW),
+        ("disentanglement: {trees: 2}", jobs("disentanglement", EVERYONE) | {APART}),
         pytest.param("lyrics: {max_tokens: 99}", set(), marks=SLOW),
         pytest.param(
             "lyrics: {dim: 8}",
-            {"lyrics_features", "baseline_latents lyrics_tfidf", "maps"}
-            | clustered(["lyrics_tfidf"]),
+            {"lyrics_features", "baseline_latents lyrics_tfidf"} | vectors(["lyrics_tfidf"]),
             marks=SLOW,
         ),
     ],
@@ -320,6 +337,7 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
     ("old", "new", "expected"),
     [
         ("max_epochs: 1", "max_epochs: 1, device: cpu", branch(*MODELS)),
+        ("draws: 3", "draws: 4", jobs("consensus", EVERYONE) | CONSENSUS),
         pytest.param(
             "max_epochs: 1", "max_epochs: 1, precision: bf16-mixed", branch(*MODELS), marks=SLOW
         ),
@@ -332,7 +350,7 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
         pytest.param(
             "n_init: 1",
             "n_init: 1, max_dim: 200",
-            clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"},
+            clustered(EVERYONE) | vectors(BASELINES) | jobs("baseline_latents", BASELINES),
             marks=SLOW,
         ),
     ],
@@ -367,7 +385,7 @@ def test_a_restored_file_that_is_not_the_recorded_one_reruns_what_read_it(run: R
     shutil.copy(run.results / "latents" / "descriptors" / "seed-0.parquet", latents)
     shuffle_times(run.results)
     os.utime(latents)
-    assert run.plan() == clustered(["mean_mel"]) | {"maps"}
+    assert run.plan() == vectors(["mean_mel"])
 
 
 def test_explaining_names_the_change(run: Run) -> None:

@@ -270,6 +270,26 @@ SCORES = Table(
     allowed={"level": LEVELS, "supervision": ("none", "labels")},
 )
 
+DISENTANGLEMENT = Table(
+    "disentanglement",
+    {
+        "model": TEXT,
+        "seed": I32,
+        "level": TEXT,
+        "factor": TEXT,
+        "metric": TEXT,
+        "value": F64,
+        "chance": F64,
+        "n": I32,
+        "supervision": TEXT,
+        "note": TEXT,
+    },
+    nullable=frozenset(["value", "chance", "note"]),
+    key=("level", "factor", "metric"),
+    allowed={"level": ("window", "song"), "supervision": ("none", "labels")},
+)
+"""How far one model's dimensions stand for one factor each; `factor` `all` is all of them."""
+
 HISTORY = Table(
     "history",
     {"epoch": I32, "metric": TEXT, "split": TEXT, "unit": I32, "value": F64},
@@ -278,6 +298,60 @@ HISTORY = Table(
 )
 """Training curves, tidy: one row per epoch, metric and split; `unit` numbers the latent dimension
 that a value belongs to (`kl_per_unit`), null where it is the whole model's."""
+
+CONSENSUS = Table(
+    "consensus",
+    {"k": I32, "track_id": TEXT, "label": I32, "confidence": F64},
+    nullable=frozenset(["confidence"]),
+    key=("k", "track_id"),
+)
+"""Consensus partitions of the songs, one per k; `confidence` is null in clusters of one song."""
+
+CHOICE = Table(
+    "choice",
+    {"criterion": TEXT, "k": I32, "value": F64, "sd": F64, "chosen": FLAG, "note": TEXT},
+    nullable=frozenset(["k", "value", "sd", "note"]),
+    allowed={"criterion": ("stability", "silhouette", "gap", "bic", "joint")},
+)
+"""What each criterion says of each number of clusters; `joint` holds their mean ranks."""
+
+QUALITY = Table(
+    "quality",
+    {
+        "k": I32,
+        "cluster": I32,
+        "size": I32,
+        "confidence": F64,
+        "silhouette": F64,
+        "nearest": I32,
+        "separation": F64,
+        "medoid": TEXT,
+        "task": TEXT,
+        "n": I32,
+        "majority": TEXT,
+        "purity": F64,
+        "ci_low": F64,
+        "ci_high": F64,
+        "chance": F64,
+        "note": TEXT,
+    },
+    nullable=frozenset(
+        [
+            "confidence",
+            "silhouette",
+            "nearest",
+            "separation",
+            "majority",
+            "purity",
+            "ci_low",
+            "ci_high",
+            "chance",
+            "note",
+        ]
+    ),
+    key=("k", "cluster", "task"),
+)
+"""One row per consensus cluster and task."""
 
 
 def empty(table: Table) -> pd.DataFrame:

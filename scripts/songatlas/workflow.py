@@ -7,6 +7,7 @@ Snakefile anew.
 import functools
 import hashlib
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,10 @@ class Plan:
     def branch_files(self, pattern: str, branches: list[tuple[str, int]]) -> list[str]:
         """`pattern` with `{model}` and `{seed}` filled in, under the run's folder."""
         return [self.path(pattern.format(model=name, seed=seed)) for name, seed in branches]
+
+    def consensus_files(self, suffix: str) -> list[str]:
+        """One file per name of those that the rule `consensus` writes."""
+        return [self.path("consensus", f"{name}{suffix}") for name, _ in self.first_branches]
 
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
@@ -162,7 +167,7 @@ class Plan:
         keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
         return self.section("lyrics", *keys)
 
-    def spec(self, *models: str) -> dict[str, int]:
+    def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models read; 0 for lyrics where none of them reads any."""
         logmel, lyrics = self.config.logmel, self.config.lyrics
         reads_lyrics = any("lyrics" in self.model_inputs(name) for name in models)
@@ -171,6 +176,9 @@ class Plan:
             "n_frames": logmel.n_frames(self.config.windows.length_s),
             "lyrics_dim": lyrics.dim if reads_lyrics else 0,
             "max_lines": lyrics.max_lines if reads_lyrics else 0,
+            "f_min_hz": logmel.f_min_hz,
+            "f_max_hz": logmel.f_max_hz or logmel.sample_rate_hz / 2,
+            "frame_rate_hz": logmel.sample_rate_hz / logmel.hop_length,
         }
 
     def model_inputs(self, name: str) -> tuple[str, ...]:
@@ -199,6 +207,12 @@ class Plan:
             "spec": self.spec(name),
         }
 
+    def bound(self, name: str) -> dict[str, int]:
+        """Which attribute of the sound a model binds to which dimension; baselines bind none."""
+        if name not in self.config.models:
+            return {}
+        return {str(key): at for key, at in self.config.loss_for(name).attributes.items()}
+
     def declared_models(self) -> list[dict[str, Any]]:
         """Every selected model, for the architecture table."""
         keys = ("name", "architecture", "options", "latent_dim", "beta")
@@ -225,9 +239,11 @@ class Plan:
         modules = [f"songatlas.models.{architecture}" for architecture in architectures]
         return fingerprint(ROOT / f"{script}.py", modules)
 
-    def code_of_models(self, script: str) -> str:
-        """Fingerprint of a script that builds every selected model."""
-        return self.code(script, *(self.model(name)["architecture"] for name in self.models))
+    def code_of_models(self, script: str, *names: str) -> str:
+        """Fingerprint of a script that builds some models, whatever these are built on included."""
+        models = [self.config.models[name] for name in names]
+        parts = [registry.parts(model.architecture, model.options) for model in models]
+        return self.code(script, *chain.from_iterable(parts))
 
     def code_of_reader(self, script: str) -> str:
         """Fingerprint of a script that reads the corpus with the configured reader."""

@@ -39,6 +39,12 @@ class InputSpec:
     n_frames: int
     lyrics_dim: int
     max_lines: int
+    f_min_hz: float = 0.0
+    """Lower end of the mel bands."""
+    f_max_hz: float = 11025.0
+    """Upper end of the mel bands."""
+    frame_rate_hz: float = 22050 / 512
+    """Frames per second."""
 
     @property
     def n_values(self) -> int:
@@ -158,6 +164,18 @@ class Model(nn.Module, ABC):
         `latents()` computes `embed` of the training windows, (n, latent_dim), whose `row` in
         batches is `rows` (n,).
         """
+
+    @property
+    def converged(self) -> bool:
+        """Whether training should stop after the present epoch, whatever the loss does."""
+        return False
+
+    def progress(self) -> Mapping[str, Tensor]:
+        """What the epochs to come depend on besides the weights, for an interrupted training."""
+        return {}
+
+    def resume(self, progress: Mapping[str, Tensor]) -> None:
+        """Take back what `progress` gave."""
 
 
 class VAE(Model):
