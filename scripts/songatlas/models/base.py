@@ -125,6 +125,10 @@ class Model(nn.Module, ABC):
         """Spectrograms (B, 1, n_mels, n_frames) from `z`; None for models that decode nothing."""
         return None
 
+    def reconstruct(self, batch: Batch) -> Tensor | None:
+        """What figures show next to the windows, (B, 1, n_mels, n_frames); None as in `decode`."""
+        return self.decode(self.embed(batch), batch)
+
     def loss(
         self, batch: Batch, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:

@@ -155,7 +155,7 @@ def write_reconstruction(
     rows = rows[windows.has_mel[rows]][:N_RECONSTRUCTIONS]
     batch = {key: values.to(device) for key, values in windows.batch(rows).items()}
     ready = prepare(batch)
-    decoded = model.decode(model.embed(ready), ready)
+    decoded = model.reconstruct(ready)
     if decoded is None:
         _write_no_reconstruction(path, model.spec, name, "this model decodes nothing")
         return
