@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from songatlas import tables
+from songatlas.corpus.folds import PREFIX
 from songatlas.errors import SongatlasError
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 
@@ -143,11 +144,9 @@ def _bullets(lines: Sequence[str]) -> str:
 def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
     tracks, windows = inputs.tracks, inputs.windows
     lyrics = (tracks["lyrics"].notna() & (tracks["lyrics"] != "")).sum()
-    splits = tracks["split"].value_counts()
     lines = [
         f"{_count(len(tracks), 'song')}: {tracks['audio_path'].notna().sum()} with audio, "
-        f"{lyrics} with lyrics; {splits.get('train', 0)} for training, "
-        f"{splits.get('validation', 0)} for validation, {splits.get('test', 0)} for test.",
+        f"{lyrics} with lyrics; {_split_words(tracks, seeds)}.",
         f"{_count(len(windows), 'window')} from {windows['track_id'].nunique()} songs"
         + (f", {windows['padded'].sum()} of them padded." if windows["padded"].any() else "."),
         f"Languages: {_tally(inputs.labels['language'])}.",
@@ -171,6 +170,28 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         lines.append(f"Songs among them that only later stages found unusable: {_reasons(later)}.")
     lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")
     return lines
+
+
+def _split_words(tracks: pd.DataFrame, seeds: Sequence[int]) -> str:
+    """How many songs train, validate and test, or how many each fold holds."""
+    splits = tracks["split"].value_counts()
+    folds = sorted(
+        (name for name in splits.index if str(name).startswith(PREFIX)),
+        key=lambda name: int(str(name).removeprefix(PREFIX)),
+    )
+    if not folds:
+        return (
+            f"{splits.get('train', 0)} for training, {splits.get('validation', 0)} for validation, "
+            f"{splits.get('test', 0)} for test"
+        )
+    heard = tracks.loc[tracks["audio_path"].notna(), "split"].value_counts()
+    sizes = ", ".join(str(heard.get(name, 0)) for name in folds)
+    held_out = len({seed % len(folds) for seed in seeds})
+    some = "" if held_out == len(folds) else f", of which `seeds` hold out {held_out}"
+    return (
+        f"{len(folds)}-fold cross-validation by song{some} (songs with audio per fold: {sizes}); "
+        "every fold is scored by what was trained on the others"
+    )
 
 
 def _results(inputs: Inputs) -> list[str]:

@@ -35,7 +35,7 @@ ON_GPU_BYTES = 4 * 2**30
 COLLAPSED_SHARE = 0.1
 """Below this share of active latent dimensions a posterior counts as collapsed."""
 
-NO_VALIDATION = "the corpus is too small to give validation a window"
+NO_VALIDATION = "no song with audio is left for validation"
 
 
 @dataclass(frozen=True)
