@@ -40,6 +40,7 @@ include: "rules/training.smk"
 include: "rules/latents.smk"
 include: "rules/clustering.smk"
 include: "rules/comparison.smk"
+include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
@@ -50,6 +51,8 @@ rule all:
     input:
         plan.path("tables", "comparison.csv"),
         plan.path("tables", "architectures.csv") if plan.models else [],
+        plan.path("tables", "training.csv") if plan.models else [],
+        plan.path("tables", "changes.csv") if plan.changes else [],
         plan.path("report", "summary.md"),
         *all_figures(),
 

@@ -22,7 +22,7 @@ STAGES = (
     ("training", "#E78A5A", {"train": 3, "architectures": 0}),
     ("latents", "#009E73", {"latents": 2.6, "baseline_latents": 1.4}),
     ("clusters, scores", "#CC79A7", {"clusters": 1}),
-    ("tables", "#F0E442", {"comparison": 0.4}),
+    ("tables", "#F0E442", {"training_table": 3.4, "comparison": 0.4}),
     (
         "figures, report",
         "#FFFFFF",

@@ -59,7 +59,7 @@ def jobs(rules: str, names: Iterable[str]) -> set[str]:
 def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
     own = jobs("train latents clusters figure_confusion figure_reconstruction", models)
-    return own | TABLE | {"figure_training", "maps"}
+    return own | TABLE | {"figure_training", "maps", "training_table"}
 
 
 def clustered(names: Iterable[str]) -> set[str]:
@@ -163,6 +163,11 @@ def test_a_models_setting_reruns_that_model_and_what_compares(run: Run) -> None:
     counts = dict(planned(run.folder, "--snakefile", str(run.folder / "Snakefile")))
     assert (counts["train"], counts["latents"], counts["clusters"]) == (1, 1, 1)
     assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(counts)
+
+
+def test_saying_what_a_model_changes_trains_nothing(run: Run) -> None:
+    run.configure("beta: 4.0", "beta: 4.0, change: a larger beta")
+    assert run.plan() == {"changes_table"}
 
 
 def test_an_added_model_runs_its_branch(run: Run) -> None:

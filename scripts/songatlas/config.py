@@ -220,6 +220,12 @@ class Model(BaseModel):
     training: dict[str, Any] = Field(
         {}, description="Keys of `training` that differ for this model."
     )
+    change: str | None = Field(
+        None,
+        min_length=1,
+        description="What this model changes against the one listed before it: models that say so "
+        "are the rows of `tables/changes`, in the order of the config.",
+    )
 
     @property
     def options(self) -> dict[str, Any]:

@@ -79,6 +79,18 @@ class Plan:
         return self.config.split.folds if self.config.split.method == "folds" else 0
 
     @property
+    def changes(self) -> list[tuple[str, str]]:
+        """(model, what it changes against the one before it), in the order of the config."""
+        said = [(name, self.config.models[name].change) for name in self.models]
+        return [(name, change) for name, change in said if change is not None]
+
+    @property
+    def changed(self) -> list[tuple[str, int]]:
+        """Every (model, seed) that the table of changes shows."""
+        names = dict(self.changes)
+        return [(name, seed) for name, seed in self.trained if name in names]
+
+    @property
     def branches(self) -> list[tuple[str, int]]:
         """Every (name, seed) that is clustered."""
         return [*self.trained, *self.untrained]

@@ -254,7 +254,7 @@ def for_readers(frame: pd.DataFrame, shown_metrics: Sequence[str]) -> pd.DataFra
     shown = frame[["task", "level", "model", "supervision", "n"]].copy()
     for metric in shown_metrics:
         shown[metric] = [
-            _plus_minus(mean, sd)
+            layout.plus_minus(mean, sd)
             for mean, sd in zip(frame[f"{metric}_mean"], frame[f"{metric}_sd"], strict=True)
         ]
     for column in ("chance_nmi", "best_algorithm", "best_nmi", "best_chance_nmi"):
@@ -270,12 +270,6 @@ def _unscored(frame: pd.DataFrame) -> list[str]:
         f"Not scored at level {level}, task {task} ({note}): {', '.join(group['model'])}."
         for (level, task, note), group in groups
     ]
-
-
-def _plus_minus(mean: float, sd: float, digits: int = 3) -> str | None:
-    if pd.isna(mean):
-        return None
-    return f"{mean:.{digits}f}" if pd.isna(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
 def format_for_terminal(frame: pd.DataFrame) -> str:
@@ -314,7 +308,7 @@ def _terminal_columns(rows: pd.DataFrame) -> pd.DataFrame:
             "model": starred,
             "n": rows["n"].to_numpy(),
             "nmi": [
-                _plus_minus(mean, sd)
+                layout.plus_minus(mean, sd)
                 for mean, sd in zip(rows["nmi_mean"], rows["nmi_sd"], strict=True)
             ],
             "chance": rows["chance_nmi"].to_numpy(),

@@ -13,13 +13,11 @@ from songatlas import tables
 from songatlas.corpus.folds import PREFIX
 from songatlas.errors import SongatlasError
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
+from songatlas.training.collapse import COLLAPSED_SHARE, collapsed
 
 FEW_SONGS = 100
 FEW_PER_CLASS = 10
 FEW_SEEDS = 3
-COLLAPSED_BELOW = 0.10
-"""A model with a smaller share of active latent units has mostly ignored its input."""
-
 MAX_LISTED = 12
 
 JOINERS = "\u200c\u200d"
@@ -341,15 +339,16 @@ def _doubts(inputs: Inputs, corpus_name: str, seeds: Sequence[int]) -> list[str]
             f"Only {_count(len(seeds), 'training seed')}: another seed may rank the models "
             f"differently. Set `seeds` to at least {FEW_SEEDS}."
         )
-    collapsed = [item for item in inputs.trainings if _share(item) < COLLAPSED_BELOW]
-    if collapsed:
+    unused = [i for i in inputs.trainings if collapsed(i["active_units"], i["latent_dim"])]
+    if unused:
         units = ", ".join(
             f"`{item['model']}` (seed {item['seed']}: {item['active_units']} of "
             f"{item['latent_dim']} units active)"
-            for item in collapsed
+            for item in unused
         )
         lines.append(
-            f"Collapsed posteriors, whose latents hold hardly anything of the song: {units}."
+            f"Collapsed posteriors (fewer than {COLLAPSED_SHARE:.0%} of latent units active), "
+            f"whose latents hold hardly anything of the song: {units}."
         )
     taught = inputs.comparison[inputs.comparison["supervision"] == "labels"]["model"]
     if len(taught):
@@ -468,6 +467,8 @@ def _files(run: str, trained: bool) -> str:
     if trained:
         files[4:4] = [
             ("tables/architectures.csv", "the trained models and their numbers of parameters"),
+            ("tables/training.csv", "epochs, losses, active units, time and memory of training"),
+            ("tables/latent_units.csv", "KL and variance of every latent unit"),
             ("figures/training.svg", "training curves"),
             ("figures/reconstruction/", "an original beside its reconstruction, per model"),
         ]
@@ -488,12 +489,6 @@ def _untrained(inputs: Inputs) -> dict[str, str]:
         for item in inputs.trainings
         if item["model"] not in trained
     }
-
-
-def _share(training: Mapping[str, Any]) -> float:
-    """Share of active units; 1 for models without a posterior that could collapse."""
-    active = training["active_units"]
-    return 1.0 if active is None else active / training["latent_dim"]
 
 
 def _sd(row: pd.Series) -> float:
