@@ -39,6 +39,7 @@ include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/latents.smk"
 include: "rules/clustering.smk"
+include: "rules/consensus.smk"
 include: "rules/comparison.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
@@ -50,6 +51,7 @@ rule all:
     default_target: True
     input:
         plan.path("tables", "comparison.csv"),
+        plan.path("tables", "consensus.csv") if not plan.folds else [],
         plan.path("tables", "architectures.csv") if plan.models else [],
         plan.path("tables", "training.csv") if plan.models else [],
         plan.path("tables", "changes.csv") if plan.changes else [],

@@ -21,8 +21,8 @@ STAGES = (
     ("features", "#56B4E9", {"logmel": 3, "lyrics_features": 2, "descriptors": 1}),
     ("training", "#E78A5A", {"train": 3, "architectures": 0}),
     ("latents", "#009E73", {"latents": 2.6, "baseline_latents": 1.4}),
-    ("clusters, scores", "#CC79A7", {"clusters": 1}),
-    ("tables", "#F0E442", {"training_table": 3.4, "comparison": 0.4}),
+    ("clusters, scores", "#CC79A7", {"consensus": 2.8, "clusters": 1}),
+    ("tables", "#F0E442", {"training_table": 3.6, "consensus_tables": 2.2, "comparison": 0.4}),
     (
         "figures, report",
         "#FFFFFF",
@@ -33,6 +33,7 @@ STAGES = (
             "figure_confusion": 1.8,
             "figure_comparison": 1,
             "summary": 0.2,
+            "figure_choice_of_k": -0.6,
         },
     ),
 )

@@ -103,7 +103,12 @@ def map_figures(extension):
 
 def all_figures():
     """Every figure of the run."""
-    figures = ["comparison", *(f"confusion/{name}" for name, _ in plan.first_branches)]
+    figures = [
+        "comparison",
+        # In cross-validation every seed clusters other songs: there is nothing to agree on.
+        *(["choice_of_k"] if not plan.folds else []),
+        *(f"confusion/{name}" for name, _ in plan.first_branches),
+    ]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
     return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]

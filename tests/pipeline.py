@@ -27,6 +27,7 @@ models:
   vade_small: {n_components: 4, pretrain_epochs: 1}
 clustering: {k: [2, 3], n_init: 2}
 evaluation: {permutations: 20, bootstraps: 20}
+consensus: {k_max: 4, draws: 4, references: 3}
 """
 """A run of every stage in little time: everything not named here is the demo's."""
 

@@ -234,7 +234,7 @@ def test_pretrained_encoder_must_have_the_width_that_the_config_says(
     files = corpus(tmp_path, {"a": TEXTS[0]}, [("a-0", "a", TEXTS[0])])
     with pytest.raises(SongatlasError, match=r"set lyrics\.dim to 16"):
         write(tmp_path, files, Lyrics(encoder=str(tiny_encoder), dim=32))
-    (_, songs), (_, windows), (_, lines) = write(
+    (_, songs), _, (_, windows), (_, lines) = write(
         tmp_path, files, Lyrics(encoder=str(tiny_encoder), dim=16, max_lines=3)
     )
     assert (songs.shape, windows.shape, lines.shape) == ((1, 16), (1, 16), (1, 3, 16))

@@ -38,6 +38,7 @@ baselines:
   lyrics_tfidf: {kind: lyrics_tfidf, standardise: false}
 clustering: {algorithms: [kmeans, agglomerative, gmm], k: [2], n_init: 1}
 evaluation: {permutations: 5, bootstraps: 5}
+consensus: {k_max: 3, draws: 3, references: 2}
 """
 SLOW = pytest.mark.slow
 MODELS = ("beta_vae", "cvae_genre", "cvae_language")
@@ -56,18 +57,22 @@ def jobs(rules: str, names: Iterable[str]) -> set[str]:
     return {f"{rule} {name}" for rule in rules.split() for name in names}
 
 
+CONSENSUS = {"consensus_tables", "figure_choice_of_k"}
+"""What gathers the consensus of every representation."""
+
+
 def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
-    own = jobs("train latents clusters figure_confusion figure_reconstruction", models)
-    return own | TABLE | {"figure_training", "maps", "training_table"}
+    own = jobs("train latents clusters consensus figure_confusion figure_reconstruction", models)
+    return own | TABLE | CONSENSUS | {"figure_training", "maps", "training_table"}
 
 
 def clustered(names: Iterable[str]) -> set[str]:
-    return jobs("clusters figure_confusion", names) | TABLE
+    return jobs("clusters consensus figure_confusion", names) | TABLE | CONSENSUS
 
 
 FIGURES = (
-    {"figure_comparison", "figure_training", "maps"}
+    {"figure_comparison", "figure_choice_of_k", "figure_training", "maps"}
     | jobs("figure_confusion", EVERYONE)
     | jobs("figure_reconstruction", MODELS)
 )
@@ -180,12 +185,14 @@ def test_a_removed_model_leaves_the_comparison(run: Run) -> None:
     assert run.plan() == branch() | {"architectures"}
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("k: [2]", "k: [2, 3]"), ("kmeans, agg", "kmeans, spectral, agg")]
-)
-def test_another_clustering_trains_nothing(run: Run, old: str, new: str) -> None:
-    run.configure(old, new)
+def test_another_clustering_trains_nothing(run: Run) -> None:
+    run.configure("kmeans, agg", "kmeans, spectral, agg")
     assert run.plan() == clustered(EVERYONE)
+
+
+def test_another_k_reruns_no_consensus(run: Run) -> None:
+    run.configure("k: [2]", "k: [2, 3]")
+    assert run.plan() == clustered(EVERYONE) - jobs("consensus", EVERYONE) - CONSENSUS
 
 
 def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> None:
@@ -325,6 +332,7 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
     ("old", "new", "expected"),
     [
         ("max_epochs: 1", "max_epochs: 1, device: cpu", branch(*MODELS)),
+        ("draws: 3", "draws: 4", jobs("consensus", EVERYONE) | CONSENSUS),
         pytest.param(
             "max_epochs: 1", "max_epochs: 1, precision: bf16-mixed", branch(*MODELS), marks=SLOW
         ),

@@ -294,6 +294,29 @@ class Evaluation(Section):
     _no_duplicates = field_validator("tasks", "summary_algorithms")(_once)
 
 
+class Consensus(Section):
+    """Consensus clusterings of songs, and the number of clusters that is suggested."""
+
+    algorithm: Literal["kmeans", "agglomerative", "gmm", "spectral"] = Field(
+        "kmeans",
+        description="What finds the clusters behind stability, silhouette and gap statistic.",
+    )
+    k_min: int = Field(2, ge=2, le=1000, description="Smallest number of clusters compared.")
+    k_max: int = Field(
+        15, ge=2, le=1000, description="Largest number of clusters compared, at most n - 1."
+    )
+    draws: int = Field(20, ge=2, le=1000, description="Bootstrap draws behind the stability.")
+    references: int = Field(
+        20, ge=2, le=1000, description="Reference data sets behind the gap statistic."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Consensus":
+        if self.k_min > self.k_max:
+            raise ValueError("k_min is larger than k_max")
+        return self
+
+
 class Figures(Section):
     umap_neighbors: int = Field(15, ge=2, le=1000, description="UMAP: neighbours.")
     umap_min_dist: float = Field(0.1, ge=0.0, lt=1.0, description="UMAP: minimum distance.")
@@ -342,6 +365,11 @@ class Config(Section):
     baselines: dict[Name, Baseline] = Field({}, description="Baselines by name.")
     clustering: Clustering = Field(Clustering(), description="Clustering of latents.")
     evaluation: Evaluation = Field(Evaluation(), description="Scores and their uncertainty.")
+    consensus: Consensus = Field(
+        Consensus(),
+        description="Consensus of the clusterings of songs that take k (all seeds, "
+        "`clustering.algorithms`), and the number of clusters that is suggested.",
+    )
     figures: Figures = Field(Figures(), description="Figures.")
     compute: Compute = Field(
         Compute(),

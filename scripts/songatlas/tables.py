@@ -279,6 +279,60 @@ HISTORY = Table(
 """Training curves, tidy: one row per epoch, metric and split; `unit` numbers the latent dimension
 that a value belongs to (`kl_per_unit`), null where it is the whole model's."""
 
+CONSENSUS = Table(
+    "consensus",
+    {"k": I32, "track_id": TEXT, "label": I32, "confidence": F64},
+    nullable=frozenset(["confidence"]),
+    key=("k", "track_id"),
+)
+"""Consensus partitions of the songs, one per k; `confidence` is null in clusters of one song."""
+
+CHOICE = Table(
+    "choice",
+    {"criterion": TEXT, "k": I32, "value": F64, "sd": F64, "chosen": FLAG, "note": TEXT},
+    nullable=frozenset(["k", "value", "sd", "note"]),
+    allowed={"criterion": ("stability", "silhouette", "gap", "bic", "joint")},
+)
+"""What each criterion says of each number of clusters; `joint` holds their mean ranks."""
+
+QUALITY = Table(
+    "quality",
+    {
+        "k": I32,
+        "cluster": I32,
+        "size": I32,
+        "confidence": F64,
+        "silhouette": F64,
+        "nearest": I32,
+        "separation": F64,
+        "medoid": TEXT,
+        "task": TEXT,
+        "n": I32,
+        "majority": TEXT,
+        "purity": F64,
+        "ci_low": F64,
+        "ci_high": F64,
+        "chance": F64,
+        "note": TEXT,
+    },
+    nullable=frozenset(
+        [
+            "confidence",
+            "silhouette",
+            "nearest",
+            "separation",
+            "majority",
+            "purity",
+            "ci_low",
+            "ci_high",
+            "chance",
+            "note",
+        ]
+    ),
+    key=("k", "cluster", "task"),
+)
+"""One row per consensus cluster and task."""
+
 
 def empty(table: Table) -> pd.DataFrame:
     """A frame with the table's columns and no rows."""

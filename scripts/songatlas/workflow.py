@@ -108,6 +108,10 @@ class Plan:
         """`pattern` with `{model}` and `{seed}` filled in, under the run's folder."""
         return [self.path(pattern.format(model=name, seed=seed)) for name, seed in branches]
 
+    def consensus_files(self, suffix: str) -> list[str]:
+        """One file per name of those that the rule `consensus` writes."""
+        return [self.path("consensus", f"{name}{suffix}") for name, _ in self.first_branches]
+
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
         if feature.startswith("lyrics"):
@@ -194,7 +198,7 @@ class Plan:
         keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
         return self.section("lyrics", *keys)
 
-    def spec(self, *models: str) -> dict[str, int]:
+    def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models read; 0 for lyrics where none of them reads any."""
         logmel, lyrics = self.config.logmel, self.config.lyrics
         reads_lyrics = any("lyrics" in self.model_inputs(name) for name in models)
@@ -203,6 +207,9 @@ class Plan:
             "n_frames": logmel.n_frames(self.config.windows.length_s),
             "lyrics_dim": lyrics.dim if reads_lyrics else 0,
             "max_lines": lyrics.max_lines if reads_lyrics else 0,
+            "f_min_hz": logmel.f_min_hz,
+            "f_max_hz": logmel.f_max_hz or logmel.sample_rate_hz / 2,
+            "frame_rate_hz": logmel.sample_rate_hz / logmel.hop_length,
         }
 
     def model_inputs(self, name: str) -> tuple[str, ...]:

@@ -39,6 +39,12 @@ class InputSpec:
     n_frames: int
     lyrics_dim: int
     max_lines: int
+    f_min_hz: float = 0.0
+    """Lower end of the mel bands."""
+    f_max_hz: float = 11025.0
+    """Upper end of the mel bands."""
+    frame_rate_hz: float = 22050 / 512
+    """Frames per second."""
 
     @property
     def n_values(self) -> int:

@@ -1,0 +1,174 @@
+"""Consensus partitions of one model's songs, the suggested k, and the quality of every cluster."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from songatlas import config, tables
+from songatlas.clustering.algorithms import WITHOUT_K, cluster
+from songatlas.clustering.choice import JOINT, Choice, choose_k
+from songatlas.clustering.consensus import Consensus, consensus
+from songatlas.clustering.levels import Points, points_of
+from songatlas.clustering.reduction import reduce_width
+from songatlas.errors import SongatlasError
+from songatlas.evaluation.cluster_quality import quality_rows
+from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of the tables `consensus`, `choice` and `quality`, and what to say of them."""
+
+    consensus: pd.DataFrame
+    choice: pd.DataFrame
+    quality: pd.DataFrame
+    sentence: str
+    note: str
+
+
+def song_tasks(labels: pd.DataFrame, tasks: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Labels by song of the tasks that mean something where songs are the points."""
+    return {task: task_labels(labels, task) for task in tasks if task not in WINDOW_ONLY}
+
+
+def consensus_of(
+    runs: Sequence[Points],
+    labels: Mapping[str, Mapping[str, str]],
+    *,
+    clustering: config.Clustering,
+    evaluation: config.Evaluation,
+    consensus: config.Consensus,
+) -> Found:
+    """Suggest k and build the consensus at that k and at every task's number of classes.
+
+    Args:
+        runs: the songs of each training seed, the same ones in the same order.
+        labels: label by song of every task.
+    """
+    songs = runs[0]
+    reduced = [
+        reduce_width(points.z, clustering.max_dim, clustering.pca_dim, evaluation.seed)
+        for points in runs
+    ]
+    z = [reduction.z for reduction in reduced]
+    choice = choose_k(
+        z,
+        algorithm=consensus.algorithm,
+        k_min=consensus.k_min,
+        k_max=consensus.k_max,
+        draws=consensus.draws,
+        references=consensus.references,
+        n_init=clustering.n_init,
+        seed=evaluation.seed,
+    )
+    classes = {n_classes(dict(of_song), songs.track_ids) for of_song in labels.values()}
+    ks = sorted({k for k in (*classes, choice.joint) if k is not None and k >= 2})
+    partitions, qualities, notes = [], [], [each.note for each in reduced[:1]]
+    for k in ks:
+        found = _at(z, k, clustering, evaluation.seed)
+        notes.append(f"k = {k}: {found.note}" if found.note else None)
+        if found.labels is not None:
+            partitions.append(
+                pd.DataFrame(
+                    {
+                        "k": k,
+                        "track_id": songs.track_ids,
+                        "label": found.labels,
+                        "confidence": found.confidence,
+                    }
+                )
+            )
+            qualities.append(quality_rows(found, k, z, songs, labels, evaluation))
+    return Found(
+        _joined(partitions, tables.CONSENSUS),
+        choice_frame(choice),
+        _joined(qualities, tables.QUALITY),
+        choice.sentence,
+        "; ".join(filter(None, notes)),
+    )
+
+
+def _at(z: Sequence[np.ndarray], k: int, clustering: config.Clustering, seed: int) -> Consensus:
+    """Consensus over seeds and algorithms; those that find k themselves take no part."""
+    found = [
+        cluster(points, algorithm, k, n_init=clustering.n_init, seed=seed)
+        for points in z
+        for algorithm in clustering.algorithms
+        if algorithm not in WITHOUT_K
+    ]
+    partitions = [each.labels for each in found if each.labels is not None]
+    if found and not partitions:
+        return Consensus(None, note=found[0].note)
+    return consensus(partitions, k, seed=seed)
+
+
+def _joined(parts: Sequence[pd.DataFrame], table: tables.Table) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else tables.empty(table)
+
+
+def choice_frame(choice: Choice) -> pd.DataFrame:
+    """Rows of `tables.CHOICE`: every criterion, then the mean ranks as the criterion `joint`."""
+    none: list[tuple[int | None, float]] = [(None, np.nan)]
+    ranked = [(JOINT, *each) for each in (choice.ranks.items() or none)]
+    joint = pd.DataFrame(ranked, columns=["criterion", "k", "value"])
+    frame = pd.concat([choice.values, joint.astype({"k": "Int32"})], ignore_index=True)
+    chosen = {**choice.own, JOINT: choice.joint}
+    frame["chosen"] = [
+        bool(pd.notna(k) and k == chosen[name])
+        for name, k in zip(frame["criterion"], frame["k"], strict=True)
+    ]
+    frame["note"] = [choice.notes.get(name) for name in frame["criterion"]]
+    return frame
+
+
+def write_consensus(
+    latents_paths: Sequence[str | Path],
+    labels_path: str | Path,
+    *,
+    consensus_path: str | Path,
+    choice_path: str | Path,
+    quality_path: str | Path,
+    model: str,
+    clustering: config.Clustering,
+    evaluation: config.Evaluation,
+    consensus: config.Consensus,
+) -> None:
+    """Read the latents of all seeds of one model and write the three tables.
+
+    One thread, as in `write_clusters_and_scores`.
+
+    Raises:
+        SongatlasError: when the seeds' latents are not of the same songs.
+        TableError: when a table is missing or breaks its schema.
+    """
+    from threadpoolctl import threadpool_limits
+
+    info = tables.read_metadata(latents_paths[0])
+    runs = [
+        points_of(tables.read(path, tables.LATENTS), "song", evaluation.evaluate_on)
+        for path in latents_paths
+    ]
+    for path, points in zip(latents_paths, runs, strict=True):
+        if points.track_ids != runs[0].track_ids:
+            raise SongatlasError(
+                f"{path} and {latents_paths[0]} hold different songs; delete both and run again"
+            )
+    labels = song_tasks(tables.read(labels_path, tables.LABELS), evaluation.tasks)
+    with threadpool_limits(1):
+        found = consensus_of(
+            runs, labels, clustering=clustering, evaluation=evaluation, consensus=consensus
+        )
+    metadata = {
+        "model": model,
+        "supervision": info.get("supervision", "none"),
+        "n": len(runs[0]),
+        "runs": len(runs),
+        "sentence": found.sentence,
+        "note": "; ".join(filter(None, (info.get("note"), found.note))),
+    }
+    tables.write(found.consensus, consensus_path, tables.CONSENSUS, metadata)
+    tables.write(found.choice, choice_path, tables.CHOICE, metadata)
+    tables.write(found.quality, quality_path, tables.QUALITY, metadata)
