@@ -49,7 +49,7 @@ def test_rows_follow_the_config_and_differences_are_to_the_row_before() -> None:
     assert frame["song_nmi"].tolist() == pytest.approx([0.3, 0.55, 0.6])
     assert frame["active_units"].tolist() == [0.0, 1.5, 3.0]
     assert frame["reconstruction_db"].tolist() == [9.0, 5.0, 5.0]
-    assert frame["note"].tolist()[0] == "collapsed posterior"
+    assert frame["note"].tolist()[0] == "collapsed posterior (seed 0)"
 
 
 def test_without_a_score_there_is_no_difference() -> None:

@@ -64,7 +64,7 @@ def test_notes_name_collapse_and_what_was_watched_instead_of_validation() -> Non
         trained("b", active_units=13, latent_dim=128, monitor_reason="no song is left"),
     ]
     notes = training_table(runs)["note"].tolist()
-    assert notes == ["collapsed posterior", "watched the training loss: no song is left"]
+    assert notes == ["collapsed posterior (seed 0)", "watched the training loss: no song is left"]
 
 
 @pytest.mark.parametrize(

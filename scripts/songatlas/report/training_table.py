@@ -103,7 +103,7 @@ def _note(mine: Sequence[Mapping[str, Any]]) -> str | None:
         if item["monitor_reason"]:
             notes.append(f"watched the training loss: {item['monitor_reason']}")
         if collapsed(item["active_units"], item["latent_dim"]):
-            notes.append("collapsed posterior")
+            notes.append(f"collapsed posterior (seed {item['seed']})")
     return "; ".join(dict.fromkeys(notes)) or None
 
 
