@@ -404,7 +404,7 @@ def write_comparison(
     )
     if n_folds:
         notes.append(
-            f"{n_folds}-fold cross-validation by song, the same folds for every representation: "
+            f"Cross-validation by song over {n_folds} folds, the same for every representation: "
             "each is trained or fitted on the other folds' songs, and the held-out songs alone are "
             "clustered, with k = number of classes among them. sd: over folds, of each fold's mean "
             "over algorithms; n: all folds together."
