@@ -75,7 +75,7 @@ def model_code(script):
     """Identity of the code that trains or embeds a model."""
 
     def code(wildcards):
-        return plan.code(script, plan.model(wildcards.model)["architecture"])
+        return plan.code_of_models(script, wildcards.model)
 
     return code
 

@@ -57,7 +57,7 @@ rule architectures:
     params:
         models=plan.declared_models(),
         spec=plan.spec(*plan.models),
-        code=plan.code_of_models("architectures"),
+        code=plan.code_of_models("architectures", *plan.models),
     message:
         "Counting parameters"
     script:

@@ -64,6 +64,12 @@ def test_classes_left_to_the_corpus_leave_the_count_empty() -> None:
     assert "depends on the corpus" in row["key_feature"]
 
 
+def test_options_of_an_encoder_are_told_like_the_models_own() -> None:
+    options = {"encoder": "basic_vae", "encoder_options": {"widths": [32, 16], "dropout": 0.0}}
+    (row,) = architecture_table([Declared("d", "dec", options)], PAPER).to_dict("records")
+    assert row["key_feature"].endswith("; encoder basic_vae; widths 32–16; dropout 0.0")
+
+
 def test_no_model_gives_an_empty_table() -> None:
     assert architecture_table([], PAPER).empty
 

@@ -7,6 +7,7 @@ Snakefile anew.
 import functools
 import hashlib
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -264,9 +265,11 @@ class Plan:
         modules = [f"songatlas.models.{architecture}" for architecture in architectures]
         return fingerprint(ROOT / f"{script}.py", modules)
 
-    def code_of_models(self, script: str) -> str:
-        """Fingerprint of a script that builds every selected model."""
-        return self.code(script, *(self.model(name)["architecture"] for name in self.models))
+    def code_of_models(self, script: str, *names: str) -> str:
+        """Fingerprint of a script that builds some models, whatever these are built on included."""
+        models = [self.config.models[name] for name in names]
+        parts = [registry.parts(model.architecture, model.options) for model in models]
+        return self.code(script, *chain.from_iterable(parts))
 
     def code_of_reader(self, script: str) -> str:
         """Fingerprint of a script that reads the corpus with the configured reader."""

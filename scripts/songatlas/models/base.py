@@ -161,6 +161,18 @@ class Model(nn.Module, ABC):
         batches is `rows` (n,).
         """
 
+    @property
+    def converged(self) -> bool:
+        """Whether training should stop after the present epoch, whatever the loss does."""
+        return False
+
+    def progress(self) -> Mapping[str, Tensor]:
+        """What the epochs to come depend on besides the weights, for an interrupted training."""
+        return {}
+
+    def resume(self, progress: Mapping[str, Tensor]) -> None:
+        """Take back what `progress` gave."""
+
 
 class VAE(Model):
     """A variational autoencoder of log-mel spectrograms; subclasses bring `encode` and `decode`."""

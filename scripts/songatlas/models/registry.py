@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 CLASS = "Architecture"
+ENCODER_OPTIONS = "encoder_options"
+"""An architecture with this option is built on another one, which its option `encoder` names."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,14 @@ def check(config: Config) -> None:
     problems = []
     for name, model in config.models.items():
         try:
-            entry(model.architecture).options.model_validate(model.options)
+            options = entry(model.architecture).options.model_validate(model.options)
+            problems += [f"models.{name}.{line}" for line in _encoder_problems(options)]
         except ConfigError as error:
             problems.append(f"models.{name}.architecture: {error}")
         except ValidationError as error:
-            options = entry(model.architecture).options
+            known = entry(model.architecture).options
             common = tuple(type(model).model_fields)
-            problems += [f"models.{name}.{line}" for line in describe(error, options, common)]
+            problems += [f"models.{name}.{line}" for line in describe(error, known, common)]
     if problems:
         lines = "\n".join(f"  - {line}" for line in problems)
         raise ConfigError(f"The configuration has problems:\n{lines}")
@@ -89,18 +92,74 @@ def inputs(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     `genre` where it is conditioned.
     """
     found = entry(architecture)
-    condition = found.options.model_validate(dict(options)).model_dump().get("condition_on")
-    return (*found.inputs, *([condition] if condition else []))
+    checked = found.options.model_validate(dict(options)).model_dump()
+    condition = checked.get("condition_on")
+    read = (*found.inputs, *([condition] if condition else []))
+    if ENCODER_OPTIONS in checked:
+        read += inputs(checked["encoder"], checked[ENCODER_OPTIONS] or {})
+    return read
+
+
+def parts(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The architectures that a model is made of: its own, and its encoder's where it names one.
+
+    Their files are its code.
+    """
+    checked = entry(architecture).options.model_validate(dict(options)).model_dump()
+    if ENCODER_OPTIONS not in checked:
+        return (architecture,)
+    return (architecture, *parts(checked["encoder"], checked[ENCODER_OPTIONS] or {}))
+
+
+def autoencoders() -> tuple[str, ...]:
+    """Names of the architectures that others can be built on.
+
+    They derive from `VAE`, are shown no label, and have no pretraining of their own.
+    """
+    return tuple(name for name in architectures() if _is_plain_autoencoder(name))
 
 
 def build(
     architecture: str, spec: "InputSpec", latent_dim: int, options: Mapping[str, Any]
 ) -> "Model":
-    """Instantiate an architecture."""
+    """Instantiate an architecture.
+
+    Raises:
+        ConfigError: naming the option, when its encoder or an option of that is wrong.
+    """
+    checked = entry(architecture).options.model_validate(dict(options))
+    if problems := _encoder_problems(checked):
+        raise ConfigError("\n".join(problems))
     module = importlib.import_module(f"songatlas.models.{architecture}")
-    checked = entry(architecture).options.model_validate(dict(options)).model_dump()
-    model: Model = getattr(module, CLASS)(spec, latent_dim, **checked)
+    model: Model = getattr(module, CLASS)(spec, latent_dim, **checked.model_dump())
     return model
+
+
+def _encoder_problems(options: BaseModel) -> list[str]:
+    """What is wrong with the encoder that a model names, and with that one's options."""
+    values = options.model_dump()
+    if ENCODER_OPTIONS not in values:
+        return []
+    known = autoencoders()
+    if values["encoder"] not in known:
+        return [
+            f"encoder: `{values['encoder']}` is no plain autoencoder or VAE; "
+            f"known: {', '.join(known)}"
+        ]
+    accepted = entry(values["encoder"]).options
+    try:
+        accepted.model_validate(values[ENCODER_OPTIONS] or {})
+    except ValidationError as error:
+        return [f"{ENCODER_OPTIONS}.{line}" for line in describe(error, accepted)]
+    return []
+
+
+def _is_plain_autoencoder(architecture: str) -> bool:
+    node = _class(_tree(FOLDER / f"{architecture}.py"))
+    assert node is not None
+    from_vae = any(isinstance(base, ast.Name) and base.id == "VAE" for base in node.bases)
+    options = set(_options(node).model_fields)
+    return from_vae and not options & {"condition_on", "pretrain_epochs", ENCODER_OPTIONS}
 
 
 @functools.cache
@@ -142,7 +201,7 @@ NAMES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "
 
 
 def _type(node: ast.expr) -> Any:
-    """The type that an annotation spells: plain types, `A | B`, tuples, lists and literals of them.
+    """The type that an annotation spells: plain types, and unions and collections of them.
 
     Raises:
         TypeError: for any other annotation.
@@ -158,6 +217,11 @@ def _type(node: ast.expr) -> Any:
             return Literal[ast.literal_eval(inner)]
         case ast.Subscript(value=ast.Name(id="list"), slice=inner):
             return list[_type(inner)]  # type: ignore[misc]
+        case ast.Subscript(
+            value=ast.Name(id="dict"),
+            slice=ast.Tuple(elts=[ast.Name(id="str"), inner]),
+        ):
+            return dict[str, _type(inner)]  # type: ignore[misc]
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=elements)):
             spelled = [... if _is_ellipsis(item) else _type(item) for item in elements]
             return tuple[tuple(spelled)]  # type: ignore[misc]

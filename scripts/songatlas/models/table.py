@@ -70,11 +70,15 @@ def _particulars(model: Declared, entry: registry.Entry) -> list[str]:
         same = list(value) == list(field.default) if _is_list(value) else value == field.default
         if same and not isinstance(value, str):
             continue
-        shown = "–".join(map(str, value)) if _is_list(value) else str(value)
-        parts.append(f"{name.replace('_', ' ')} {shown}")
+        inner = value if isinstance(value, dict) else {name: value}
+        parts += [f"{key.replace('_', ' ')} {_shown(part)}" for key, part in inner.items()]
     if _needs_corpus(model):
         parts.append("size depends on the corpus: set n_classes to count it")
     return parts
+
+
+def _shown(value: Any) -> str:
+    return "–".join(map(str, value)) if _is_list(value) else str(value)
 
 
 def _is_list(value: Any) -> bool:

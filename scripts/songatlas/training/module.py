@@ -223,7 +223,11 @@ class TrainingModule(lightning.LightningModule):
             rate,
         )
         self.log("watched_loss", watched, prog_bar=True)
-        self.trainer.should_stop = self.best.exhausted(epoch)
+        self.trainer.should_stop = self.best.exhausted(epoch) or self.converged(epoch)
+
+    def converged(self, epoch: int) -> bool:
+        """Whether the model says that it has arrived."""
+        return not self.schedule.pretraining(epoch) and self.model.converged
 
     def at_full_weight(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         """The terms with `loss` at the full KL weight, whatever the annealing has reached."""
@@ -260,6 +264,7 @@ class TrainingModule(lightning.LightningModule):
         state = {
             "epoch": self.epoch,
             "model": self.model.state_dict(),
+            "progress": dict(self.model.progress()),
             "optimizer": self.plateau.optimizer.state_dict(),
             "plateau": self.plateau.state_dict(),
             "precision": self.trainer.precision_plugin.state_dict(),
@@ -276,6 +281,7 @@ class TrainingModule(lightning.LightningModule):
             return
         self.state = torch.load(self.resume, map_location="cpu", weights_only=True)
         self.model.load_state_dict(self.state.pop("model"))
+        self.model.resume(self.state.pop("progress"))
         self.best.restore(self.state.pop("best"))
         self.history = self.state.pop("history")
         self.first_epoch = self.state.pop("epoch")
