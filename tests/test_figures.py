@@ -397,6 +397,10 @@ def test_several_seeds_are_shown_by_their_spread() -> None:
     classes = pd.DataFrame([("conv_vae", "genre", "song", 3)], columns=CLASS_COLUMNS)
     assert intervals(scores_table(seeds=2), classes, ["kmeans"]).empty
     assert says(small_comparison_figure(), "one standard deviation over seeds")
+    folds = comparison_table().assign(note="cross-validation: sd over 5 folds")
+    nothing = intervals(scores_table(), pd.DataFrame(columns=CLASS_COLUMNS), [])
+    figure = comparison_figure(folds, nothing, corpus_name=CORPUS)
+    assert says(figure, "one standard deviation over folds")
 
 
 def test_each_panel_is_sorted_by_its_own_values() -> None:

@@ -394,8 +394,8 @@ def write_comparison(
         "Mean ± standard deviation over "
         f"{', '.join(evaluation.summary_algorithms)} at k = number of classes, and seeds. "
         f"chance_nmi: the same with labels permuted between songs ({evaluation.permutations} "
-        "permutations). best_nmi: largest over everything tried; best_chance_nmi: the same maximum "
-        "by chance.",
+        "permutations; between windows in the task song). best_nmi: largest over everything tried; "
+        "best_chance_nmi: the same maximum by chance.",
         f"Evaluated on: {evaluation.evaluate_on}.",
     ]
     n_folds = max(
