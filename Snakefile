@@ -42,6 +42,7 @@ include: "rules/clustering.smk"
 include: "rules/consensus.smk"
 include: "rules/comparison.smk"
 include: "rules/tables.smk"
+include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
@@ -52,6 +53,7 @@ rule all:
     input:
         plan.path("tables", "comparison.csv"),
         plan.path("tables", "consensus.csv") if not plan.folds else [],
+        plan.path("tables", "disentanglement.csv"),
         plan.path("tables", "architectures.csv") if plan.models else [],
         plan.path("tables", "training.csv") if plan.models else [],
         plan.path("tables", "changes.csv") if plan.changes else [],

@@ -111,4 +111,5 @@ def all_figures():
     ]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
+        figures += [f"traversal/{name}" for name in plan.models]
     return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]

@@ -100,6 +100,7 @@ checkpoint corpus:
         genre=plan.path("corpus", "views", "genre.parquet"),
         classes=plan.path("corpus", "views", "classes.parquet"),
         titles=plan.path("corpus", "views", "titles.parquet"),
+        factors=plan.path("corpus", "views", "factors.parquet"),
         contents=[
             plan.path("corpus", "views", "shards", f"{shard}.parquet") for shard in plan.shards
         ],

@@ -4,7 +4,11 @@
 rule provenance:
     """The provenance card: code, config, corpus, lock, seeds, devices, versions and times."""
     input:
-        tables=[plan.path("tables", "comparison.csv"), plan.path("report", "summary.md")],
+        tables=[
+            plan.path("tables", "comparison.csv"),
+            plan.path("tables", "disentanglement.csv"),
+            plan.path("report", "summary.md"),
+        ],
         figures=all_figures(),
         corpus=lambda wildcards: [
             checkpoints.corpus.get().output[name]

@@ -22,7 +22,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
     names = ("tracks", "labels", "windows", "lines", "notes", "rejects", "warnings")
     outputs = {name: getattr(snakemake.output, name) for name in names}
     write_corpus(corpus, outputs, snakemake.output.shards)
-    names = ("songs", "audio_windows", "language", "genre", "classes", "titles")
+    names = ("songs", "audio_windows", "language", "genre", "classes", "titles", "factors")
     outputs = {name: getattr(snakemake.output, name) for name in names}
     write_views(corpus, outputs, snakemake.output.contents)
     log.info(

@@ -61,6 +61,19 @@ def test_every_model_and_baseline_is_compared_on_every_task(results: Path) -> No
     assert supervised == {"cvae_language", "cvae_genre"}
 
 
+def test_every_model_and_baseline_is_measured_against_every_factor(results: Path) -> None:
+    table = pd.read_csv(results / "tables" / "disentanglement.csv")
+    assert set(table["model"]) == {*MODELS, *BASELINES}
+    assert set(table["level"]) == {"window", "song"}
+    known = table[table["factor"].isin(["language", "genre"])]
+    assert known["value"].notna().all()
+    assert known["chance"].notna().all()
+    # This corpus brings no other factor: null, with the reason.
+    unknown = table[table["factor"] == "tempo_bpm"]
+    assert unknown["value"].isna().all()
+    assert set(unknown["note"]) == {"no song has it"}
+
+
 def test_lyrics_tell_the_languages_apart(results: Path) -> None:
     table = pd.read_csv(results / "tables" / "comparison.csv")
     rows = table[(table["model"] == "lyrics_tfidf") & (table["level"] == "song")]
@@ -90,7 +103,7 @@ def test_windows_follow_the_formula(results: Path) -> None:
 def test_every_figure_is_there_and_holds_something(results: Path) -> None:
     names = [*MODELS, *BASELINES]
     expected = ["comparison", "training", *(f"confusion/{name}" for name in names)]
-    expected += [f"reconstruction/{name}" for name in MODELS]
+    expected += [f"{kind}/{name}" for name in MODELS for kind in ("reconstruction", "traversal")]
     expected += [
         f"map/{name}-{by}" for name in (*names, "overview") for by in ("language", "genre")
     ]

@@ -52,6 +52,9 @@ RECORDS = {"provenance", "metrics"}
 TABLE = {"comparison", "figure_comparison", "summary"}
 """What compares representations."""
 
+APART = "disentanglement_table"
+"""What says how far their factors come apart."""
+
 
 def jobs(rules: str, names: Iterable[str]) -> set[str]:
     return {f"{rule} {name}" for rule in rules.split() for name in names}
@@ -64,7 +67,13 @@ CONSENSUS = {"consensus_tables", "figure_choice_of_k"}
 def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
     own = jobs("train latents clusters consensus figure_confusion figure_reconstruction", models)
-    return own | TABLE | CONSENSUS | {"figure_training", "maps", "training_table"}
+    own |= jobs("disentanglement traversals figure_traversal", models)
+    return own | TABLE | CONSENSUS | {"figure_training", "maps", "training_table", APART}
+
+
+def vectors(names: Iterable[str]) -> set[str]:
+    """Every job that follows another vector of a baseline."""
+    return clustered(names) | jobs("disentanglement", names) | {APART, "maps"}
 
 
 def clustered(names: Iterable[str]) -> set[str]:
@@ -74,7 +83,7 @@ def clustered(names: Iterable[str]) -> set[str]:
 FIGURES = (
     {"figure_comparison", "figure_choice_of_k", "figure_training", "maps"}
     | jobs("figure_confusion", EVERYONE)
-    | jobs("figure_reconstruction", MODELS)
+    | jobs("figure_reconstruction figure_traversal", MODELS)
 )
 
 
@@ -204,7 +213,7 @@ def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> Non
     assert kept[splits.index].equals(splits)
     (added,) = set(kept.index) - set(splits.index)
     shard = shard_name(shard_of(added, 2))
-    corpus_wide = branch(*MODELS) | clustered(BASELINES) | jobs("baseline_latents", BASELINES)
+    corpus_wide = branch(*MODELS) | vectors(BASELINES) | jobs("baseline_latents", BASELINES)
     features = jobs("logmel descriptors", [shard]) | {"lyrics_features"}
     assert run.plan() == corpus_wide | features
 
@@ -212,7 +221,8 @@ def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> Non
 def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Run) -> None:
     relabel(run)
     run.rebuild_corpus()
-    assert run.plan() == clustered(EVERYONE) | branch("cvae_genre")
+    known = jobs("disentanglement", EVERYONE) | jobs("figure_traversal", MODELS)
+    assert run.plan() == clustered(EVERYONE) | known | branch("cvae_genre")
 
 
 def relabel(run: Run) -> None:
@@ -239,7 +249,7 @@ def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
     rows[0]["title"] = "Another title"
     run.write_songs(rows)
     run.rebuild_corpus()
-    assert run.plan() == jobs("figure_reconstruction", MODELS) | {"summary"}
+    assert run.plan() == jobs("figure_reconstruction figure_traversal", MODELS) | {"summary"}
 
 
 def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
@@ -295,7 +305,7 @@ def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Run
         '    explorer: Explorer = Field(Explorer(), description="Serving.")\n',
     )
     run.edit(code, 'ge=1, le=1000, description="Starts', 'ge=1, le=999, description="Starts')
-    expected = clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"}
+    expected = clustered(EVERYONE) | vectors(BASELINES) | jobs("baseline_latents", BASELINES)
     assert run.plan() == expected
 
 
@@ -314,11 +324,11 @@ def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
         ("compute: {training_threads: 2, gpu_memory_gb: 2}", set()),
         pytest.param("figures: {png_dpi: 100}", FIGURES, marks=SLOW),
         pytest.param("figures: {umap_neighbors: 9}", {"maps"}, marks=SLOW),
+        ("disentanglement: {trees: 2}", jobs("disentanglement", EVERYONE) | {APART}),
         pytest.param("lyrics: {max_tokens: 99}", set(), marks=SLOW),
         pytest.param(
             "lyrics: {dim: 8}",
-            {"lyrics_features", "baseline_latents lyrics_tfidf", "maps"}
-            | clustered(["lyrics_tfidf"]),
+            {"lyrics_features", "baseline_latents lyrics_tfidf"} | vectors(["lyrics_tfidf"]),
             marks=SLOW,
         ),
     ],
@@ -345,7 +355,7 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
         pytest.param(
             "n_init: 1",
             "n_init: 1, max_dim: 200",
-            clustered(EVERYONE) | jobs("baseline_latents", BASELINES) | {"maps"},
+            clustered(EVERYONE) | vectors(BASELINES) | jobs("baseline_latents", BASELINES),
             marks=SLOW,
         ),
     ],
@@ -380,7 +390,7 @@ def test_a_restored_file_that_is_not_the_recorded_one_reruns_what_read_it(run: R
     shutil.copy(run.results / "latents" / "descriptors" / "seed-0.parquet", latents)
     shuffle_times(run.results)
     os.utime(latents)
-    assert run.plan() == clustered(["mean_mel"]) | {"maps"}
+    assert run.plan() == vectors(["mean_mel"])
 
 
 def test_explaining_names_the_change(run: Run) -> None:

@@ -11,7 +11,7 @@ from songatlas.corpus.probe import PROBED
 from songatlas.corpus.result import sources_frame
 from songatlas.corpus.views import CONTENT, write_views
 
-NAMES = ("songs", "audio_windows", "language", "genre", "classes", "titles")
+NAMES = ("songs", "audio_windows", "language", "genre", "classes", "titles", "factors")
 
 
 def song(name: str, **columns: object) -> dict:
@@ -57,15 +57,24 @@ def test_where_a_song_lies_and_what_it_is_called_there_change_no_view(tmp_path: 
 
 
 def test_a_label_changes_the_views_that_hold_it(tmp_path: Path) -> None:
-    assert changed(tmp_path, genre="rock") == {"genre", "classes"}
+    assert changed(tmp_path, genre="rock") == {"genre", "classes", "factors"}
 
 
 def test_a_title_changes_titles_alone(tmp_path: Path) -> None:
     assert changed(tmp_path, title="other") == {"titles"}
 
 
+def test_a_factor_changes_factors_alone(tmp_path: Path) -> None:
+    assert changed(tmp_path, factor_tempo_bpm=90.0) == {"factors"}
+    frame = tables.read(tmp_path / "after" / "factors.parquet", tables.LABELS)
+    assert frame["factor_tempo_bpm"].tolist()[0] == 90.0
+    assert frame["language"].tolist() == ["en", "en"]
+    assert frame["title"].isna().all()
+
+
 def test_other_content_is_another_song(tmp_path: Path) -> None:
     views_of_features = {"songs", "audio_windows", "language", "genre", "classes", "titles"}
+    views_of_features |= {"factors"}
     assert changed(tmp_path, lyrics="other words") >= views_of_features
 
 

@@ -35,6 +35,7 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=80)]
 Task = Literal["language", "genre", "language_genre", "artist", "song"]
 Algorithm = Literal["kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral"]
 Level = Literal["window", "song", "song_vote"]
+Attribute = Literal["tempo", "brightness", "loudness"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 
@@ -206,6 +207,25 @@ class Loss(Section):
         description="Nats per latent dimension that cost nothing (Kingma et al. 2016): keeps "
         "dimensions from collapsing. 0: off.",
     )
+    attributes: dict[Attribute, Annotated[int, Field(ge=0)]] = Field(
+        {},
+        description="Attribute regularisation (AR-VAE, Pati & Lerch 2020): which latent dimension "
+        "is bound to `tempo`, `brightness` or `loudness` of the window, for instance "
+        "`{tempo: 0, brightness: 1}`.",
+    )
+    attribute_weight: float = Field(
+        1.0, ge=0.0, description="Weight of the attributes' term beside the distortion."
+    )
+    attribute_delta: Positive = Field(
+        1.0, description="How soon a distance along a bound dimension counts as large."
+    )
+
+    @field_validator("attributes")
+    @classmethod
+    def _one_dimension_each(cls, value: dict[str, int]) -> dict[str, int]:
+        if len(set(value.values())) != len(value):
+            raise ValueError("binds two attributes to one dimension")
+        return value
 
 
 class Model(BaseModel):
@@ -317,6 +337,24 @@ class Consensus(Section):
         return self
 
 
+class Disentanglement(Section):
+    factors: Annotated[list[Name], BeforeValidator(_split_commas)] = Field(
+        ["language", "genre", "tempo_bpm", "key", "voice"],
+        min_length=1,
+        description="Which known factors: `language`, `genre`, and what follows `factor_` in the "
+        "names of columns that the corpus brings (the demo brings them all).",
+    )
+    levels: Annotated[list[Literal["window", "song"]], BeforeValidator(_split_commas)] = Field(
+        ["window", "song"], min_length=1, description="Latents of windows, or their means by song."
+    )
+    permutations: int = Field(
+        20, ge=0, le=100_000, description="Deals of the factors to songs behind every chance level."
+    )
+    trees: int = Field(10, ge=2, le=10_000, description="Trees of each random forest behind DCI.")
+
+    _no_duplicates = field_validator("factors", "levels")(_once)
+
+
 class Figures(Section):
     umap_neighbors: int = Field(15, ge=2, le=1000, description="UMAP: neighbours.")
     umap_min_dist: float = Field(0.1, ge=0.0, lt=1.0, description="UMAP: minimum distance.")
@@ -369,6 +407,9 @@ class Config(Section):
         Consensus(),
         description="Consensus of the clusterings of songs that take k (all seeds, "
         "`clustering.algorithms`), and the number of clusters that is suggested.",
+    )
+    disentanglement: Disentanglement = Field(
+        Disentanglement(), description="Whether dimensions stand for one factor each."
     )
     figures: Figures = Field(Figures(), description="Figures.")
     compute: Compute = Field(
@@ -437,9 +478,22 @@ class Config(Section):
                     section(name)
                 except ValidationError as error:
                     problems += [f"models.{name}.{key}.{line}" for line in describe(error, root)]
+            problems += self._unbound(name)
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _unbound(self, name: str) -> list[str]:
+        """Attributes bound to dimensions that the model does not have."""
+        declared = self.models[name]
+        bound = declared.loss.get("attributes", self.loss.attributes)
+        bound = bound if isinstance(bound, dict) else {}
+        return [
+            f"models.{name}: loss.attributes binds {attribute} to dimension {dimension}, but "
+            f"latent_dim is {declared.latent_dim} (the first dimension is 0)"
+            for attribute, dimension in bound.items()
+            if isinstance(dimension, int) and dimension >= declared.latent_dim
+        ]
 
     def training_for(self, model: str) -> Training:
         """Training settings of one model: the common ones and what differs for it."""

@@ -270,6 +270,26 @@ SCORES = Table(
     allowed={"level": LEVELS, "supervision": ("none", "labels")},
 )
 
+DISENTANGLEMENT = Table(
+    "disentanglement",
+    {
+        "model": TEXT,
+        "seed": I32,
+        "level": TEXT,
+        "factor": TEXT,
+        "metric": TEXT,
+        "value": F64,
+        "chance": F64,
+        "n": I32,
+        "supervision": TEXT,
+        "note": TEXT,
+    },
+    nullable=frozenset(["value", "chance", "note"]),
+    key=("level", "factor", "metric"),
+    allowed={"level": ("window", "song"), "supervision": ("none", "labels")},
+)
+"""How far one model's dimensions stand for one factor each; `factor` `all` is all of them."""
+
 HISTORY = Table(
     "history",
     {"epoch": I32, "metric": TEXT, "split": TEXT, "unit": I32, "value": F64},

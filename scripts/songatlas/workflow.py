@@ -239,6 +239,12 @@ class Plan:
             "spec": self.spec(name),
         }
 
+    def bound(self, name: str) -> dict[str, int]:
+        """Which attribute of the sound a model binds to which dimension; baselines bind none."""
+        if name not in self.config.models:
+            return {}
+        return {str(key): at for key, at in self.config.loss_for(name).attributes.items()}
+
     def declared_models(self) -> list[dict[str, Any]]:
         """Every selected model, for the architecture table."""
         keys = ("name", "architecture", "options", "latent_dim", "beta")

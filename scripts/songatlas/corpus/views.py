@@ -37,13 +37,20 @@ def labels(corpus: Corpus, *columns: str) -> pd.DataFrame:
     return frame.assign(**{column: corpus.labels[column] for column in ("track_id", *columns)})
 
 
+def factors(corpus: Corpus) -> pd.DataFrame:
+    """What is known of the songs: language, genre and every `factor_` column."""
+    names = [str(column) for column in corpus.labels if str(column).startswith("factor_")]
+    return labels(corpus, "language", "genre").assign(**{n: corpus.labels[n] for n in names})
+
+
 def write_views(
     corpus: Corpus, outputs: Mapping[str, str | Path], contents: Sequence[str | Path]
 ) -> None:
     """Write every view to the path that `outputs` names for it, and the shards' in order.
 
     `language` and `genre` are what models are conditioned on, `classes` what clusterings are
-    compared with, `titles` what a song is called in figures.
+    compared with, `titles` what a song is called in figures, `factors` what the dimensions of
+    latents are compared with.
     """
     views = {
         "songs": (songs(corpus), tables.TRACKS),
@@ -52,6 +59,7 @@ def write_views(
         "genre": (labels(corpus, "genre"), tables.LABELS),
         "classes": (labels(corpus, "artist", "language", "genre"), tables.LABELS),
         "titles": (labels(corpus, "artist", "title"), tables.LABELS),
+        "factors": (factors(corpus), tables.LABELS),
     }
     for name, (frame, schema) in views.items():
         tables.write(frame, outputs[name], schema)

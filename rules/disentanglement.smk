@@ -1,0 +1,129 @@
+"""Whether dimensions of latents stand for known factors: tables, and traversals to look at."""
+
+
+def disentanglement_inputs(wildcards):
+    """Latents and factors; the spectrograms too where a model binds dimensions to attributes."""
+    files = {
+        "latents": plan.path("latents", wildcards.model, f"seed-{wildcards.seed}.parquet"),
+        "factors": checkpoints.corpus.get().output.factors,
+    }
+    if plan.bound(wildcards.model):
+        files["logmel"] = plan.parts("logmel")
+    return files
+
+
+rule disentanglement:
+    """MIG, SAP and DCI of one model's latents, and how its bound dimensions follow attributes."""
+    input:
+        unpack(disentanglement_inputs),
+    output:
+        plan.path("disentanglement", "{model}", "seed-{seed}.parquet"),
+    log:
+        plan.path("logs", "disentanglement", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "disentanglement", "{model}-seed-{seed}.tsv")
+    wildcard_constraints:
+        model=one_of([name for name, _ in plan.first_branches]),
+    conda:
+        "../envs/torch.yaml"
+    params:
+        model=lambda wildcards: wildcards.model,
+        seed=lambda wildcards: int(wildcards.seed),
+        bound=lambda wildcards: plan.bound(wildcards.model),
+        logmel=plan.section("logmel", "sample_rate_hz", "hop_length"),
+        disentanglement=plan.section("disentanglement"),
+        evaluation_seed=plan.config.evaluation.seed,
+        code=plan.code("disentanglement"),
+    message:
+        "Disentanglement of {wildcards.model}, seed {wildcards.seed}"
+    script:
+        "../scripts/disentanglement.py"
+
+
+rule disentanglement_table:
+    """The disentanglement of every model and baseline."""
+    input:
+        plan.branch_files("disentanglement/{model}/seed-{seed}.parquet", plan.branches),
+    output:
+        csv=report(
+            plan.path("tables", "disentanglement.csv"),
+            caption="captions/disentanglement.rst",
+            category="Tables",
+            labels={"table": "disentanglement"},
+        ),
+        md=plan.path("tables", "disentanglement.md"),
+        tex=plan.path("tables", "disentanglement.tex"),
+    log:
+        plan.path("logs", "disentanglement_table.log"),
+    benchmark:
+        plan.path("benchmarks", "disentanglement_table.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        models=[name for name, _ in plan.first_branches],
+        corpus_name=plan.corpus_name,
+        code=plan.code("disentanglement_table"),
+    message:
+        "Gathering disentanglement"
+    script:
+        "../scripts/disentanglement_table.py"
+
+
+rule traversals:
+    """Decode a window while single dimensions of its latent move."""
+    input:
+        unpack(trained_latents_inputs),
+    output:
+        plan.path("traversals", "{model}", "seed-{seed}.parquet"),
+    log:
+        plan.path("logs", "traversals", "{model}-seed-{seed}.log"),
+    benchmark:
+        plan.path("benchmarks", "traversals", "{model}-seed-{seed}.tsv")
+    wildcard_constraints:
+        model=one_of(plan.models),
+    conda:
+        "../envs/torch.yaml"
+    params:
+        model=lambda wildcards: wildcards.model,
+        logmel=plan.section("logmel", "sample_rate_hz", "hop_length"),
+        training=model_device,
+        code=model_code("traversals"),
+    message:
+        "Traversals of {wildcards.model}, seed {wildcards.seed}"
+    script:
+        "../scripts/traversals.py"
+
+
+rule figure_traversal:
+    """Traversals as spectrograms, rows named after the factor that they follow most."""
+    input:
+        traversal=lambda wildcards: first_branch("traversals", wildcards.model),
+        latents=lambda wildcards: first_branch("latents", wildcards.model),
+        factors=corpus_table("factors"),
+        windows=corpus_table("audio_windows"),
+        titles=corpus_table("titles"),
+    output:
+        svg=report(
+            plan.path("figures", "traversal", "{model}.svg"),
+            caption="captions/traversal.rst",
+            category="Traversals",
+            labels={"model": "{model}"},
+        ),
+        png=plan.path("figures", "traversal", "{model}.png"),
+    log:
+        plan.path("logs", "figure_traversal", "{model}.log"),
+    benchmark:
+        plan.path("benchmarks", "figure_traversal", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(plan.models),
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        model=lambda wildcards: wildcards.model,
+        corpus_name=plan.corpus_name,
+        figures=plan.section("figures", "png_dpi"),
+        code=plan.code("figure_traversal"),
+    message:
+        "Drawing traversals of {wildcards.model}"
+    script:
+        "../scripts/figure_traversal.py"

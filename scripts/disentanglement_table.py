@@ -1,0 +1,15 @@
+"""The disentanglement of all models in one table."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.evaluation.disentanglement_table import write_table
+
+    write_table(
+        snakemake.input,
+        csv=snakemake.output.csv,
+        md=snakemake.output.md,
+        tex=snakemake.output.tex,
+        models=snakemake.params.models,
+        corpus_name=snakemake.params.corpus_name,
+    )

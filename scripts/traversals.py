@@ -1,0 +1,34 @@
+"""What one trained model decodes while single dimensions of its latent move."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads) as log:
+    from songatlas.config import LogMel, Training
+    from songatlas.training.data import read_windows
+    from songatlas.training.device import choose_device
+    from songatlas.training.embed import check_labels
+    from songatlas.training.traverse import write_no_traversal, write_traversal
+    from songatlas.training.weights import load_weights
+
+    source, name, output = snakemake.input, snakemake.params.model, snakemake.output[0]
+    device = choose_device(Training(**snakemake.params.training).device)
+    model, description = load_weights(source.weights, device)
+    if model is None:
+        log.warning("%s: %s", name, description.note)
+        write_no_traversal(output, description.spec, name=name, note=description.note)
+    else:
+        windows, _ = read_windows(
+            source.windows,
+            source.logmel,
+            description.spec,
+            labels=source.get("labels"),
+            condition_on=model.condition_on,
+            lyrics_window=source.get("lyrics_window"),
+            lyrics_lines=source.get("lyrics_lines"),
+        )
+        check_labels(description, windows)
+        logmel = LogMel(**snakemake.params.logmel)
+        frame_rate_hz = logmel.sample_rate_hz / logmel.hop_length
+        write_traversal(
+            model, windows, output, name=name, frame_rate_hz=frame_rate_hz, device=device
+        )
