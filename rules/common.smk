@@ -105,7 +105,8 @@ def all_figures(extension):
     """Every figure of the run."""
     figures = [
         "comparison",
-        "choice_of_k",
+        # In cross-validation every seed clusters other songs: there is nothing to agree on.
+        *(["choice_of_k"] if not plan.folds else []),
         *(f"confusion/{name}" for name, _ in plan.first_branches),
     ]
     if plan.models:
@@ -119,11 +120,14 @@ def all_tables():
     """Every table for readers."""
     files = {
         "comparison": ("csv", "md", "tex", "txt"),
-        "consensus": ("csv", "md", "tex"),
-        "cluster_quality": ("csv",),
         "disentanglement": ("csv", "md", "tex"),
     }
+    if not plan.folds:
+        files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}
     if plan.models:
-        files["architectures"] = ("csv", "md", "tex")
+        files |= dict.fromkeys(("architectures", "training"), ("csv", "md", "tex"))
+        files["latent_units"] = ("csv",)
+    if plan.changes:
+        files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
     return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]

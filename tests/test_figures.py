@@ -232,7 +232,8 @@ def history_table(epochs: int = 30, kl: bool = True) -> pd.DataFrame:
                 (epoch, "kl", "train", 60 / (1 + np.exp(-(epoch - 6) / 3))),
                 (epoch, "kl", "validation", 55 / (1 + np.exp(-(epoch - 6) / 3))),
             ]
-    return pd.DataFrame(rows, columns=list(tables.HISTORY.columns))
+    columns = ["epoch", "metric", "split", "value"]
+    return pd.DataFrame(rows, columns=columns).assign(unit=None)
 
 
 def spectrogram_pair(n_mels: int = 128, n_frames: int = 1292) -> np.ndarray:
@@ -409,6 +410,10 @@ def test_several_seeds_are_shown_by_their_spread() -> None:
     classes = pd.DataFrame([("conv_vae", "genre", "song", 3)], columns=CLASS_COLUMNS)
     assert intervals(scores_table(seeds=2), classes, ["kmeans"]).empty
     assert says(small_comparison_figure(), "one standard deviation over seeds")
+    folds = comparison_table().assign(note="cross-validation: sd over 5 folds")
+    nothing = intervals(scores_table(), pd.DataFrame(columns=CLASS_COLUMNS), [])
+    figure = comparison_figure(folds, nothing, corpus_name=CORPUS)
+    assert says(figure, "one standard deviation over folds")
 
 
 def test_each_panel_is_sorted_by_its_own_values() -> None:
@@ -913,6 +918,22 @@ def test_training_without_validation_or_kl_is_drawn(tmp_path: Path) -> None:
     assert says(figure, "no KL term")
     assert not says(figure, "nats per value")
     written(figure, tmp_path)
+
+
+def test_other_metrics_and_values_of_single_units_are_not_drawn() -> None:
+    history = history_table()
+    more = pd.DataFrame(
+        {
+            "epoch": [0, 0, 0], "metric": ["kl_per_unit", "kl_per_unit", "reconstruction_db"],
+            "split": "validation", "unit": [0, 1, None], "value": [900.0, 950.0, 7.0],
+        }
+    )  # fmt: skip
+    run = Run("a", 0, pd.concat([history, more]), training_summary("a"))
+    plain = training_figure([training_run("a")], corpus_name=CORPUS)
+    figure = training_figure([run], corpus_name=CORPUS)
+    for ax, other in zip(figure.axes, plain.axes, strict=True):
+        lines, others = ([line.get_xydata().tolist() for line in a.lines] for a in (ax, other))
+        assert lines == others
 
 
 def test_one_epoch_of_training_is_drawn(tmp_path: Path) -> None:

@@ -382,7 +382,7 @@ def test_without_validation_windows_the_training_loss_is_watched(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         trained = run(make_windows(18, 0))
-    assert "too small to give validation a window" in caplog.text
+    assert "no song with audio is left for validation" in caplog.text
     assert trained.summary["monitor"] == "train"
     assert trained.summary["monitor_reason"] == fit.NO_VALIDATION
     assert trained.summary["best_validation_loss"] is None

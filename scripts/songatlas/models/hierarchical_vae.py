@@ -69,7 +69,9 @@ class Architecture(Model):
         )
         self.song = nn.Linear(n_hidden, 2 * latent_dim)
         self.window = nn.Sequential(
-            nn.Linear(n_hidden + latent_dim, n_hidden), nn.ReLU(), nn.Linear(n_hidden, 2 * window_dim)
+            nn.Linear(n_hidden + latent_dim, n_hidden),
+            nn.ReLU(),
+            nn.Linear(n_hidden, 2 * window_dim),
         )
         self.prior = nn.Sequential(
             nn.Linear(latent_dim, n_hidden), nn.ReLU(), nn.Linear(n_hidden, 2 * window_dim)
