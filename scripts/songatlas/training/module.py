@@ -145,6 +145,10 @@ class TrainingModule(lightning.LightningModule):
         self.model.pretraining = self.schedule.pretraining(epoch)
         if 0 < self.schedule.pretrain_epochs == epoch:
             self.model.start_joint_training(self.latents(), self.seed)
+            if self.model.joint_learning_rate != 1.0:
+                self.plateau.optimizer.state.clear()
+                for group in self.plateau.optimizer.param_groups:
+                    group["lr"] *= self.model.joint_learning_rate
         if epoch >= self.schedule.pretrain_epochs:
             self.model.start_epoch(epoch, self.latent_batches.rows, self.latents)
             # What a model draws in its hook must not shift the noise of the epoch.
