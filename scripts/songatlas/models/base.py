@@ -1,7 +1,7 @@
 """What every architecture shares: its input, its interface, and the loss of variational ones."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,7 @@ Batch = Mapping[str, Tensor]
 - `has_mel` (B,) bool: false where a song has lyrics only, whose `mel` is zeros;
 - `has_lyrics` (B,) bool and `lyrics` (B, lyrics_dim) float32, zeros where a window has none;
 - `lyrics_lines` (B, max_lines, lyrics_dim) float32, zero rows are padding;
+- `descriptors` (B, descriptors_dim) float32 (architectures that ask for them);
 - `label` (B,) int64, −1 where unknown (label-conditioned architectures only);
 - `row` (B,) int64, which window this is; `track` (B,) int64, equal for windows of one song;
 - `pair` (B, 1, n_mels, n_frames) and `pair_db` (B, n_mels, n_frames): another window of the same
@@ -45,6 +46,8 @@ class InputSpec:
     """Upper end of the mel bands."""
     frame_rate_hz: float = 22050 / 512
     """Frames per second."""
+    descriptors_dim: int = 0
+    """Width of the descriptors, 0 for models that do not read them."""
 
     @property
     def n_values(self) -> int:
@@ -167,6 +170,12 @@ class Model(nn.Module, ABC):
 
         `latents()` computes `embed` of the training windows, (n, latent_dim), whose `row` in
         batches is `rows` (n,).
+        """
+
+    def finish(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        """Called once after training, with the best weights, in eval mode.
+
+        `batches()` gives all training windows in order. What is measured here belongs in buffers.
         """
 
     @property

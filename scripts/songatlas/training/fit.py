@@ -5,6 +5,7 @@ import json
 import logging
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,7 @@ def train(
     )
     _fit(module, held_out, device, precision, progress_bar)
     model.load_state_dict(module.best.weights)
+    _finish(model, Batches(windows, rows, size), device)
     history = pd.DataFrame(module.history)
     watched = "validation" if validated else "train"
     at_best = history[(history["epoch"] == module.best.epoch) & (history["split"] == watched)]
@@ -162,7 +164,7 @@ def train(
         )
     return Trained(
         description,
-        module.best.weights,
+        {name: tensor.cpu() for name, tensor in model.state_dict().items()},
         history,
         {
             "model": name,
@@ -295,6 +297,15 @@ def _fit(
             trainer.fit(module, module.train_batches, validation if module.validated else None)
         finally:
             torch.use_deterministic_algorithms(deterministic)
+
+
+@torch.no_grad()
+def _finish(model: Model, batches: Batches, device: str) -> None:
+    def ready() -> Iterator[dict[str, Tensor]]:
+        for batch in batches:
+            yield prepare({key: values.to(device) for key, values in batch.items()})
+
+    model.to(device).eval().finish(ready)
 
 
 @torch.no_grad()
