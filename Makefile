@@ -60,12 +60,16 @@ rulegraph: setup ## draw the README's pictures anew, from a finished demo run
 	@$(BIN)/snakemake --cores 1 --rulegraph 2>/dev/null | $(BIN)/python docs/rulegraph.py docs/images/rulegraph.svg
 	@cp results/demo/figures/map/overview-genre.png docs/images/map.png
 
-explain: setup ## why each job would run, in words (ARGS="--configfile config/paper.yaml")
-	@$(BIN)/python -m songatlas.report.explain $(ARGS)
+# A finished run has left its config in full; without it, what the default config says of this name.
+RUN_CONFIG = $(if $(wildcard results/$(RUN)/config.yaml),--configfile results/$(RUN)/config.yaml,--config run=$(RUN))
+
+# Without RUN: what config/config.yaml, as it stands now, would run.
+explain: setup ## why each job would run, in words (RUN=name of a finished run, or ARGS="--configfile config/paper.yaml")
+	@$(BIN)/python -m songatlas.report.explain $(or $(ARGS),$(if $(filter command line environment,$(origin RUN)),$(RUN_CONFIG)))
 
 RUN ?= demo
-report: setup ## Snakemake's report of a finished run (RUN=demo; ARGS: the run's --configfile and --config)
-	@$(BIN)/snakemake --report results/$(RUN)/report/report.html $(or $(ARGS),--config run=$(RUN))
+report: setup ## Snakemake's report of a finished run (RUN=demo)
+	@$(BIN)/snakemake --report results/$(RUN)/report/report.html $(or $(ARGS),$(RUN_CONFIG))
 
 lock: setup ## resolve the versions anew
 	@$(BIN)/python -m pip install --quiet uv

@@ -13,6 +13,9 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from pathlib import Path
 
+from snakemake.logging import logger
+
+from songatlas.errors import ConfigError
 from songatlas.report.ending import ending
 from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
 
@@ -24,7 +27,12 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 report: "rules/captions/workflow.rst"
 
 
-plan = Plan(config)
+try:
+    plan = Plan(config)
+except ConfigError as error:
+    # Any exception would be shown with the place in this file, which the user has not to mend.
+    logger.error(str(error))
+    sys.exit(1)
 
 
 wildcard_constraints:
@@ -41,6 +49,7 @@ include: "rules/latents.smk"
 include: "rules/clustering.smk"
 include: "rules/consensus.smk"
 include: "rules/comparison.smk"
+include: "rules/tables.smk"
 include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -50,19 +59,9 @@ include: "rules/provenance.smk"
 rule all:
     default_target: True
     input:
-        plan.path("tables", "comparison.csv"),
-        plan.path("tables", "consensus.csv"),
-        plan.path("tables", "disentanglement.csv"),
-        plan.path("tables", "architectures.csv") if plan.models else [],
-        plan.path("report", "summary.md"),
-        *all_figures(),
-
-
-rule versioned:
-    """All, with the provenance card and the metrics that DVC reads."""
-    input:
-        rules.all.input,
-        plan.path("provenance.json"),
+        *all_tables(),
+        *all_figures("svg"),
+        plan.card,
         plan.path("metrics.json"),
 
 

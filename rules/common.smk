@@ -101,14 +101,33 @@ def map_figures(extension):
     ]
 
 
-def all_figures():
+def all_figures(extension):
     """Every figure of the run."""
     figures = [
         "comparison",
-        "choice_of_k",
+        # In cross-validation every seed clusters other songs: there is nothing to agree on.
+        *(["choice_of_k"] if not plan.folds else []),
         *(f"confusion/{name}" for name, _ in plan.first_branches),
     ]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
         figures += [f"traversal/{name}" for name in plan.models]
-    return [*(plan.path("figures", f"{name}.svg") for name in figures), *map_figures("svg")]
+    drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
+    return [*drawn, *map_figures(extension)]
+
+
+def all_tables():
+    """Every table for readers."""
+    files = {
+        "comparison": ("csv", "md", "tex", "txt"),
+        "disentanglement": ("csv", "md", "tex"),
+    }
+    if not plan.folds:
+        files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}
+    if plan.models:
+        files |= dict.fromkeys(("architectures", "training"), ("csv", "md", "tex"))
+        files["latent_units"] = ("csv",)
+    if plan.changes:
+        files["changes"] = ("csv", "md", "tex")
+    names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
+    return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]

@@ -30,6 +30,7 @@ rule comparison:
             "evaluation", "tasks", "evaluate_on", "permutations", "summary_algorithms", "seed"
         ),
         corpus_name=plan.corpus_name,
+        card=plan.card,
         code=plan.code("comparison"),
     message:
         "Comparing representations"
@@ -57,6 +58,7 @@ rule architectures:
     params:
         models=plan.declared_models(),
         spec=plan.spec(*plan.models),
+        card=plan.card,
         code=plan.code_of_models("architectures", *plan.models),
     message:
         "Counting parameters"

@@ -66,6 +66,7 @@ rule consensus_tables:
     params:
         evaluation=plan.section("evaluation", "tasks", "permutations", "bootstraps", "seed"),
         corpus_name=plan.corpus_name,
+        card=plan.card,
         code=plan.code("consensus_tables"),
     message:
         "Gathering the consensus clusterings"
@@ -94,6 +95,7 @@ rule figure_choice_of_k:
     params:
         corpus_name=plan.corpus_name,
         figures=plan.section("figures", "png_dpi"),
+        card=plan.card,
         code=plan.code("figure_choice_of_k"),
     message:
         "Drawing the choice of k"

@@ -62,6 +62,7 @@ rule disentanglement_table:
     params:
         models=[name for name, _ in plan.first_branches],
         corpus_name=plan.corpus_name,
+        card=plan.card,
         code=plan.code("disentanglement_table"),
     message:
         "Gathering disentanglement"
@@ -122,6 +123,7 @@ rule figure_traversal:
         model=lambda wildcards: wildcards.model,
         corpus_name=plan.corpus_name,
         figures=plan.section("figures", "png_dpi"),
+        card=plan.card,
         code=plan.code("figure_traversal"),
     message:
         "Drawing traversals of {wildcards.model}"

@@ -24,6 +24,7 @@ rule figure_comparison:
         "../envs/analysis.yaml"
     params:
         corpus_name=plan.corpus_name,
+        card=plan.card,
         figures=plan.section("figures", "png_dpi"),
         evaluation=plan.section("evaluation", "tasks", "summary_algorithms"),
         code=plan.code("figure_comparison"),
@@ -55,6 +56,7 @@ rule maps:
     params:
         names=[name for name, _ in plan.first_branches],
         corpus_name=plan.corpus_name,
+        card=plan.card,
         figures=plan.section("figures"),
         seed=plan.config.evaluation.seed,
         code=plan.code("maps"),
@@ -87,6 +89,7 @@ rule figure_confusion:
     params:
         model=lambda wildcards: wildcards.model,
         corpus_name=plan.corpus_name,
+        card=plan.card,
         figures=plan.section("figures", "png_dpi"),
         clustering=plan.section("clustering", "levels"),
         evaluation=plan.section("evaluation", "tasks", "permutations", "summary_algorithms", "seed"),
@@ -118,6 +121,7 @@ rule figure_training:
         "../envs/analysis.yaml"
     params:
         corpus_name=plan.corpus_name,
+        card=plan.card,
         figures=plan.section("figures", "png_dpi"),
         code=plan.code("figure_training"),
     message:
@@ -149,6 +153,7 @@ rule figure_reconstruction:
     params:
         model=lambda wildcards: wildcards.model,
         corpus_name=plan.corpus_name,
+        card=plan.card,
         figures=plan.section("figures", "png_dpi"),
         logmel=plan.section("logmel"),
         code=plan.code("figure_reconstruction"),

@@ -39,15 +39,16 @@ rule baseline_latents:
         plan.path("benchmarks", "latents", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
         model=one_of(plan.baselines),
-        seed="0",
+        seed=one_of([str(seed) for seed in plan.baseline_seeds]),
     conda:
         "../envs/analysis.yaml"
     params:
         name=lambda wildcards: wildcards.model,
         baseline=lambda wildcards: plan.baseline(wildcards.model),
+        seed=lambda wildcards: int(wildcards.seed),
         clustering=plan.section("clustering", "max_dim", "pca_dim"),
         code=plan.code("baseline_latents"),
     message:
-        "Vectors of the baseline {wildcards.model}"
+        "Vectors of the baseline {wildcards.model}, seed {wildcards.seed}"
     script:
         "../scripts/baseline_latents.py"

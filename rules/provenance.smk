@@ -4,12 +4,8 @@
 rule provenance:
     """The provenance card: code, config, corpus, lock, seeds, devices, versions and times."""
     input:
-        tables=[
-            plan.path("tables", "comparison.csv"),
-            plan.path("tables", "disentanglement.csv"),
-            plan.path("report", "summary.md"),
-        ],
-        figures=all_figures(),
+        tables=all_tables(),
+        figures=[*all_figures("svg"), *all_figures("png")],
         corpus=lambda wildcards: [
             checkpoints.corpus.get().output[name]
             for name in ("tracks", "labels", "windows", "lines", "notes", "rejects", "warnings")
@@ -18,7 +14,7 @@ rule provenance:
         summaries=plan.branch_files("models/{model}/seed-{seed}/summary.json", plan.trained),
     output:
         card=report(
-            plan.path("provenance.json"),
+            plan.card,
             caption="captions/provenance.rst",
             category="Provenance",
         ),

@@ -27,6 +27,7 @@ rule summary:
         corpus_name=plan.corpus_name,
         run=plan.config.run,
         seeds=plan.config.seeds,
+        card=plan.card,
         code=plan.code("summary"),
     message:
         "Writing the summary"

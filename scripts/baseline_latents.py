@@ -12,6 +12,7 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.input.tracks,
         snakemake.output.latents,
         name=snakemake.params.name,
+        seed=snakemake.params.seed,
         baseline=Baseline(**snakemake.params.baseline),
         clustering=Clustering(**snakemake.params.clustering),
     )

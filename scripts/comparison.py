@@ -5,6 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import Clustering, Evaluation
     from songatlas.evaluation.comparison import write_comparison
+    from songatlas.versioning.name_card import name_card
 
     text = write_comparison(
         snakemake.input.scores,
@@ -19,4 +20,6 @@ with job(snakemake.log[0], snakemake.threads) as log:
         evaluation=Evaluation(**snakemake.params.evaluation),
         corpus_name=snakemake.params.corpus_name,
     )
+    for path in (snakemake.output.md, snakemake.output.tex):
+        name_card(path, snakemake.params.card)
     log.info("comparison table\n%s", text)

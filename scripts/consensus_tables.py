@@ -5,6 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.config import Evaluation
     from songatlas.evaluation.consensus_table import read_results, write_tables
+    from songatlas.versioning.name_card import name_card
 
     write_tables(
         read_results(snakemake.input.consensus, snakemake.input.choice, snakemake.input.quality),
@@ -16,3 +17,5 @@ with job(snakemake.log[0], snakemake.threads):
         evaluation=Evaluation(**snakemake.params.evaluation),
         corpus_name=snakemake.params.corpus_name,
     )
+    for path in (snakemake.output.md, snakemake.output.tex):
+        name_card(path, snakemake.params.card)

@@ -4,6 +4,7 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.evaluation.disentanglement_table import write_table
+    from songatlas.versioning.name_card import name_card
 
     write_table(
         snakemake.input,
@@ -13,3 +14,5 @@ with job(snakemake.log[0], snakemake.threads):
         models=snakemake.params.models,
         corpus_name=snakemake.params.corpus_name,
     )
+    for path in (snakemake.output.md, snakemake.output.tex):
+        name_card(path, snakemake.params.card)

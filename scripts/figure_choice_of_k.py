@@ -16,4 +16,5 @@ with job(snakemake.log[0], snakemake.threads):
         dpi=snakemake.params.figures["png_dpi"],
         title="Choice of the number of clusters",
         description=snakemake.params.corpus_name,
+        card=snakemake.params.card,
     )

@@ -32,4 +32,5 @@ with job(snakemake.log[0], snakemake.threads):
         dpi=snakemake.params.figures["png_dpi"],
         title="Agreement of clusters with labels",
         description=snakemake.params.corpus_name,
+        card=snakemake.params.card,
     )

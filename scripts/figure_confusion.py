@@ -40,4 +40,5 @@ with job(snakemake.log[0], snakemake.threads):
         dpi=snakemake.params.figures["png_dpi"],
         title=f"{model}: clusters against labels",
         description=snakemake.params.corpus_name,
+        card=snakemake.params.card,
     )

@@ -34,4 +34,5 @@ with job(snakemake.log[0], snakemake.threads):
         dpi=snakemake.params.figures["png_dpi"],
         title=f"Reconstruction by {snakemake.params.model}",
         description=snakemake.params.corpus_name,
+        card=snakemake.params.card,
     )

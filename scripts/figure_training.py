@@ -17,4 +17,5 @@ with job(snakemake.log[0], snakemake.threads):
         dpi=snakemake.params.figures["png_dpi"],
         title="Training curves",
         description=snakemake.params.corpus_name,
+        card=snakemake.params.card,
     )

@@ -37,4 +37,5 @@ with job(snakemake.log[0], snakemake.threads):
         dpi=params.figures["png_dpi"],
         title=f"Latent traversal of {params.model}",
         description=params.corpus_name,
+        card=params.card,
     )

@@ -29,4 +29,5 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.output.png,
         dpi=figures.png_dpi,
         corpus_name=snakemake.params.corpus_name,
+        card=snakemake.params.card,
     )

@@ -15,5 +15,6 @@ with job(snakemake.log[0], snakemake.threads):
         weights=snakemake.input.weights,
         summaries=snakemake.input.summaries,
         tables=snakemake.input.tables,
+        figures=snakemake.input.figures,
         repository=Path(snakemake.scriptdir).parent,
     )

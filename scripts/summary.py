@@ -5,6 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.report.summary import read_inputs, summary
     from songatlas.tables import atomic
+    from songatlas.versioning.name_card import name_card
 
     inputs = read_inputs(
         comparison=snakemake.input.comparison,
@@ -23,3 +24,4 @@ with job(snakemake.log[0], snakemake.threads):
     )
     with atomic(snakemake.output[0]) as temporary:
         temporary.write_text(text, encoding="utf-8")
+    name_card(snakemake.output[0], snakemake.params.card)

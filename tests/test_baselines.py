@@ -65,7 +65,7 @@ def corpus(tmp_path):
     return tmp_path, ids, features
 
 
-def write(folder, feature, clustering=CLUSTERING, **options):
+def write(folder, feature, clustering=CLUSTERING, seed=0, **options):
     out = folder / "latents.parquet"
     write_baseline_latents(
         sorted((folder / feature).glob("part-*.parquet")),
@@ -75,6 +75,7 @@ def write(folder, feature, clustering=CLUSTERING, **options):
         name="b",
         baseline=Baseline(**options),
         clustering=clustering,
+        seed=seed,
     )
     frame = tables.read(out, tables.LATENTS)
     z = {level: np.stack(list(rows["z"])).astype(float) for level, rows in frame.groupby("level")}
@@ -243,3 +244,51 @@ def test_lyrics_tell_the_language_of_the_real_songs(jamendolyrics):
     assert (nmi["level"].item(), nmi["k"].item(), nmi["n"].item()) == ("song", 4, 79)
     assert nmi["value"].item() >= 0.95
     assert nmi["chance"].item() < 0.1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "mean_mel"},
+        {"kind": "pca", "pca": 3},
+        {"kind": "descriptors", "pca": 3, "unit_length": True},
+        {"kind": "raw", "standardise": False},
+    ],
+)
+def test_in_cross_validation_nothing_is_fitted_on_what_a_fold_holds_out(corpus, options):
+    folder, ids, features = corpus
+    feature = FEATURE[options["kind"]]
+    folds = {f"t{i}": f"fold-{i % 2}" for i in range(SONGS + 1)}
+    for name, table in (("windows", tables.WINDOWS), ("tracks", tables.TRACKS)):
+        path = folder / f"{name}.parquet"
+        frame = tables.read(path, table)
+        tables.write(frame.assign(split=frame["track_id"].map(folds)), path, table)
+    before, _, info = write(folder, feature, seed=1, **options)
+    assert (before["split"] == "test").tolist() == [
+        folds[track] == "fold-1" for track in before["track_id"]
+    ]
+    assert f"fitted on the {3 * PER} training vectors of the fold" in info["note"]
+    # Other held-out windows: the vectors of training windows stay as they are.
+    held_out = [window[:2] in ("t1", "t3") for window in ids]
+    values = features[feature].copy()
+    values[held_out] = values[held_out] * -0.1 - 3
+    for path in (folder / feature).iterdir():
+        path.unlink()
+    tables.write_feature(folder / feature / "part-00.parquet", feature, ids, values, units="")
+    after, _, _ = write(folder, feature, seed=1, **options)
+    assert before["track_id"].equals(after["track_id"])
+    seen = (before["split"] == "train").to_numpy()
+    old, new = (np.stack(list(frame["z"])) for frame in (before, after))
+    assert new[seen] == pytest.approx(old[seen], abs=1e-4)
+    assert np.abs(new[~seen] - old[~seen]).max() > 0.1
+    assert info["note"] != write(folder, feature, seed=0, **options)[2]["note"]
+
+
+def test_a_fold_without_vectors_to_fit_on_gives_no_latents(corpus):
+    folder, _, _ = corpus
+    for name, table in (("windows", tables.WINDOWS), ("tracks", tables.TRACKS)):
+        path = folder / f"{name}.parquet"
+        tables.write(tables.read(path, table).assign(split="fold-0"), path, table)
+    frame, _, info = write(folder, "descriptors", kind="descriptors", seed=0)
+    assert len(frame) == 0
+    assert info["note"] == "no song that this fold trains on has vectors"

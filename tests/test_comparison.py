@@ -276,3 +276,52 @@ def test_latex_escapes_every_special_character():
     assert layout.escape_latex("\\input{x}\n\\end") == (
         r"\textbackslash{}input\{x\} \textbackslash{}end"
     )
+
+
+def fold_runs(labels, folds=3, seeds=(0, 1, 2), tasks=("song",), algorithms=("kmeans", "gmm")):
+    """Runs of a cross-validation by song: fold f has songs f, f + folds, ...; f + 3 of them."""
+    evaluation = config.Evaluation(
+        tasks=list(tasks), evaluate_on="test", permutations=20, bootstraps=5,
+        summary_algorithms=list(algorithms),
+    )  # fmt: skip
+    clustering = config.Clustering(n_init=1, k=[3], algorithms=list(algorithms), levels=["window"])
+    fold_of = dict(zip(labels["track_id"], [0] * 3 + [1] * 4 + [2] * 5, strict=True))
+    runs = []
+    for seed in seeds:
+        latents = latent_table(labels, column="track_id", strength=0.5, seed=seed)
+        held_out = latents["track_id"].map(fold_of) == seed
+        latents["split"] = np.where(held_out, "test", "train")
+        clusters, scores = cluster_and_score(
+            latents, labels, model="m", seed=seed, supervision="none", note=None,
+            clustering=clustering, evaluation=evaluation,
+        )  # fmt: skip
+        runs.append(Run(scores, clusters))
+    compared = compare(
+        {"m": runs}, labels, clustering=clustering, evaluation=evaluation, corpus_name=CORPUS
+    )
+    return runs, compared
+
+
+def test_in_cross_validation_k_is_a_folds_own_and_the_spread_is_over_folds():
+    runs, compared = fold_runs(label_table(12))
+    found = row(compared, "m", "song", "window")
+    per_fold = []
+    for item, songs in zip(runs, (3, 4, 5), strict=True):
+        nmi = item.scores[(item.scores["metric"] == "nmi") & (item.scores["k"] == songs)]
+        assert nmi["n"].unique().tolist() == [songs * 3]
+        assert (nmi["value"] > nmi["chance"]).all()
+        per_fold.append(nmi["value"].mean())
+    assert found["nmi_mean"] == pytest.approx(np.mean(per_fold))
+    assert found["nmi_sd"] == pytest.approx(np.std(per_fold, ddof=1))
+    assert found["n"] == 12 * 3
+    said = "; cross-validation: sd over 3 folds of 3 to 5 songs (9 to 15 points)"
+    assert found["note"].endswith(said)
+    assert found["chance_nmi"] < found["best_chance_nmi"] < 1
+    assert found["chance_nmi"] < found["nmi_mean"] - 0.05
+
+
+def test_one_fold_alone_is_no_cross_validation():
+    _, compared = fold_runs(label_table(12), seeds=[1], algorithms=["kmeans"])
+    found = row(compared, "m", "song", "window")
+    assert (found["n"], found["note"]) == (12, None)
+    assert np.isnan(found["nmi_sd"])

@@ -8,8 +8,10 @@ import yaml
 
 from conftest import ROOT
 from songatlas import config, config_docs
+from songatlas.audio.descriptors import N_MFCC
 from songatlas.errors import ConfigError
 from songatlas.models import registry
+from songatlas.workflow import Plan
 
 DEFAULT = ROOT / "config" / "config.yaml"
 FILES = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
@@ -70,6 +72,16 @@ def test_a_model_overrides_training_and_loss() -> None:
     assert "did you mean `max_epochs`?" in problems(wrong)
 
 
+def test_descriptors_need_enough_mel_bands() -> None:
+    narrow = {
+        "logmel": {"n_mels": 16},
+        "baselines": {"timbre": {"kind": "descriptors"}, "raw": {"kind": "raw"}},
+    }
+    assert "logmel.n_mels: the baseline `timbre` needs at least 20 mel bands" in problems(narrow)
+    assert config.load({**narrow, "include": ["raw"]}).logmel.n_mels == 16
+    assert config.DESCRIPTOR_BANDS == N_MFCC
+
+
 def test_options_of_an_architecture_are_checked_before_any_job() -> None:
     wrong = {
         "a": {"architecture": "vade", "width": [4]},
@@ -90,7 +102,8 @@ def test_shipped_files_are_valid(name: str) -> None:
     merged: dict = {}
     for path in paths:
         merged = config._merge(merged, yaml.safe_load(path.read_text(encoding="utf-8")))
-    merged["corpus_path"] = merged.get("corpus_path") or "somewhere"
+    somewhere = "folder=somewhere" if merged["corpus"] == "several" else "somewhere"
+    merged["corpus_path"] = merged.get("corpus_path") or somewhere
     loaded = config.load(merged)
     registry.check(loaded)
     jsonschema.validate(merged, config.Config.model_json_schema())
@@ -104,6 +117,7 @@ def test_paper_yaml_is_the_full_size_protocol() -> None:
     assert (loaded.logmel.n_mels, loaded.windows.hop_s) == (128, 20.0)
     assert loaded.split.model_dump() == {
         "method": "exact",
+        "folds": 5,
         "validation": 0.1,
         "test": 0.1,
         "seed": 42,
@@ -142,3 +156,41 @@ def test_what_would_crash_later_is_refused_now(values: dict, message: str) -> No
 
 def test_a_number_names_a_run() -> None:
     assert config.load({"run": 2026}).run == "2026"
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("folder=a,ultrastr=b", "unknown reader `ultrastr`; did you mean `ultrastar`?"),
+        ("folder=a,b", "`b` is not <reader>=<path>"),
+        ("folder=", "`folder=` is not <reader>=<path>"),
+        ("folder=a,folder=b", "names the reader `folder` twice"),
+        ("demo=a", "unknown reader `demo`"),
+        ("several=a", "unknown reader `several`"),
+        ("mirdata:=a", "unknown reader `mirdata:`"),
+    ],
+)
+def test_several_corpora_name_the_part_that_is_wrong(path: str, problem: str) -> None:
+    assert f"corpus_path: {problem}" in problems({"corpus": "several", "corpus_path": path})
+
+
+def test_several_corpora_are_readers_and_paths() -> None:
+    found = config.several_corpora("jamendolyrics=../a, mirdata:gtzan_genre=/b=c")
+    assert found == (("jamendolyrics", "../a"), ("mirdata:gtzan_genre", "/b=c"))
+
+
+def test_cross_validation_scores_what_is_held_out_once_each() -> None:
+    folds = {"split": {"method": "folds", "folds": 3}}
+    assert "needs evaluation.evaluate_on `test`" in problems(folds)
+    test = folds | {"evaluation": {"evaluate_on": "test"}}
+    assert "hold out the same fold" in problems(test | {"seeds": [0, 3]})
+    assert config.load(test | {"seeds": [0, 1, 5]}).split.folds == 3
+
+
+def test_in_cross_validation_baselines_have_a_branch_per_fold() -> None:
+    values = {"baselines": {"raw": {"kind": "raw"}}, "seeds": [1, 2]}
+    assert Plan(values).untrained == [("raw", 0)]
+    folds = {"split": {"method": "folds"}, "evaluation": {"evaluate_on": "test"}}
+    plan = Plan(values | folds)
+    assert plan.untrained == [("raw", 1), ("raw", 2)]
+    assert plan.first_branches == [("raw", 1)]

@@ -37,6 +37,7 @@ LATENT = 4
 N_KINDS = 3
 SMALL = {"encoder": "basic_vae", "encoder_options": {"widths": [32, 16], "dropout": 0.0}}
 OPTIONS = {**SMALL, "n_clusters": N_KINDS, "pretrain_epochs": 6, "tolerance": 0.0}
+OPTIONS |= {"joint_learning_rate": 0.999}  # the optimiser starts anew; tiny layers bear it
 QUICK = Training(max_epochs=12, batch_size=16, learning_rate=3e-3, device="cpu", precision="32")
 
 both = pytest.mark.parametrize("architecture", ["dec", "idec"])
@@ -243,7 +244,6 @@ def test_dec_moves_its_centroids_apart_and_windows_grow_certain(dec: Trained) ->
     assert (torch.pdist(trained_model(dec).centroids) > torch.pdist(start)).all()
     for split in ("train", "validation"):
         losses = metric(dec, "loss", split).loc[OPTIONS["pretrain_epochs"] :]
-        assert losses.is_monotonic_decreasing
         assert losses.iloc[-1] < 0.9 * losses.iloc[0]
 
 
@@ -361,6 +361,38 @@ def test_weights_are_read_back(
     assert torch.equal(model.assign(batch), trained_model(trained).assign(batch))
 
 
+def test_collapsed_clusters_are_told(windows: Windows, caplog: pytest.LogCaptureFixture) -> None:
+    model = ready("dec", windows)
+    rows = windows.rows("train")
+    assert caplog.text == ""
+    model.start_epoch(7, rows, lambda: np.zeros((len(rows), LATENT), np.float32))
+    assert f"all {len(rows)} training windows are in one of 3 clusters" in caplog.text
+
+
+def test_the_optimiser_starts_anew_with_the_clusters(
+    windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    start = module.TrainingModule.on_train_epoch_start
+
+    def note(self: module.TrainingModule) -> None:
+        before = len(self.plateau.optimizer.state)
+        start(self)
+        sizes.append((before > 0, len(self.plateau.optimizer.state) > 0))
+
+    monkeypatch.setattr(module.TrainingModule, "on_train_epoch_start", note)
+    training = QUICK.model_copy(update={"max_epochs": 2})
+    run("dec", {**OPTIONS, "pretrain_epochs": 2}, windows, training)
+    assert sizes == [(False, False), (True, True), (True, False), (True, True)]
+
+
+def test_joint_training_has_its_own_learning_rate(windows: Windows) -> None:
+    options = {**OPTIONS, "pretrain_epochs": 2, "joint_learning_rate": 0.25}
+    trained = run("dec", options, windows, QUICK.model_copy(update={"max_epochs": 2}))
+    rates = metric(trained, "learning_rate").to_numpy()
+    np.testing.assert_allclose(rates, [0.003, 0.003, 0.00075, 0.00075])
+
+
 def test_bf16_gives_finite_losses(windows: Windows) -> None:
     options = {"n_clusters": 3, "pretrain_epochs": 1}
     training = QUICK.model_copy(update={"precision": "bf16-mixed", "max_epochs": 2})
@@ -379,7 +411,13 @@ def test_more_clusters_than_windows_cannot_be_trained(windows: Windows) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("n_clusters", 1), ("pretrain_epochs", 0), ("update_interval", 0), ("tolerance", 1.0)],
+    [
+        ("n_clusters", 1),
+        ("pretrain_epochs", 0),
+        ("update_interval", 0),
+        ("tolerance", 1.0),
+        ("joint_learning_rate", 0.0),
+    ],
 )
 @both
 def test_options_out_of_range_name_their_key(architecture: str, key: str, value: Any) -> None:

@@ -119,6 +119,15 @@ def test_results_and_stores_stay_out_of_git() -> None:
         assert done.returncode == 0, path
 
 
+def test_dvc_sees_the_files_of_runs_that_git_holds() -> None:
+    """It takes a folder for ignored when a pattern fits the folder's own name with a slash."""
+    from dvc.scm import Git
+
+    with Git(str(ROOT)) as scm:
+        ignored = [scm.is_ignored(f"results/{name}") for name in ("", "mine.dvc", "mine/")]
+    assert ignored == [False, False, True]
+
+
 def test_nothing_blesses_results() -> None:
     files = [ROOT / "Makefile", ROOT / "dvc.yaml", *(ROOT / "scripts").rglob("*.py")]
     assert not [path for path in files if "--touch" in path.read_text("utf-8")]
@@ -452,6 +461,25 @@ def test_results_of_another_config_are_not_blessed(laptop: Project) -> None:
     )
 
 
+def test_results_that_no_version_holds_stop_restoring(laptop: Project) -> None:
+    laptop.python("songatlas.versioning.restore", "small")
+    other = SMALL.replace("permutations: 20", "permutations: 21")
+    (laptop.folder / "other.yaml").write_text(other, encoding="utf-8")
+    laptop.snakemake("--configfile", "other.yaml", *OPTIONS[2:], "--", TABLE)
+    made = (laptop.folder / TABLE).read_bytes()
+
+    text = laptop.python("songatlas.versioning.restore", "small", check=False)
+    assert "in no version" in text
+    assert "make clean-run RUN=small" in text
+    assert (laptop.folder / TABLE).read_bytes() == made
+    assert "files verified" not in text
+
+    laptop.python("songatlas.versioning.run", "clean", "small")
+    assert "files verified" in laptop.python("songatlas.versioning.restore", "small")
+    assert (laptop.folder / TABLE).read_bytes() != made
+    assert "Nothing to be done" in plan(laptop)
+
+
 def object_of(project: Project, name: str, base: Path) -> Path:
     """Where the store holds a file of the run."""
     md5 = records.read(project.folder / "results/small.records.json").files[name].md5
@@ -475,6 +503,9 @@ def test_a_harmed_object_is_named_and_made_anew(
     text = laptop.python("songatlas.versioning.restore", "small", check=False)
     assert LATENTS in text
     assert not (laptop.folder / LATENTS).exists()
+    # What was set aside is in nobody's way.
+    again = laptop.python("songatlas.versioning.restore", "small", check=False)
+    assert "in no version" not in again
     laptop.snakemake(*OPTIONS, "--", LATENTS)
     before, after = (read_z(project.folder / LATENTS) for project in (pushed, laptop))
     np.testing.assert_array_equal(before, after)
@@ -522,7 +553,7 @@ def test_dvc_after_a_finished_run_trains_nothing_and_restores_elsewhere(
     assert text.count("Nothing to be done") == 6
     assert "Training" not in text
     assert "up to date" in demo.python("dvc", "status")
-    demo.python("dvc", "push")
+    demo.python("songatlas.versioning.store", "demo")
     demo.commit()
 
     other = demo.clone(tmp_path / "other", str(demo.folder.parent / "store"))

@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from songatlas import tables
 from songatlas.config import Figures, LogMel
@@ -232,7 +232,8 @@ def history_table(epochs: int = 30, kl: bool = True) -> pd.DataFrame:
                 (epoch, "kl", "train", 60 / (1 + np.exp(-(epoch - 6) / 3))),
                 (epoch, "kl", "validation", 55 / (1 + np.exp(-(epoch - 6) / 3))),
             ]
-    return pd.DataFrame(rows, columns=list(tables.HISTORY.columns))
+    columns = ["epoch", "metric", "split", "value"]
+    return pd.DataFrame(rows, columns=columns).assign(unit=None)
 
 
 def spectrogram_pair(n_mels: int = 128, n_frames: int = 1292) -> np.ndarray:
@@ -280,6 +281,19 @@ def test_svg_is_well_formed_undated_and_titled(tmp_path: Path) -> None:
     dc = "{http://purl.org/dc/elements/1.1/}"
     assert root.find(f".//{dc}date") is None
     assert root.find(f".//{dc}title").text == "A title & more"
+
+
+def test_both_copies_name_the_provenance_card(tmp_path: Path) -> None:
+    svg, png = tmp_path / "a.svg", tmp_path / "a.png"
+    card = "results/small/provenance.json"
+    save(small_comparison_figure(), svg, png, dpi=60, title="A", card=card)
+    source = ElementTree.parse(svg).find(".//{http://purl.org/dc/elements/1.1/}source")
+    assert source is not None
+    assert source.text == card
+    with Image.open(png) as image:
+        assert image.info["Source"] == card
+    without, _ = written(small_comparison_figure(), tmp_path)
+    assert b"dc:source" not in without
 
 
 def test_nothing_stays_behind_when_saving_fails(tmp_path: Path) -> None:
@@ -396,6 +410,10 @@ def test_several_seeds_are_shown_by_their_spread() -> None:
     classes = pd.DataFrame([("conv_vae", "genre", "song", 3)], columns=CLASS_COLUMNS)
     assert intervals(scores_table(seeds=2), classes, ["kmeans"]).empty
     assert says(small_comparison_figure(), "one standard deviation over seeds")
+    folds = comparison_table().assign(note="cross-validation: sd over 5 folds")
+    nothing = intervals(scores_table(), pd.DataFrame(columns=CLASS_COLUMNS), [])
+    figure = comparison_figure(folds, nothing, corpus_name=CORPUS)
+    assert says(figure, "one standard deviation over folds")
 
 
 def test_each_panel_is_sorted_by_its_own_values() -> None:
@@ -605,7 +623,9 @@ def test_all_maps_are_written_in_order(tmp_path: Path) -> None:
         [tmp_path / f"{name}.png" for name in names],
         dpi=50,
         corpus_name=CORPUS,
+        card="results/small/provenance.json",
     )
+    assert all(b"results/small/provenance.json" in path.read_bytes() for path in tmp_path.iterdir())
     assert b"pca by genre" in (tmp_path / "pca-genre.svg").read_bytes()
     assert b"All representations by language" in (tmp_path / "overview-language.svg").read_bytes()
     assert len(list(tmp_path.iterdir())) == 12
@@ -806,7 +826,7 @@ def clusters_of(label: list[int], algorithm: str = "kmeans", k: int | None = 3) 
 def test_clusters_stand_in_the_order_of_the_classes_they_match() -> None:
     tracks = labels_table()["track_id"][:6]
     labels = dict(zip(tracks, ["a", "a", "b", "b", "c", "c"], strict=True))
-    best = Best("song", "kmeans", 4, 1.0, 5, 1.0, 0.1, "none")
+    best = Best("song", "kmeans", 4, 1.0, 5, 0.1, "none")
     table = confusion(clusters_of([3, 3, 0, 0, 1, 2], k=4), labels, best)
     assert list(table.columns) == ["3", "0", "1", "2"]
     assert table.to_numpy().tolist() == [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 1, 1]]
@@ -816,7 +836,7 @@ def test_noise_is_no_cluster_and_small_clusters_are_summed() -> None:
     tracks = labels_table()["track_id"][:40]
     labels = dict.fromkeys(tracks, "a")
     labels.pop(tracks.iloc[0])
-    best = Best("song", "dbscan", None, 0.5, 1, 0.5, None, "none")
+    best = Best("song", "dbscan", None, 0.5, 1, None, "none")
     label = [i // 2 for i in range(38)] + [-1, -1]
     table = confusion(clusters_of(label, "dbscan", None), labels, best)
     assert table.shape[1] == MAX_CLUSTERS + 2
@@ -826,7 +846,7 @@ def test_noise_is_no_cluster_and_small_clusters_are_summed() -> None:
 
 
 def test_confusion_of_noise_alone_is_drawn(tmp_path: Path) -> None:
-    best = Best("song", "dbscan", None, 0.0, 1, 0.0, None, "none")
+    best = Best("song", "dbscan", None, 0.0, 1, None, "none")
     labels = dict.fromkeys(labels_table()["track_id"], "a")
     table = confusion(clusters_of([-1, -1], "dbscan", None), labels, best)
     figure = confusion_figure("raw", {"genre": (best, table)}, corpus_name=CORPUS)
@@ -843,16 +863,6 @@ def test_confusion_names_algorithm_k_nmi_and_the_chance_of_a_best_of_many() -> N
         assert says(figure, f"k = {entry[0].k}")
         assert says(figure, f"NMI {entry[0].nmi:.2f}, best of 25 tried")
         assert says(figure, "best of as many by chance: 0.31")
-
-
-def test_a_better_seed_than_the_one_drawn_is_told() -> None:
-    table = best_tables()
-    assert table["genre"] is not None
-    best, counts = table["genre"]
-    table["genre"] = (replace(best, overall_nmi=0.99), counts)
-    figure = confusion_figure("conv_vae", table, corpus_name=CORPUS)
-    assert says(figure, "best of all seeds 0.99, by chance 0.31")
-    assert inside(figure)
 
 
 def test_unscored_tasks_leave_words_in_their_panel() -> None:
@@ -908,6 +918,22 @@ def test_training_without_validation_or_kl_is_drawn(tmp_path: Path) -> None:
     assert says(figure, "no KL term")
     assert not says(figure, "nats per value")
     written(figure, tmp_path)
+
+
+def test_other_metrics_and_values_of_single_units_are_not_drawn() -> None:
+    history = history_table()
+    more = pd.DataFrame(
+        {
+            "epoch": [0, 0, 0], "metric": ["kl_per_unit", "kl_per_unit", "reconstruction_db"],
+            "split": "validation", "unit": [0, 1, None], "value": [900.0, 950.0, 7.0],
+        }
+    )  # fmt: skip
+    run = Run("a", 0, pd.concat([history, more]), training_summary("a"))
+    plain = training_figure([training_run("a")], corpus_name=CORPUS)
+    figure = training_figure([run], corpus_name=CORPUS)
+    for ax, other in zip(figure.axes, plain.axes, strict=True):
+        lines, others = ([line.get_xydata().tolist() for line in a.lines] for a in (ax, other))
+        assert lines == others
 
 
 def test_one_epoch_of_training_is_drawn(tmp_path: Path) -> None:

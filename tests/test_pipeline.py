@@ -1,5 +1,6 @@
 """The workflow end to end, through Snakemake: a folder of songs, and the embedded demo."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -143,6 +144,25 @@ def test_the_run_ends_with_the_table_and_the_report(folder: Path, results: Path)
     assert (results / "report" / "summary.md").is_file()
 
 
+def test_tables_and_figures_name_the_card_and_the_card_lists_them(results: Path) -> None:
+    card = "results/small/provenance.json"
+    entities = json.loads((results / "provenance.json").read_text())["entity"]
+    folders = ("figures", "tables", "report")
+    files = [path for name in folders for path in (results / name).rglob("*") if path.is_file()]
+    assert len(files) > 60
+    for path in files:
+        entity = entities["run:results/small/" + path.relative_to(results).as_posix()]
+        content = path.read_bytes()
+        assert entity["songatlas:sha256"] == hashlib.sha256(content).hexdigest()
+        if path.suffix not in (".csv", ".txt"):
+            assert card.encode() in content, path
+
+
+def test_the_config_left_behind_is_the_config_of_the_run(folder: Path, results: Path) -> None:
+    done = snakemake(folder, "--configfile", str(results / "config.yaml"), "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
 def test_a_finished_run_has_nothing_to_do(folder: Path) -> None:
     done = snakemake(folder, *arguments(), "--dry-run")
     assert "Nothing to be done" in done.stdout + done.stderr
@@ -161,7 +181,8 @@ def test_one_changed_line_reruns_one_model(folder: Path) -> None:
 def test_the_snakemake_report_holds_every_figure(folder: Path) -> None:
     snakemake(folder, *arguments(), "--report", "report.html")
     html = (folder / "report.html").read_text(encoding="utf-8")
-    for name in ("comparison.svg", "overview-genre.svg", "training.svg", "conv_vae.svg"):
+    figures = ("comparison.svg", "overview-genre.svg", "training.svg", "conv_vae.svg")
+    for name in (*figures, "provenance.json"):
         assert name in html
 
 
@@ -182,6 +203,9 @@ def test_a_wrong_config_stops_before_any_job(tmp_path: Path) -> None:
     text = done.stdout + done.stderr
     assert "did you mean `include`?" in text
     assert "shards" in text
+    assert "Snakefile" not in text.split("The configuration has problems")[1]
+    assert "WorkflowError" not in text
+    assert "Traceback" not in text
     assert not (tmp_path / "results").exists()
 
 

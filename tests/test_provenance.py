@@ -1,5 +1,6 @@
 """The provenance card: what it says, and that it is PROV JSON."""
 
+import hashlib
 import json
 import subprocess
 from datetime import datetime
@@ -13,6 +14,7 @@ import yaml
 
 from songatlas import tables
 from songatlas.versioning import card, metrics, state
+from songatlas.versioning.name_card import name_card
 
 NAME = r"^([A-Za-z_][\w-]*):.+$"
 RELATIONS = {
@@ -86,7 +88,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         files["summaries"].append(str(seeded / "summary.json"))
         times = {"starttime": 1000.0 + seed, "endtime": 2000.0 + seed}
         state.write_record(files["weights"][-1], times)
-    for name in ("tracks", "comparison.csv"):
+    for name in ("tracks", "comparison.csv", "map.svg"):
         (folder / name).write_text(name)
     card.write_card(
         folder / "provenance.json",
@@ -94,6 +96,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         config=CONFIG,
         corpus=[str(folder / "tracks")],
         tables=[str(folder / "comparison.csv")],
+        figures=[str(folder / "map.svg")],
         repository=tmp_path,
         **files,
     )
@@ -132,6 +135,27 @@ def test_it_tells_code_config_corpus_lock_seeds_devices_and_versions(
     assert activities["run:train-m-seed-1"]["songatlas:device"] == "cpu"
     agent = written["agent"]["run:software"]
     assert agent["songatlas:torch"].startswith("2.")
+
+
+def test_every_table_and_figure_is_listed_with_its_hash(written: dict[str, Any]) -> None:
+    for kind, name in (("Table", "comparison.csv"), ("Figure", "map.svg")):
+        entity = written["entity"][f"run:results/r/{name}"]
+        assert entity["prov:type"] == f"songatlas:{kind}"
+        assert entity["songatlas:sha256"] == hashlib.sha256(name.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "comment"), [(".md", "<!-- Provenance: {} -->"), (".tex", "% Provenance: {}")]
+)
+def test_a_table_names_the_card_in_a_comment_behind_its_text(
+    suffix: str, comment: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"table{suffix}"
+    path.write_text("| ü |\n", encoding="utf-8")
+    name_card(path, "results/r/provenance.json")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("| ü |\n")
+    assert text.splitlines()[-1] == comment.format("results/r/provenance.json")
 
 
 def test_start_and_end_are_those_of_the_jobs(written: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from songatlas import tables
 from songatlas.config import READERS
-from songatlas.corpus.readers import listing_digest, module_of, read
+from songatlas.corpus.readers import listing_digest, module_of, modules_of, read
 from songatlas.corpus.result import sources_frame
 from songatlas.errors import SongatlasError
 
@@ -33,7 +33,7 @@ def by_reason(frame: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def test_every_reader_of_the_config_has_a_module_with_read() -> None:
-    for reader in (*READERS, "mirdata:gtzan_genre"):
+    for reader in {*READERS, "mirdata:gtzan_genre"} - {"several"}:
         module = __import__(module_of(reader), fromlist=["read"])
         assert callable(module.read)
 
@@ -531,3 +531,47 @@ def test_the_digest_of_a_manifest_covers_the_files_that_it_names(tmp_path: Path)
 def test_the_digest_of_real_corpora_is_stable(jamendolyrics: Path, ultrastar: Path) -> None:
     for reader, path in (("jamendolyrics", jamendolyrics), ("ultrastar", ultrastar)):
         assert listing_digest(reader, path) == listing_digest(reader, str(path))
+
+
+# --- several corpora at once ------------------------------------------------------------------
+
+
+def two_corpora(tmp_path: Path) -> str:
+    put(tmp_path / "own" / "en" / "rock" / "song.mp3")
+    put(tmp_path / "own" / "notes.xyz", "what is this?")
+    jamendo_table(tmp_path / "jam", "song.mp3")
+    put(tmp_path / "jam" / "mp3" / "song.mp3")
+    return f"jamendolyrics={tmp_path / 'jam'},folder={tmp_path / 'own'}"
+
+
+def test_several_corpora_are_merged_under_the_names_of_their_readers(tmp_path: Path) -> None:
+    path = two_corpora(tmp_path)
+    merged = read("several", path)
+    alone = [
+        (name, read(name, tmp_path / folder))
+        for name, folder in (("folder", "own"), ("jamendolyrics", "jam"))
+    ]
+    expected = [f"{name}/{song}" for name, part in alone for song in part.sources["source_id"]]
+    assert merged.sources["source_id"].tolist() == expected
+    assert len(expected) == 2
+    paths = [audio for _, part in alone for audio in part.sources["audio_path"]]
+    assert merged.sources["audio_path"].tolist() == paths
+    for problems in ("rejects", "warnings"):
+        assert len(getattr(merged, problems)) == sum(len(getattr(p, problems)) for _, p in alone)
+    assert len(merged.warnings)
+
+
+def test_planning_with_several_corpora_notices_each_and_covers_both_readers(
+    tmp_path: Path,
+) -> None:
+    path = two_corpora(tmp_path)
+    before = listing_digest("several", path)
+    assert listing_digest("several", path) == before
+    put(tmp_path / "own" / "en" / "rock" / "another.mp3")
+    assert listing_digest("several", path) != before
+    expected = ("songatlas.corpus.jamendolyrics", "songatlas.corpus.folder")
+    assert modules_of("several", path) == expected
+    with pytest.raises(SongatlasError, match=r"corpus_path: `nowhere` is not <reader>=<path>"):
+        read("several", "nowhere")
+    with pytest.raises(SongatlasError, match="absent"):
+        listing_digest("several", f"folder={tmp_path / 'absent'}")

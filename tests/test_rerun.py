@@ -46,10 +46,7 @@ BASELINES = ("mean_mel", "descriptors", "lyrics_tfidf")
 EVERYONE = (*MODELS, *BASELINES)
 COLUMNS = ("song_id", "title", "language", "genre", "audio_path", "lyrics_path")
 
-RECORDS = {"provenance", "metrics"}
-"""What describes the run as a whole, and so follows any change."""
-
-TABLE = {"comparison", "figure_comparison", "summary"}
+TABLE = {"comparison", "figure_comparison", "summary", "metrics"}
 """What compares representations."""
 
 APART = "disentanglement_table"
@@ -68,7 +65,7 @@ def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
     own = jobs("train latents clusters consensus figure_confusion figure_reconstruction", models)
     own |= jobs("disentanglement traversals figure_traversal", models)
-    return own | TABLE | CONSENSUS | {"figure_training", "maps", APART}
+    return own | TABLE | CONSENSUS | {"figure_training", "maps", "training_table", APART}
 
 
 def vectors(names: Iterable[str]) -> set[str]:
@@ -109,8 +106,10 @@ class Run:
         snakemake(self.folder, "--", target, repository=self.folder)
 
     def plan(self) -> set[str]:
-        """Jobs that would run but for the records."""
-        return self.everything() - RECORDS
+        """Jobs that would run but for the provenance card, which follows any change."""
+        names = self.everything()
+        assert not names or "provenance" in names
+        return names - {"provenance"}
 
     def everything(self) -> set[str]:
         """Jobs that would run, as `train beta_vae` or `logmel 00` (there is one seed)."""
@@ -177,6 +176,11 @@ def test_a_models_setting_reruns_that_model_and_what_compares(run: Run) -> None:
     counts = dict(planned(run.folder, "--snakefile", str(run.folder / "Snakefile")))
     assert (counts["train"], counts["latents"], counts["clusters"]) == (1, 1, 1)
     assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(counts)
+
+
+def test_saying_what_a_model_changes_trains_nothing(run: Run) -> None:
+    run.configure("beta: 4.0", "beta: 4.0, change: a larger beta")
+    assert run.plan() == {"changes_table"}
 
 
 def test_an_added_model_runs_its_branch(run: Run) -> None:

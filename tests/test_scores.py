@@ -190,6 +190,12 @@ def test_song_identity_is_scored_on_windows_alone():
     _, scores = run(latent_table(labels, column="track_id"), labels, evaluation=evaluation)
     assert set(scores["level"]) == {"window"}
     assert 24 in set(scores["k"].dropna())
+    # Permuting songs would only rename the classes, so windows are permuted.
+    nmi = scores[(scores["metric"] == "nmi") & (scores["k"] == 24)]
+    ari = scores[(scores["metric"] == "ari") & (scores["k"] == 24)]
+    assert (nmi["value"] > 0.95).all()
+    assert (nmi["chance"] < 0.85).all()
+    assert ari["chance"].abs().max() < 0.05
 
 
 def test_lyrics_only_latents_have_song_rows_alone():

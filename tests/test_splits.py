@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from songatlas.corpus.splits import artist_key, split_exact, split_hashed
+from songatlas.corpus.folds import resolve
+from songatlas.corpus.splits import artist_key, split_exact, split_folds, split_hashed
+from songatlas.errors import SongatlasError
 
 LANGUAGES, GENRES = ("ar", "en", "es", "hi"), ("pop", "rock", "hip-hop")
 
@@ -157,3 +159,47 @@ def test_an_empty_corpus_splits_into_nothing() -> None:
     frame = songs([None], [True]).iloc[:0]
     assert split_exact(frame, 0.1, 0.1, 42).empty
     assert split_hashed(frame, 0.1, 0.1, 42).empty
+
+
+@settings(max_examples=60, deadline=None)
+@given(ARTISTS, st.lists(st.booleans(), min_size=1, max_size=7), st.integers(2, 6))
+def test_every_song_is_in_one_fold_and_artists_stay_together(
+    artists: list[int | None], audio: list[bool], folds: int
+) -> None:
+    frame = songs(artists, audio)
+    groups = len({a for a in artists if a is not None}) + artists.count(None)
+    if groups < folds:
+        with pytest.raises(SongatlasError, match=f"cannot make {folds} folds"):
+            split_folds(frame, folds, 0)
+        return
+    split = split_folds(frame, folds, 0)
+    assert set(split) == {f"fold-{fold}" for fold in range(folds)}
+    assert (splits_per_artist(frame, split) == 1).all()
+    # Folds differ by no more songs with audio than the largest artist has.
+    heard = split[frame["has_audio"]].value_counts().reindex(sorted(set(split)), fill_value=0)
+    keys = frame["artist"].fillna(frame["track_id"])[frame["has_audio"]]
+    assert heard.max() - heard.min() <= keys.value_counts().max() if len(keys) else True
+
+
+def test_nineteen_songs_make_folds_of_three_or_four_whatever_has_no_audio() -> None:
+    frame = songs([0] * 4 + [None] * 85, [True] * 19 + [False] * 70)
+    split = split_folds(frame, 5, 42)
+    assert sorted(split[frame["has_audio"]].value_counts()) == [3, 4, 4, 4, 4]
+    assert split.value_counts().max() - split.value_counts().min() <= 1
+    shuffled = frame.sample(frac=1.0, random_state=0)
+    assert split_folds(shuffled, 5, 42).sort_index().equals(split)
+    assert not split_folds(frame, 5, 43).equals(split)
+
+
+def test_each_seed_holds_out_another_fold_and_trains_on_the_rest() -> None:
+    frame = songs([None] * 12, [True])
+    split = split_folds(frame, 4, 0)
+    held_out = [
+        {song for song, name in zip(frame["track_id"], resolve(split, seed), strict=True)
+         if name == "test"}
+        for seed in range(4)
+    ]  # fmt: skip
+    assert all(len(some) == 3 for some in held_out)
+    assert set.union(*held_out) == set(frame["track_id"])
+    assert set(resolve(split, 0)) == {"train", "test"}
+    assert resolve(split, 5) == resolve(split, 1)

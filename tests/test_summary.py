@@ -409,3 +409,12 @@ def test_notes_that_differ_in_numbers_only_are_told_once() -> None:
     text = page(comparison=table)
     assert text.count("rests on") == 1
     assert f"Every representation: rests on 4 to {3 + len(table)} points." in text
+
+
+def test_the_page_says_that_it_is_a_cross_validation() -> None:
+    folds = tracks().assign(split=[f"fold-{i % 3}" for i in range(30)])
+    text = page(tracks=folds, seeds=[0, 1, 2])
+    assert "3-fold cross-validation by song (songs with audio per fold: 0, 10, 10);" in text
+    assert "for training" not in text
+    text = page(tracks=folds, seeds=[0, 4])
+    assert "3-fold cross-validation by song, of which `seeds` hold out 2 (" in text

@@ -382,7 +382,7 @@ def test_without_validation_windows_the_training_loss_is_watched(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         trained = run(make_windows(18, 0))
-    assert "too small to give validation a window" in caplog.text
+    assert "no song with audio is left for validation" in caplog.text
     assert trained.summary["monitor"] == "train"
     assert trained.summary["monitor_reason"] == fit.NO_VALIDATION
     assert trained.summary["best_validation_loss"] is None
@@ -504,3 +504,29 @@ def test_written_files_are_readable_and_the_same_every_time(tmp_path: Path) -> N
     assert weights[0] == weights[1]
     history = tables.read(tmp_path / "one" / "history.parquet", tables.HISTORY)
     assert len(history) == 4 * (2 * 6 + 2 + 2 * 8)
+
+
+def test_a_bound_dimension_orders_windows_as_its_attribute_does() -> None:
+    from scipy.stats import spearmanr
+
+    from songatlas.models.attributes import window_attributes
+
+    windows = make_windows(n_train=40, n_validation=0)
+    louder = torch.linspace(-20.0, 20.0, 40)[torch.randperm(40)][:, None, None]
+    tilt = torch.linspace(-1.0, 1.0, SPEC.n_mels)[None, :, None] * louder
+    windows = replace(windows, mel=(windows.mel.float() + tilt).half())
+    settings = QUICK.model_copy(update={"max_epochs": 25, "learning_rate": 5e-3})
+
+    def correlation(loss: Loss) -> float:
+        trained = run(windows, "conv_vae", settings, loss, options={"dropout": 0.0})
+        model = trained.description.build()
+        model.load_state_dict(trained.weights)
+        with torch.inference_mode():
+            z = model.eval().embed(prepare(windows.batch(np.arange(40))))
+        known = window_attributes(windows.mel, ["brightness"], SPEC.frame_rate_hz)[:, 0]
+        return float(spearmanr(z[:, 3], known).statistic)
+
+    plain = Loss(kl_warmup_epochs=2)
+    bound = Loss(kl_warmup_epochs=2, attributes={"brightness": 3})
+    assert correlation(bound) > 0.9
+    assert abs(correlation(plain)) < 0.8

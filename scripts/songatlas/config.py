@@ -6,6 +6,7 @@ entry scripts hand them the section that they need.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -22,10 +23,13 @@ from pydantic import (
 
 from songatlas.errors import ConfigError
 
-READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar")
+READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar", "several")
 
 RESERVED = ("overview", "own")
 """Names that files and rows of Songatlas's own have."""
+
+DESCRIPTOR_BANDS = 20
+"""Mel bands that descriptors need at least: their MFCCs are so many."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
@@ -137,14 +141,21 @@ class Lyrics(Section):
 
 
 class Split(Section):
-    method: Literal["hashed", "exact"] = Field(
+    method: Literal["hashed", "exact", "folds"] = Field(
         "hashed",
         description="`hashed`: a pure function of artist (or track) and seed, so a song never "
         "changes split when others are added. `exact`: stratified by language and genre with exact "
-        "counts, artists disjoint where known (the reference study).",
+        "counts, artists disjoint where known (the reference study). `folds`: cross-validation by "
+        "song; the run with seed s trains, baselines too, without fold s mod `folds` and is scored "
+        "on it (set `seeds` to as many and `evaluation.evaluate_on` to `test`).",
     )
-    validation: Fraction = Field(0.1, description="Share of songs for validation.")
-    test: Fraction = Field(0.1, description="Share of songs for test.")
+    folds: int = Field(
+        5, ge=2, le=20, description="`folds`: how many; they differ by as few songs as artists let."
+    )
+    validation: Fraction = Field(
+        0.1, description="Share of songs for validation (`folds` has none)."
+    )
+    test: Fraction = Field(0.1, description="Share of songs for test (not with `folds`).")
     seed: int = Field(42, ge=0, description="Seed of the split.")
 
     @model_validator(mode="after")
@@ -173,7 +184,10 @@ class Training(Section):
         "older CUDA cards, else fp32.",
     )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
-        "auto", description="`auto`: CUDA when there, else Apple MPS, else CPU."
+        "auto",
+        description="`auto`: CUDA when there, else Apple MPS, else CPU. Another value re-runs "
+        "training; with `auto`, another machine does not: name the device where results of another "
+        "must not stand in.",
     )
 
 
@@ -231,6 +245,12 @@ class Model(BaseModel):
     loss: dict[str, Any] = Field({}, description="Keys of `loss` that differ for this model.")
     training: dict[str, Any] = Field(
         {}, description="Keys of `training` that differ for this model."
+    )
+    change: str | None = Field(
+        None,
+        min_length=1,
+        description="What this model changes against the one listed before it: models that say so "
+        "are the rows of `tables/changes`, in the order of the config.",
     )
 
     @property
@@ -362,11 +382,13 @@ class Config(Section):
     )
     corpus: str = Field(
         "demo",
-        description="Reader: `demo`, `folder`, `manifest`, `jamendolyrics`, `ultrastar` or "
-        "`mirdata:<data set>`.",
+        description="Reader: `demo`, `folder`, `manifest`, `jamendolyrics`, `ultrastar`, "
+        "`mirdata:<data set>`, or `several` of them at once.",
     )
     corpus_path: str | None = Field(
-        None, description="Folder (or manifest file) of the corpus; not used by `demo`."
+        None,
+        description="Folder (or manifest file) of the corpus; not used by `demo`. For `several`: "
+        "`<reader>=<path>,<reader>=<path>` (paths without commas).",
     )
     include: Annotated[list[Name], BeforeValidator(_split_commas)] = Field(
         [], description="Names of the models and baselines to run (empty: all that are declared)."
@@ -436,6 +458,30 @@ class Config(Section):
                 f"the reader `{self.corpus}` needs `corpus_path` "
                 "(--config corpus_path=<folder or manifest>)"
             )
+        for name in self.selected_baselines:
+            if self.baselines[name].kind == "descriptors" and self.logmel.n_mels < DESCRIPTOR_BANDS:
+                problems.append(
+                    f"logmel.n_mels: the baseline `{name}` needs at least {DESCRIPTOR_BANDS} mel "
+                    f"bands (given: {self.logmel.n_mels}); raise it, or leave `{name}` out of "
+                    "`include`"
+                )
+        if self.corpus == "several" and self.corpus_path:
+            try:
+                several_corpora(self.corpus_path)
+            except ValueError as error:
+                problems.append(f"corpus_path: {error}")
+        if self.split.method == "folds" and self.evaluation.evaluate_on != "test":
+            problems.append(
+                "split.method `folds` needs evaluation.evaluate_on `test`: only the songs that a "
+                "fold holds out are scored"
+            )
+        if self.split.method == "folds":
+            held_out = [seed % self.split.folds for seed in self.seeds]
+            if len(set(held_out)) < len(held_out):
+                problems.append(
+                    "seeds: two of them hold out the same fold (seed mod split.folds); give each "
+                    "fold one, and repeat with another split.seed in another run"
+                )
         for name in self.models:
             for key, root, section in (
                 ("training", Training, self.training_for),
@@ -477,6 +523,29 @@ class Config(Section):
     @property
     def selected_baselines(self) -> list[str]:
         return [name for name in self.baselines if not self.include or name in self.include]
+
+
+def several_corpora(corpus_path: str) -> tuple[tuple[str, str], ...]:
+    """Reader and path of every corpus in `<reader>=<path>,<reader>=<path>`.
+
+    Raises:
+        ValueError: naming the part that is wrong.
+    """
+    known = tuple(name for name in READERS if name not in ("demo", "several"))
+    found: dict[str, str] = {}
+    for part in corpus_path.split(","):
+        reader, equals, path = (word.strip() for word in part.partition("="))
+        if not (reader and equals and path):
+            raise ValueError(
+                f"`{part.strip()}` is not <reader>=<path>; the reader `several` takes "
+                "<reader>=<path>,<reader>=<path>, and no path with a comma"
+            )
+        if reader not in known and not re.fullmatch(r"mirdata:.+", reader):
+            raise ValueError(_unknown("reader", reader, (*known, "mirdata:<data set>")))
+        if reader in found:
+            raise ValueError(f"names the reader `{reader}` twice")
+        found[reader] = path
+    return tuple(found.items())
 
 
 def _unknown(what: str, value: str, known: tuple[str, ...]) -> str:

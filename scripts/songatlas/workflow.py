@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from songatlas import config as configuration
-from songatlas.config import Config
+from songatlas.config import Config, several_corpora
 from songatlas.corpus.shards import shard_name
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
@@ -61,8 +61,35 @@ class Plan:
 
     @property
     def untrained(self) -> list[tuple[str, int]]:
-        """Baselines: there is nothing random to repeat, so each has one branch."""
-        return [(name, 0) for name in self.baselines]
+        """Baselines: one branch, since nothing is random; in cross-validation one per fold."""
+        return [(name, seed) for name in self.baselines for seed in self.baseline_seeds]
+
+    @property
+    def first_untrained(self) -> list[tuple[str, int]]:
+        """One branch per baseline."""
+        return [(name, self.baseline_seeds[0]) for name in self.baselines]
+
+    @property
+    def baseline_seeds(self) -> list[int]:
+        """What a baseline has branches for: in cross-validation, a seed says what is held out."""
+        return self.config.seeds if self.folds else [0]
+
+    @property
+    def folds(self) -> int:
+        """Folds of a cross-validation; 0 where there is none."""
+        return self.config.split.folds if self.config.split.method == "folds" else 0
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """(model, what it changes against the one before it), in the order of the config."""
+        said = [(name, self.config.models[name].change) for name in self.models]
+        return [(name, change) for name, change in said if change is not None]
+
+    @property
+    def changed(self) -> list[tuple[str, int]]:
+        """Every (model, seed) that the table of changes shows."""
+        names = dict(self.changes)
+        return [(name, seed) for name, seed in self.trained if name in names]
 
     @property
     def branches(self) -> list[tuple[str, int]]:
@@ -72,11 +99,16 @@ class Plan:
     @property
     def first_branches(self) -> list[tuple[str, int]]:
         """One branch per name."""
-        return [*self.first_trained, *self.untrained]
+        return [*self.first_trained, *self.first_untrained]
 
     def path(self, *parts: str) -> str:
         """A path under the run's folder."""
         return "/".join((self.results, *parts))
+
+    @property
+    def card(self) -> str:
+        """The provenance card, which the run's tables and figures name."""
+        return self.path("provenance.json")
 
     def branch_files(self, pattern: str, branches: list[tuple[str, int]]) -> list[str]:
         """`pattern` with `{model}` and `{seed}` filled in, under the run's folder."""
@@ -118,11 +150,16 @@ class Plan:
     def corpus_path(self) -> str:
         if self.config.corpus == "demo":
             return DEMO_FOLDER
+        if self.config.corpus == "several":  # names corpora; each has a path of its own
+            return str(self.config.corpus_path)
         return str(Path(str(self.config.corpus_path)).expanduser())
 
     @property
     def corpus_name(self) -> str:
         """What stands in every table and figure title."""
+        if self.config.corpus == "several":
+            readers = (reader for reader, _ in several_corpora(str(self.config.corpus_path)))
+            return f"{' + '.join(readers)} corpus"
         return DEMO_NAME if self.config.corpus == "demo" else f"{self.config.corpus} corpus"
 
     @functools.cached_property
@@ -134,10 +171,10 @@ class Plan:
         """
         if self.config.corpus == "demo":
             return f"{DEMO_SEED} {self.digest('demo')} {self.code('demo_corpus')}"
-        if not Path(self.corpus_path).exists():
-            return self._recorded_listing() or "absent"
-        from songatlas.corpus.readers import listing_digest
+        from songatlas.corpus.readers import corpora, listing_digest
 
+        if not all(path.exists() for _, path in corpora(self.config.corpus, self.corpus_path)):
+            return self._recorded_listing() or "absent"
         return listing_digest(self.config.corpus, Path(self.corpus_path))
 
     def _recorded_listing(self) -> str | None:
@@ -247,6 +284,7 @@ class Plan:
 
     def code_of_reader(self, script: str) -> str:
         """Fingerprint of a script that reads the corpus with the configured reader."""
-        from songatlas.corpus.readers import module_of
+        from songatlas.corpus.readers import modules_of
 
-        return fingerprint(ROOT / f"{script}.py", [module_of(self.config.corpus)])
+        modules = modules_of(self.config.corpus, self.corpus_path)
+        return fingerprint(ROOT / f"{script}.py", modules)

@@ -9,22 +9,26 @@ import pandas as pd
 from songatlas import config, tables
 from songatlas.baselines.representations import Vectors, read_vectors
 from songatlas.clustering.reduction import moments, principal_components
+from songatlas.corpus.folds import resolve
 from songatlas.errors import TableError
 
 
 def finished(
-    vectors: Vectors, baseline: config.Baseline, clustering: config.Clustering
+    vectors: Vectors,
+    baseline: config.Baseline,
+    clustering: config.Clustering,
+    fit: np.ndarray | None = None,
 ) -> tuple[np.ndarray, str | None]:
     """Standardise, reduce and scale, in this order, as `baseline` says.
 
-    Everything is fitted on all the vectors. The kind `pca`, and whatever is wider than
-    `clustering.max_dim`, is reduced to min(`baseline.pca` or `clustering.pca_dim`, n - 1) principal
-    components.
+    Everything is fitted on all n vectors, or on those n that `fit`, (n_vectors,) bool, names, and
+    applied to the others. The kind `pca`, and whatever is wider than `clustering.max_dim`, is
+    reduced to min(`baseline.pca` or `clustering.pca_dim`, n - 1) principal components.
 
     Returns:
         Vectors of shape (n, r) float64 and, where rows or dimensions went, a note.
     """
-    n = len(vectors.ids)
+    n = len(vectors.ids) if fit is None else int(fit.sum())
     notes = []
     if vectors.left_out:
         notes.append(f"{vectors.left_out} vectors with values that are not finite are left out")
@@ -36,14 +40,19 @@ def finished(
         components = clustering.pca_dim
     if components is not None:
         z = principal_components(
-            vectors.blocks, min(components, max(n - 1, 1)), standardise=baseline.standardise
+            vectors.blocks,
+            min(components, max(n - 1, 1)),
+            standardise=baseline.standardise,
+            fit=fit,
         )
         notes.append(f"PCA {width} -> {z.shape[1]}")
     else:
         z = np.concatenate(list(vectors.blocks())).astype(np.float64)
         if baseline.standardise:
-            _, mean, scale = moments(lambda: iter([z]))
+            _, mean, scale = moments(lambda: iter([z if fit is None else z[fit]]))
             z = (z - mean) / scale
+    if fit is not None and (baseline.standardise or components is not None):
+        notes.append(f"fitted on the {n} training vectors of the fold")
     if baseline.unit_length:
         z = unit_length(z)
     return z, "; ".join(notes) or None
@@ -72,25 +81,37 @@ def baseline_latents(
     clustering: config.Clustering,
     windows: pd.DataFrame,
     tracks: pd.DataFrame,
+    seed: int = 0,
 ) -> tuple[pd.DataFrame, str | None]:
     """Rows of the latents table and a note.
 
-    Kinds of windows give rows of windows, and of songs as the mean of their windows' finished
-    vectors; `lyrics_tfidf` gives rows of songs alone, those without audio included.
+    In a corpus that is split into folds, `seed` says which one is held out (`corpus.folds`): what
+    is fitted is then fitted on the other songs. Kinds of windows give rows of windows, and of songs
+    as the mean of their windows' finished vectors; `lyrics_tfidf` gives rows of songs alone, those
+    without audio included.
 
     Raises:
         TableError: when a vector belongs to no known window or song.
     """
-    z, note = finished(vectors, baseline, clustering)
+    key, known = ("track_id", tracks) if baseline.kind == "lyrics_tfidf" else ("window_id", windows)
+    splits = _column(known, key, "split", vectors.ids)
+    seen = resolve(splits, seed)
+    # A corpus without folds has nothing to hold out: its vectors are described as a whole.
+    fit = None if seen == splits else np.array([split == "train" for split in seen])
+    if fit is not None and not fit.any():
+        return tables.empty(tables.LATENTS), "no song that this fold trains on has vectors"
+    z, note = finished(vectors, baseline, clustering, fit)
     if not vectors.ids:
         return tables.empty(tables.LATENTS), note or "nothing to represent"
     order = np.argsort(np.asarray(vectors.ids, dtype=str), kind="stable")
     ids, z = [vectors.ids[position] for position in order], z[order]
+    splits = [seen[position] for position in order]
     if baseline.kind == "lyrics_tfidf":
-        splits = _column(tracks, "track_id", "split", ids)
+        if fit is not None:
+            told = "the lyrics encoder was fitted on all songs, those held out included"
+            note = "; ".join(part for part in (note, told) if part)
         return tables.latents_frame("song", None, ids, splits, z), note
     of_window = _column(windows, "window_id", "track_id", ids)
-    splits = _column(windows, "window_id", "split", ids)
     window_rows = tables.latents_frame("window", ids, of_window, splits, z)
     songs, means = song_means(z, of_window, rescale=baseline.unit_length)
     split_of = dict(zip(of_window, splits, strict=True))
@@ -118,6 +139,7 @@ def write_baseline_latents(
     name: str,
     baseline: config.Baseline,
     clustering: config.Clustering,
+    seed: int = 0,
 ) -> None:
     """Compute a baseline from all parts of its feature and write its latents.
 
@@ -131,7 +153,7 @@ def write_baseline_latents(
     # One thread: sums over several differ in the last digit from run to run.
     with threadpool_limits(1):
         frame, note = baseline_latents(
-            read_vectors(baseline.kind, features), baseline, clustering, windows, tracks
+            read_vectors(baseline.kind, features), baseline, clustering, windows, tracks, seed
         )
     z_dim = len(frame["z"].iloc[0]) if len(frame) else 0
     metadata = {"model": name, "supervision": "none", "z_dim": z_dim, "note": note}

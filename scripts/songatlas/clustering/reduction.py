@@ -38,7 +38,12 @@ def reduce_width(z: np.ndarray, max_dim: int, pca_dim: int, seed: int = 0) -> Re
 
 
 def principal_components(
-    blocks: Blocks, components: int, *, standardise: bool = False, seed: int = 0
+    blocks: Blocks,
+    components: int,
+    *,
+    standardise: bool = False,
+    seed: int = 0,
+    fit: np.ndarray | None = None,
 ) -> np.ndarray:
     """Coordinates of all rows along their leading principal axes, shape (n, r) float64.
 
@@ -52,19 +57,34 @@ def principal_components(
         components: how many to keep; r is at most this, and at most the rank.
         standardise: scale each dimension to unit variance first (constant ones become 0).
         seed: of the sample.
+        fit: (n,) bool, the rows that mean, scale and axes are of (default: all).
     """
-    n, mean, scale = moments(blocks)
+    fitted = blocks if fit is None else some_rows(blocks, fit)
+    n, mean, scale = moments(fitted)
     if not standardise:
         scale = np.ones_like(scale)
+    total = n if fit is None else len(fit)
     if n < 2:
-        return np.zeros((n, 1))
-    chosen = np.arange(n)
+        return np.zeros((total, 1))
+    chosen = np.arange(n) if fit is None else np.flatnonzero(fit)
     if n > FIT_ROWS:
-        chosen = np.sort(np.random.default_rng(seed).choice(n, FIT_ROWS, replace=False))
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, FIT_ROWS, replace=False))
     values, vectors = _leading(_gram(blocks, chosen, mean, scale), components)
-    if len(chosen) == n:
+    if len(chosen) == total:
         return vectors * values
     return _projected(blocks, chosen, mean, scale, values, vectors)
+
+
+def some_rows(blocks: Blocks, kept: np.ndarray) -> Blocks:
+    """The blocks with the rows that `kept` of shape (n,) bool names, and no others."""
+
+    def chosen() -> Iterator[np.ndarray]:
+        start = 0
+        for block in blocks():
+            yield block[kept[start : start + len(block)]]
+            start += len(block)
+
+    return chosen
 
 
 def moments(blocks: Blocks) -> tuple[int, np.ndarray, np.ndarray]:

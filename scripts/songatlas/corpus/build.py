@@ -10,7 +10,7 @@ from songatlas import tables
 from songatlas.config import Split, Windows
 from songatlas.corpus.result import Problems, concat, problem_rows, where
 from songatlas.corpus.shards import shard_of
-from songatlas.corpus.splits import split_exact, split_hashed
+from songatlas.corpus.splits import split_exact, split_folds, split_hashed
 from songatlas.corpus.timed_lyrics import from_json, lines_from, notes_from
 from songatlas.corpus.windows import cut_windows, window_lyrics
 from songatlas.errors import SongatlasError
@@ -89,6 +89,8 @@ def split_songs(songs: pd.DataFrame, split: Split) -> pd.Series:
     if split.method == "hashed":
         return split_hashed(songs, split.validation, split.test, split.seed)
     with_audio = songs.assign(has_audio=songs["audio_path"].notna())
+    if split.method == "folds":
+        return split_folds(with_audio, split.folds, split.seed)
     return split_exact(with_audio, split.validation, split.test, split.seed)
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from songatlas.config import READERS
+from songatlas.config import READERS, several_corpora
 from songatlas.corpus.listing import expanded, list_files
 from songatlas.corpus.manifest_paths import locate, referenced, size_of
 from songatlas.errors import SongatlasError
@@ -29,6 +29,34 @@ TEXT_SUFFIXES = (".csv", ".json", ".jsonl", ".lrc", ".parquet", ".tsv", ".txt")
 MAX_HASHED_BYTES = 1_000_000
 
 
+SEVERAL = "several"
+"""The reader that merges what others read."""
+
+
+def modules_of(reader: str, path: str | Path) -> tuple[str, ...]:
+    """The modules that implement a reader: for `several`, those of every corpus at `path`.
+
+    Raises:
+        SongatlasError: when there is no such reader.
+    """
+    return tuple(dict.fromkeys(module_of(name) for name, _ in corpora(reader, path)))
+
+
+def corpora(reader: str, path: str | Path) -> tuple[tuple[str, Path], ...]:
+    """Reader and folder (or file) of every corpus: one, or those that `several` names.
+
+    Raises:
+        SongatlasError: when the reader is `several` and `path` does not name corpora.
+    """
+    if reader != SEVERAL:
+        return ((reader, Path(expanded(path))),)
+    try:
+        named = several_corpora(str(path))
+    except ValueError as error:
+        raise SongatlasError(f"corpus_path: {error}") from None
+    return tuple((name, Path(expanded(where))) for name, where in named)
+
+
 def module_of(reader: str) -> str:
     """The module that implements a reader (`mirdata:<name>` counts as `mirdata`).
 
@@ -45,7 +73,8 @@ def module_of(reader: str) -> str:
 def read(reader: str, path: str | Path) -> "ReaderResult":
     """Read a corpus: its songs with languages as ISO 639-1 codes, sorted by `source_id`.
 
-    `path` may begin with `~`, the home folder.
+    `path` may begin with `~`, the home folder. `several` reads each corpus that `path` names
+    (`config.several_corpora`), with the reader's name before its songs' `source_id`.
 
     Raises:
         SongatlasError: when there is no such reader, or the corpus as a whole cannot be read. What
@@ -56,10 +85,14 @@ def read(reader: str, path: str | Path) -> "ReaderResult":
     from songatlas.corpus.languages import normalise_languages
     from songatlas.corpus.result import ReaderResult, concat
 
-    module = importlib.import_module(module_of(reader))
-    name = reader.partition(":")[2]
-    path = Path(expanded(path))
-    found = module.read(path, name) if name else module.read(path)
+    parts = [(name, _read_one(name, folder)) for name, folder in corpora(reader, path)]
+    for name, part in parts if reader == SEVERAL else []:
+        part.sources["source_id"] = name + "/" + part.sources["source_id"].astype("str")
+    found = ReaderResult(
+        concat((part.sources for _, part in parts), tables.SOURCES),
+        concat((part.rejects for _, part in parts), tables.REJECTS),
+        concat((part.warnings for _, part in parts), tables.WARNINGS),
+    )
     sources = _tidy(found.sources)
     codes, uncertain = normalise_languages(sources, STAGE)
     sources["language"] = codes
@@ -69,6 +102,13 @@ def read(reader: str, path: str | Path) -> "ReaderResult":
         found.rejects.sort_values(list(tables.REJECTS.columns), ignore_index=True),
         warnings.sort_values(list(tables.WARNINGS.columns), ignore_index=True),
     )
+
+
+def _read_one(reader: str, path: Path) -> "ReaderResult":
+    module = importlib.import_module(module_of(reader))
+    name = reader.partition(":")[2]
+    found: ReaderResult = module.read(path, name) if name else module.read(path)
+    return found
 
 
 def listing_digest(reader: str, path: str | Path) -> str:
@@ -81,6 +121,9 @@ def listing_digest(reader: str, path: str | Path) -> str:
     Raises:
         SongatlasError: as `read`.
     """
+    if reader == SEVERAL:
+        each = [f"{name} {listing_digest(name, where)}" for name, where in corpora(reader, path)]
+        return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
     module_of(reader)
     path = Path(expanded(path))
     digest = hashlib.sha256()

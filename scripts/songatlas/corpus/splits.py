@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from songatlas.corpus.folds import PREFIX
+from songatlas.errors import SongatlasError
+
 SPLITS = ("train", "validation", "test")
 Stratum = tuple[bool, str, str]
 """Whether a song has audio, its language, its genre (empty where unknown)."""
@@ -34,11 +37,16 @@ def hashed_split(key: str, validation: float, test: float, seed: int) -> str:
 
     The key's hash is a number in [0, 1): below `test` is test, the next `validation` is validation.
     """
-    digest = hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
+    place = _hash(key, seed) / 2**64
     if place < test:
         return "test"
     return "validation" if place < test + validation else "train"
+
+
+def _hash(key: str, seed: int) -> int:
+    """64 bits of a hash of the key."""
+    digest = hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
 
 
 def split_hashed(tracks: pd.DataFrame, validation: float, test: float, seed: int) -> pd.Series:
@@ -73,6 +81,40 @@ def split_exact(tracks: pd.DataFrame, validation: float, test: float, seed: int)
     return pd.Series([split[key] for key in _group_keys(tracks)], index=tracks.index, dtype="str")
 
 
+def split_folds(tracks: pd.DataFrame, folds: int, seed: int) -> pd.Series:
+    """Splits `fold-0`, `fold-1`, ... for cross-validation, with as many songs with audio in each.
+
+    The largest artists are dealt first, equal ones in the order of their keys' hashes, each to the
+    fold with the fewest songs with audio so far; who has no audio, to the one with the fewest
+    songs. A pure function of the songs and the seed.
+
+    Args:
+        tracks: Columns `track_id`, `artist`, `language`, `genre` (nullable), `has_audio`.
+
+    Raises:
+        SongatlasError: when there are fewer artists (or songs without one) than folds.
+    """
+    groups = _groups(tracks)
+    if len(groups) < folds:
+        raise SongatlasError(
+            f"split.folds: {len(groups)} artists or songs without one cannot make {folds} folds; "
+            f"set it to at most {len(groups)}, or add songs"
+        )
+    heard = {group.key: group.with_audio for group in groups}
+    order = sorted(groups, key=lambda g: (-heard[g.key], -g.size, _hash(g.key, seed), g.key))
+    audio, size = [0] * folds, [0] * folds
+    fold_of: dict[str, str] = {}
+    for group in order:
+        # Who has no audio comes last and evens out what is left.
+        filled = audio if heard[group.key] else [0] * folds
+        full = list(zip(filled, size, strict=True))
+        fold = full.index(min(full))
+        audio[fold] += heard[group.key]
+        size[fold] += group.size
+        fold_of[group.key] = f"{PREFIX}{fold}"
+    return pd.Series([fold_of[key] for key in _group_keys(tracks)], index=tracks.index, dtype="str")
+
+
 @dataclass(frozen=True)
 class _Group:
     """Songs that must share a split: its key, size, and songs per stratum."""
@@ -80,6 +122,11 @@ class _Group:
     key: str
     size: int
     strata: Mapping[Stratum, int]
+
+    @property
+    def with_audio(self) -> int:
+        """How many of the songs have audio."""
+        return sum(count for (audio, _, _), count in self.strata.items() if audio)
 
 
 def _group_keys(tracks: pd.DataFrame) -> list[str]:

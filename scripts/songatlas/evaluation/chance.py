@@ -4,6 +4,8 @@ import zlib
 
 import numpy as np
 
+from songatlas.evaluation.tasks import WINDOW_ONLY
+
 
 def generator(seed: int, *words: str) -> np.random.Generator:
     """A random generator of its own for each combination of words."""
@@ -15,6 +17,8 @@ def permuted_codes(
 ) -> np.ndarray:
     """Class codes of shape (S,) of songs, permuted between songs: shape (permutations, S).
 
+    (In the task `song`: of windows, see `exchangeable`.)
+
     Labels belong to songs. Windows of one song are alike, so permuting labels between windows would
     set chance too low and every clustering of windows would look significant.
 
@@ -24,3 +28,18 @@ def permuted_codes(
     rng = generator(seed, "permutations", task, level)
     order = rng.permuted(np.tile(np.arange(len(codes)), (permutations, 1)), axis=1)
     return np.asarray(codes)[order]
+
+
+def exchangeable(task: str, row: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a task's labels are permuted between: codes of these units, each point's unit (n,).
+
+    Units are songs. Where every song is a class of its own, a permutation of songs would only
+    rename the classes and every clustering would score its own value: there they are the points.
+
+    Args:
+        row: (n,) position of each point's song.
+        codes: (S,) classes of the songs.
+    """
+    if task in WINDOW_ONLY:
+        return np.asarray(codes)[row], np.arange(len(row))
+    return codes, row

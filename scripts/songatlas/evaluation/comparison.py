@@ -1,6 +1,6 @@
 """One row per model, task and level: what the tables and the comparison figure show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from songatlas import config, tables
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.best import best_of
-from songatlas.evaluation.chance import permuted_codes
+from songatlas.evaluation.chance import exchangeable, permuted_codes
 from songatlas.evaluation.contingency import Draws, Membership, draws, membership
 from songatlas.evaluation.scores import songs_with_label
 from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
@@ -41,6 +41,9 @@ LEVEL_TITLES = {
     "song_vote": "songs (majority vote of windows)",
 }
 
+
+CROSS_VALIDATION = "cross-validation"
+"""What the note says of a row that sums up several folds."""
 
 MARKDOWN_METRICS = ("nmi", "ari", "ami", "purity", "accuracy", "silhouette")
 LATEX_METRICS = ("nmi", "ari", "silhouette")
@@ -76,6 +79,10 @@ def compare(
     `best_nmi` is the largest NMI over all clusterings and seeds (`best_of` breaks ties);
     `best_chance_nmi` is what that maximum comes to by chance: the largest within each label
     permutation, averaged.
+
+    In cross-validation, where every seed scores other songs, k is the number of classes among the
+    songs of a fold, `_sd` is over folds (of each fold's mean over the algorithms), and `n` counts
+    the points of all folds together.
 
     Args:
         runs: all seeds of each model.
@@ -119,7 +126,10 @@ def _row(
     evaluation: config.Evaluation,
 ) -> dict[str, Any]:
     parts = [
-        run.scores[(run.scores["task"] == task) & (run.scores["level"] == level)] for run in seeds
+        run.scores[(run.scores["task"] == task) & (run.scores["level"] == level)].assign(
+            classes=n_classes(of_song, _clustered_tracks(run, level))
+        )
+        for run in seeds
     ]
     scores = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     supervision = seeds[0].supervision
@@ -128,21 +138,25 @@ def _row(
         # An empty table says itself why it is empty; what else a note says is of no use here.
         notes = [run.note for run in seeds if run.note and run.scores.empty]
         return {"supervision": supervision, "n": 0, "note": "; ".join([*notes[:1], nothing])}
-    tracks = _clustered_tracks(seeds, level)
-    classes = n_classes(of_song, tracks)
     summary = scores[
-        scores["algorithm"].isin(evaluation.summary_algorithms) & (scores["k"] == classes)
+        scores["algorithm"].isin(evaluation.summary_algorithms) & (scores["k"] == scores["classes"])
     ]
     row: dict[str, Any] = {"supervision": supervision}
+    folds = fold_sizes(seeds, level)
     for metric in metrics.METRICS:
-        values = summary.loc[summary["metric"] == metric, "value"].dropna()
+        of_metric = summary[summary["metric"] == metric].dropna(subset=["value"])
+        values = of_metric["value"]
+        if folds:
+            values = of_metric.groupby("seed")["value"].mean()
         row[f"{metric}_mean"] = values.mean() if len(values) else np.nan
         row[f"{metric}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
     chance = summary.loc[summary["metric"] == "nmi", "chance"].dropna()
     row["chance_nmi"] = chance.mean() if len(chance) else np.nan
     nmi = scores[(scores["metric"] == "nmi") & scores["value"].notna()]
-    row["n"] = int(nmi["n"].max()) if len(nmi) else 0
-    row["note"] = _note(summary, scores, classes)
+    per_seed = nmi.groupby("seed")["n"].max()
+    row["n"] = int((per_seed.sum() if folds else per_seed.max()) if len(nmi) else 0)
+    note = _note(summary, scores, int(scores["classes"].max()))
+    row["note"] = "; ".join(part for part in (note, _fold_note(folds, per_seed)) if part) or None
     if len(nmi):
         best = best_of(nmi)
         row["best_algorithm"] = _named(best["algorithm"], best["k"])
@@ -171,9 +185,32 @@ def _note(summary: pd.DataFrame, scores: pd.DataFrame, classes: int) -> str | No
     return "; ".join(dict.fromkeys(parts)) or None
 
 
-def _clustered_tracks(seeds: Sequence[Run], level: str) -> list[str]:
-    found = (run.clusters.loc[run.clusters["level"] == level, "track_id"] for run in seeds)
-    return sorted({track_id for tracks in found for track_id in tracks.unique()})
+def _clustered_tracks(run: Run, level: str) -> list[str]:
+    found = run.clusters.loc[run.clusters["level"] == level, "track_id"]
+    return sorted(found.unique())
+
+
+def fold_sizes(seeds: Sequence[Run], level: str) -> list[int]:
+    """Songs that each seed of a cross-validation scored; empty where all scored the same songs."""
+    scored = [_clustered_tracks(run, level) for run in seeds]
+    scored = [tracks for tracks in scored if tracks]
+    if all(tracks == scored[0] for tracks in scored):
+        return []
+    return [len(tracks) for tracks in scored]
+
+
+def _fold_note(folds: Sequence[int], points: pd.Series) -> str | None:
+    if not folds or points.empty:
+        return None
+    return (
+        f"{CROSS_VALIDATION}: sd over {len(folds)} folds of {_between(folds)} songs "
+        f"({_between(points)} points)"
+    )
+
+
+def _between(values: Iterable[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _best_by_chance(
@@ -187,22 +224,23 @@ def _best_by_chance(
     """Largest NMI over the clusterings that were tried, averaged over label permutations."""
     if not evaluation.permutations:
         return np.nan
-    songs, codes, count = songs_with_label(_clustered_tracks(seeds, level), of_song)
-    shuffled = draws(
-        permuted_codes(codes, evaluation.permutations, evaluation.seed, task, level), count
-    )
-    position = pd.Series(np.arange(len(songs)), index=songs)
     best = np.full(evaluation.permutations, -np.inf)
     for run in seeds:
+        songs, codes, count = songs_with_label(_clustered_tracks(run, level), of_song)
+        position = pd.Series(np.arange(len(songs)), index=songs)
+        shuffled = None
         seed = int(run.scores["seed"].iloc[0]) if len(run.scores) else -1
         rows = run.clusters[(run.clusters["level"] == level) & run.clusters["track_id"].isin(songs)]
         row = position.reindex(rows["track_id"]).to_numpy()
         rows = rows.assign(row=row, k=rows["k"].fillna(0))
         for (algorithm, k), points in rows.groupby(["algorithm", "k"], sort=True):
             if (seed, algorithm, k) in tried:
-                counts = membership(
-                    points["label"].to_numpy(), points["row"].to_numpy(), len(songs)
-                )
+                # The points of every clustering are the same, in the same order.
+                units, unit = exchangeable(task, points["row"].to_numpy(), codes)
+                if shuffled is None:
+                    n, own = evaluation.permutations, evaluation.seed
+                    shuffled = draws(permuted_codes(units, n, own, task, level), count)
+                counts = membership(points["label"].to_numpy(), unit, len(units))
                 best = np.maximum(best, _nmi(shuffled, counts))
     return float(best.mean())
 
@@ -216,7 +254,7 @@ def for_readers(frame: pd.DataFrame, shown_metrics: Sequence[str]) -> pd.DataFra
     shown = frame[["task", "level", "model", "supervision", "n"]].copy()
     for metric in shown_metrics:
         shown[metric] = [
-            _plus_minus(mean, sd)
+            layout.plus_minus(mean, sd)
             for mean, sd in zip(frame[f"{metric}_mean"], frame[f"{metric}_sd"], strict=True)
         ]
     for column in ("chance_nmi", "best_algorithm", "best_nmi", "best_chance_nmi"):
@@ -232,12 +270,6 @@ def _unscored(frame: pd.DataFrame) -> list[str]:
         f"Not scored at level {level}, task {task} ({note}): {', '.join(group['model'])}."
         for (level, task, note), group in groups
     ]
-
-
-def _plus_minus(mean: float, sd: float, digits: int = 3) -> str | None:
-    if pd.isna(mean):
-        return None
-    return f"{mean:.{digits}f}" if pd.isna(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
 def format_for_terminal(frame: pd.DataFrame) -> str:
@@ -276,7 +308,7 @@ def _terminal_columns(rows: pd.DataFrame) -> pd.DataFrame:
             "model": starred,
             "n": rows["n"].to_numpy(),
             "nmi": [
-                _plus_minus(mean, sd)
+                layout.plus_minus(mean, sd)
                 for mean, sd in zip(rows["nmi_mean"], rows["nmi_sd"], strict=True)
             ],
             "chance": rows["chance_nmi"].to_numpy(),
@@ -349,8 +381,9 @@ def write_comparison(
     Raises:
         SongatlasError: when inputs do not belong together.
     """
+    runs = read_runs(models, scores, clusters)
     frame = compare(
-        read_runs(models, scores, clusters),
+        runs,
         tables.read(labels_path, tables.LABELS),
         clustering=clustering,
         evaluation=evaluation,
@@ -361,10 +394,21 @@ def write_comparison(
         "Mean ± standard deviation over "
         f"{', '.join(evaluation.summary_algorithms)} at k = number of classes, and seeds. "
         f"chance_nmi: the same with labels permuted between songs ({evaluation.permutations} "
-        "permutations). best_nmi: largest over everything tried; best_chance_nmi: the same maximum "
-        "by chance.",
+        "permutations; between windows in the task song). best_nmi: largest over everything tried; "
+        "best_chance_nmi: the same maximum by chance.",
         f"Evaluated on: {evaluation.evaluate_on}.",
     ]
+    n_folds = max(
+        (len(fold_sizes(seeds, level)) for seeds in runs.values() for level in clustering.levels),
+        default=0,
+    )
+    if n_folds:
+        notes.append(
+            f"Cross-validation by song over {n_folds} folds, the same for every representation: "
+            "each is trained or fitted on the other folds' songs, and the held-out songs alone are "
+            "clustered, with k = number of classes among them. sd: over folds, of each fold's mean "
+            "over algorithms; n: all folds together."
+        )
     songs = frame[frame["level"] == "song"]
     text = format_for_terminal(frame if songs.empty else songs)
     if len(songs) < len(frame) and len(songs):

@@ -57,6 +57,13 @@ def cell(value: object, digits: int = 3) -> str:
     return str(value)
 
 
+def plus_minus(mean: float, sd: float, digits: int = 3) -> str | None:
+    """A mean with its standard deviation where there is one; None where there is no mean."""
+    if pd.isna(mean):
+        return None
+    return f"{mean:.{digits}f}" if pd.isna(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
 def markdown(
     frame: pd.DataFrame, heading: str, *, digits: int = 3, notes: Sequence[str] = ()
 ) -> str:

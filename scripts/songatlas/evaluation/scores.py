@@ -20,7 +20,7 @@ from songatlas.clustering.levels import (
 )
 from songatlas.evaluation import metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
-from songatlas.evaluation.chance import permuted_codes
+from songatlas.evaluation.chance import exchangeable, permuted_codes
 from songatlas.evaluation.contingency import Draws, draws, membership
 from songatlas.evaluation.internal import distances_between, internal
 from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
@@ -47,13 +47,16 @@ class Target:
     """The songs of one level that have a label in one task.
 
     `row` gives each point's position among them, -1 where its song has no label; `codes` their
-    classes. `shuffled` are the label permutations, `resampled` the bootstrap samples.
+    classes. `shuffled` are the label permutations between units, of which `unit` gives each
+    labelled point's (`chance.exchangeable`); `resampled` are the bootstrap samples of songs.
     """
 
     task: str
     row: np.ndarray
     codes: np.ndarray
     n_classes: int
+    unit: np.ndarray
+    n_units: int
     shuffled: Draws | None
     resampled: Draws | None
 
@@ -74,23 +77,24 @@ def target(
     songs, codes, count = songs_with_label(points.track_ids, of_song)
     position = {track_id: row for row, track_id in enumerate(songs)}
     row = np.array([position.get(track_id, -1) for track_id in points.track_ids], np.int64)
+    unit_codes, unit = exchangeable(task, row[row >= 0], codes)
     shuffled = resampled = None
     if count > 1:
         seed, level = evaluation.seed, points.level
         if evaluation.permutations:
             shuffled = draws(
-                permuted_codes(codes, evaluation.permutations, seed, task, level), count
+                permuted_codes(unit_codes, evaluation.permutations, seed, task, level), count
             )
         if evaluation.bootstraps:
             weights = song_weights(len(songs), evaluation.bootstraps, seed, task, level)
             resampled = draws(codes, count, weights)
-    return Target(task, row, codes, count, shuffled, resampled)
+    return Target(task, row, codes, count, unit, len(unit_codes), shuffled, resampled)
 
 
 def external_scores(labels: np.ndarray, of: Target) -> list[Score]:
     """Agreement of one clustering with one task's labels; points without a label are left out.
 
-    `chance` is the mean over label permutations between songs, the interval a bootstrap over songs.
+    `chance` is the mean over label permutations between units, the interval a bootstrap over songs.
     """
     scored = of.row >= 0
     n = int(scored.sum())
@@ -104,7 +108,7 @@ def external_scores(labels: np.ndarray, of: Target) -> list[Score]:
         return [Score(metric, np.nan, n, note=problem) for metric in metrics.EXTERNAL]
     counts = membership(labels, row, len(of.codes))
     values = _values(labels, of.codes[row], counts, of)
-    by_chance = _over(of.shuffled, counts)
+    by_chance = _over(of.shuffled, membership(labels, of.unit, of.n_units))
     by_songs = _over(of.resampled, counts)
     scores = []
     for metric in metrics.EXTERNAL:

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from songatlas import tables
 from songatlas.errors import SongatlasError
+from songatlas.evaluation.comparison import CROSS_VALIDATION
 from songatlas.evaluation.tasks import n_classes, task_labels
 from songatlas.figures import style
 from songatlas.figures.style import plain
@@ -86,6 +87,12 @@ def intervals(
     return grouped.agg(low=("ci_low", "mean"), high=("ci_high", "mean"))
 
 
+def _spread_words(comparison: pd.DataFrame) -> str:
+    folds = "note" in comparison and comparison["note"].astype(str).str.contains(CROSS_VALIDATION)
+    over = "folds" if np.any(folds) else "seeds and algorithms"
+    return f"one standard deviation over {over}"
+
+
 def comparison_figure(
     comparison: pd.DataFrame,
     bounds: pd.DataFrame,
@@ -118,7 +125,7 @@ def comparison_figure(
         words
         for words, there in (
             ("95% bootstrap interval over songs", bootstrapped.any()),
-            ("one standard deviation over seeds and algorithms", not bootstrapped.all()),
+            (_spread_words(comparison), not bootstrapped.all()),
         )
         if there
     )

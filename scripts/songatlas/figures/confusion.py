@@ -39,8 +39,8 @@ ALGORITHM_NAMES = {
 class Best:
     """The clustering with the highest NMI for a task, and what it was the best of.
 
-    `nmi` is the best of the `tried` clusterings of one seed. `overall_nmi` is the best of all
-    seeds, and `chance_nmi` is what such a maximum comes to by chance (None: not estimated).
+    `nmi` is the best of the `tried` clusterings of the seed that is drawn (a model's first), and
+    `chance_nmi` what such a maximum comes to by chance (None: not estimated).
     """
 
     level: str
@@ -48,7 +48,6 @@ class Best:
     k: int | None
     nmi: float
     tried: int
-    overall_nmi: float
     chance_nmi: float | None
     supervision: str
 
@@ -60,7 +59,8 @@ def best_clustering(scores: pd.DataFrame, comparison: pd.DataFrame, task: str) -
 
     Args:
         scores: rows of `tables.SCORES`, of one model and one seed.
-        comparison: rows of `tables/comparison.csv`: the chance of a maximum over many tries.
+        comparison: rows of `evaluation.comparison.compare` on that seed alone: the chance of a
+            maximum over as many tries.
 
     Raises:
         SongatlasError: when the comparison lacks the model's row.
@@ -90,7 +90,6 @@ def best_clustering(scores: pd.DataFrame, comparison: pd.DataFrame, task: str) -
         None if pd.isna(row["k"]) else int(row["k"]),
         float(row["value"]),
         len(scored),
-        float(compared["best_nmi"].iloc[0]),
         None if pd.isna(chance) else float(chance),
         str(row["supervision"]),
     )
@@ -286,11 +285,8 @@ def _facts(best: Best) -> Sequence[str]:
     """Algorithm and k; NMI and of how many it is the best; the same maximum by chance."""
     k = "" if best.k is None else f", k = {best.k}"
     chance = "not estimated" if best.chance_nmi is None else f"{best.chance_nmi:.2f}"
-    facts = [
+    return [
         f"{ALGORITHM_NAMES.get(best.algorithm, plain(best.algorithm))}{k}",
         f"NMI {best.nmi:.2f}, best of {best.tried} tried",
         f"best of as many by chance: {chance}",
     ]
-    if best.overall_nmi > best.nmi + 1e-9:
-        facts[2] = f"best of all seeds {best.overall_nmi:.2f}, by chance {chance}"
-    return facts

@@ -130,6 +130,7 @@ def write_maps(
     *,
     dpi: int,
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Write every representation's two maps, then the two overviews.
 
@@ -140,7 +141,9 @@ def write_maps(
         svgs, pngs: for each model, then for the overview: by language, by genre.
         dpi: resolution of the PNGs.
         corpus_name: stands in the titles.
+        card: the run's provenance card, which the files name (`save`).
     """
+    more: dict[str, Any] = {"dpi": dpi, "description": corpus_name, "card": card}
     row = pd.Index(labels["track_id"]).get_indexer(points["track_id"])
     for attribute in ATTRIBUTES:
         named = classes(labels[attribute]).array.take(row, allow_fill=True)
@@ -151,11 +154,11 @@ def write_maps(
         for attribute in ATTRIBUTES:
             figure = map_figure(*pair, attribute=attribute, corpus_name=corpus_name)
             title = f"{pair[1]['model']} by {attribute}"
-            save(figure, *next(files), dpi=dpi, title=title, description=corpus_name)
+            save(figure, *next(files), title=title, **more)
     for attribute in ATTRIBUTES:
         figure = overview_figure(maps, attribute=attribute, corpus_name=corpus_name)
         title = f"All representations by {attribute}"
-        save(figure, *next(files), dpi=dpi, title=title, description=corpus_name)
+        save(figure, *next(files), title=title, **more)
 
 
 def _model(metadata: Mapping[str, Any]) -> str:

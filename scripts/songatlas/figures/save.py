@@ -10,9 +10,20 @@ from songatlas.tables import atomic
 
 
 def save(
-    figure: Figure, svg: str | Path, png: str | Path, *, dpi: int, title: str, description: str = ""
+    figure: Figure,
+    svg: str | Path,
+    png: str | Path,
+    *,
+    dpi: int,
+    title: str,
+    description: str = "",
+    card: str | None = None,
 ) -> None:
     """Write both copies atomically, with title and description in their metadata.
+
+    `card` is the path of the run's provenance card, named as source (`dc:source` of the SVG, the
+    text chunk `Source` of the PNG); None for a figure of no run. It is a name and no hash, since
+    the card holds the figures' hashes.
 
     The SVG carries no date and its ids come from a fixed salt; letters are outlines, so it looks
     the same where a font is missing. `dpi` is the resolution of the PNG, and of the parts of the
@@ -20,7 +31,8 @@ def save(
     """
     for text in figure.findobj(Text):
         text.set_fontfeatures(("-liga",))  # names such as `lyrics_tfidf` are read letter by letter
-    common = {"Title": title, "Description": description}
+    # Where a value is None, neither format has the entry.
+    common = {"Title": title, "Description": description, "Source": card}
     for path, kind, metadata in (
         (svg, "svg", {**common, "Date": None, "Creator": "Songatlas"}),
         (png, "png", {**common, "Software": "Songatlas"}),

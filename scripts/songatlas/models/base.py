@@ -81,6 +81,10 @@ class Model(nn.Module, ABC):
     pretrain_epochs = 0
     """Epochs of training as a plain autoencoder before `start_joint_training`."""
 
+    joint_learning_rate = 1.0
+    """Factor on the learning rate when joint training starts, with an optimiser that starts anew;
+    1: the optimiser continues."""
+
     condition_on: Literal["language", "genre"] | None = None
     """The label that the model is shown, if any."""
 

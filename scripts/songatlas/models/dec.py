@@ -29,6 +29,7 @@ class Architecture(DeepClustering):
         pretrain_epochs: int = 30,
         update_interval: int = 1,
         tolerance: float = 0.001,
+        joint_learning_rate: float = 0.1,
     ) -> None:
         super().__init__(
             spec,
@@ -39,6 +40,7 @@ class Architecture(DeepClustering):
             pretrain_epochs=pretrain_epochs,
             update_interval=update_interval,
             tolerance=tolerance,
+            joint_learning_rate=joint_learning_rate,
         )
 
     def forward(self, batch: Batch) -> Pass:

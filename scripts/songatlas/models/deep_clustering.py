@@ -1,5 +1,6 @@
 """Deep clustering on an autoencoder: what DEC and IDEC share."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from songatlas.errors import ConfigError, NotApplicable
 from songatlas.models import registry
 from songatlas.models.base import VAE, Batch, InputSpec, Model, Pass
 from songatlas.models.losses import Scale
+
+logger = logging.getLogger(__name__)
 
 N_INIT = 20
 """Starts of the k-means that centroids come from (as in both papers)."""
@@ -85,7 +88,10 @@ class DeepClustering(Model):
     shows KL(P‖Q).
 
     Training stops when fewer than the share `tolerance` of the training windows changed their
-    cluster between two refreshes (`changed`), or by early stopping.
+    cluster between two refreshes (`changed`), or by early stopping. In a small corpus that can be
+    soon; a `tolerance` of 0 leaves it to early stopping. Joint training has a learning rate of its
+    own, `joint_learning_rate` times the config's: at the full one a wide encoder throws all latents
+    far from all centroids in its first steps, and the clusters collapse.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class DeepClustering(Model):
         pretrain_epochs: int,
         update_interval: int,
         tolerance: float,
+        joint_learning_rate: float,
     ) -> None:
         super().__init__(spec, latent_dim)
         for name, value, least in (
@@ -110,6 +117,10 @@ class DeepClustering(Model):
                 raise ConfigError(f"{name}: must be at least {least} (given: {value})")
         if not 0.0 <= tolerance < 1.0:
             raise ConfigError(f"tolerance: must be at least 0 and below 1 (given: {tolerance})")
+        if joint_learning_rate <= 0.0:
+            raise ConfigError(
+                f"joint_learning_rate: must be above 0 (given: {joint_learning_rate})"
+            )
         autoencoder = registry.build(encoder, spec, latent_dim, encoder_options or {})
         assert isinstance(autoencoder, VAE)
         autoencoder.pretraining = True  # it decodes its posterior mean
@@ -118,6 +129,7 @@ class DeepClustering(Model):
         self.pairs, self.whole_songs = autoencoder.pairs, autoencoder.whole_songs
         self.n_clusters, self.pretrain_epochs = n_clusters, pretrain_epochs
         self.update_interval, self.tolerance = update_interval, tolerance
+        self.joint_learning_rate = joint_learning_rate
         self.centroids = nn.Parameter(torch.zeros(n_clusters, latent_dim))
         # Not a buffer: it belongs to a training, not to the trained model.
         self.target: Target | None = None
@@ -190,6 +202,13 @@ class DeepClustering(Model):
         changed = q.new_tensor(float("nan"))
         if self.target is not None:
             changed = (assigned != self.target.assigned).float().mean()
+        if len(assigned) > 1 and bool((assigned == assigned[0]).all()):
+            logger.warning(
+                "all %d training windows are in one of %d clusters: lower training.learning_rate "
+                "or latent_dim, or raise pretrain_epochs",
+                len(assigned),
+                self.n_clusters,
+            )
         position = np.full(int(rows.max()) + 1, -1)
         position[rows] = np.arange(len(rows))
         frequencies = q.sum(0)

@@ -27,6 +27,7 @@ class Architecture(DeepClustering):
         pretrain_epochs: int = 30,
         update_interval: int = 1,
         tolerance: float = 0.001,
+        joint_learning_rate: float = 0.1,
     ) -> None:
         super().__init__(
             spec,
@@ -37,6 +38,7 @@ class Architecture(DeepClustering):
             pretrain_epochs=pretrain_epochs,
             update_interval=update_interval,
             tolerance=tolerance,
+            joint_learning_rate=joint_learning_rate,
         )
         if clustering_weight <= 0.0:
             raise ConfigError(f"clustering_weight: must be above 0 (given: {clustering_weight})")

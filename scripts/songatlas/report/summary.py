@@ -10,15 +10,14 @@ from typing import Any
 import pandas as pd
 
 from songatlas import tables
+from songatlas.corpus.folds import PREFIX
 from songatlas.errors import SongatlasError
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
+from songatlas.training.collapse import COLLAPSED_SHARE, collapsed
 
 FEW_SONGS = 100
 FEW_PER_CLASS = 10
 FEW_SEEDS = 3
-COLLAPSED_BELOW = 0.10
-"""A model with a smaller share of active latent units has mostly ignored its input."""
-
 MAX_LISTED = 12
 
 JOINERS = "\u200c\u200d"
@@ -143,11 +142,9 @@ def _bullets(lines: Sequence[str]) -> str:
 def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
     tracks, windows = inputs.tracks, inputs.windows
     lyrics = (tracks["lyrics"].notna() & (tracks["lyrics"] != "")).sum()
-    splits = tracks["split"].value_counts()
     lines = [
         f"{_count(len(tracks), 'song')}: {tracks['audio_path'].notna().sum()} with audio, "
-        f"{lyrics} with lyrics; {splits.get('train', 0)} for training, "
-        f"{splits.get('validation', 0)} for validation, {splits.get('test', 0)} for test.",
+        f"{lyrics} with lyrics; {_split_words(tracks, seeds)}.",
         f"{_count(len(windows), 'window')} from {windows['track_id'].nunique()} songs"
         + (f", {windows['padded'].sum()} of them padded." if windows["padded"].any() else "."),
         f"Languages: {_tally(inputs.labels['language'])}.",
@@ -171,6 +168,28 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         lines.append(f"Songs among them that only later stages found unusable: {_reasons(later)}.")
     lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")
     return lines
+
+
+def _split_words(tracks: pd.DataFrame, seeds: Sequence[int]) -> str:
+    """How many songs train, validate and test, or how many each fold holds."""
+    splits = tracks["split"].value_counts()
+    folds = sorted(
+        (name for name in splits.index if str(name).startswith(PREFIX)),
+        key=lambda name: int(str(name).removeprefix(PREFIX)),
+    )
+    if not folds:
+        return (
+            f"{splits.get('train', 0)} for training, {splits.get('validation', 0)} for validation, "
+            f"{splits.get('test', 0)} for test"
+        )
+    heard = tracks.loc[tracks["audio_path"].notna(), "split"].value_counts()
+    sizes = ", ".join(str(heard.get(name, 0)) for name in folds)
+    held_out = len({seed % len(folds) for seed in seeds})
+    some = "" if held_out == len(folds) else f", of which `seeds` hold out {held_out}"
+    return (
+        f"{len(folds)}-fold cross-validation by song{some} (songs with audio per fold: {sizes}); "
+        "every fold is scored by what was trained on the others"
+    )
 
 
 def _results(inputs: Inputs) -> list[str]:
@@ -320,15 +339,16 @@ def _doubts(inputs: Inputs, corpus_name: str, seeds: Sequence[int]) -> list[str]
             f"Only {_count(len(seeds), 'training seed')}: another seed may rank the models "
             f"differently. Set `seeds` to at least {FEW_SEEDS}."
         )
-    collapsed = [item for item in inputs.trainings if _share(item) < COLLAPSED_BELOW]
-    if collapsed:
+    unused = [i for i in inputs.trainings if collapsed(i["active_units"], i["latent_dim"])]
+    if unused:
         units = ", ".join(
             f"`{item['model']}` (seed {item['seed']}: {item['active_units']} of "
             f"{item['latent_dim']} units active)"
-            for item in collapsed
+            for item in unused
         )
         lines.append(
-            f"Collapsed posteriors, whose latents hold hardly anything of the song: {units}."
+            f"Collapsed posteriors (fewer than {COLLAPSED_SHARE:.0%} of latent units active), "
+            f"whose latents hold hardly anything of the song: {units}."
         )
     taught = inputs.comparison[inputs.comparison["supervision"] == "labels"]["model"]
     if len(taught):
@@ -447,6 +467,8 @@ def _files(run: str, trained: bool) -> str:
     if trained:
         files[4:4] = [
             ("tables/architectures.csv", "the trained models and their numbers of parameters"),
+            ("tables/training.csv", "epochs, losses, active units, time and memory of training"),
+            ("tables/latent_units.csv", "KL and variance of every latent unit"),
             ("figures/training.svg", "training curves"),
             ("figures/reconstruction/", "an original beside its reconstruction, per model"),
         ]
@@ -467,12 +489,6 @@ def _untrained(inputs: Inputs) -> dict[str, str]:
         for item in inputs.trainings
         if item["model"] not in trained
     }
-
-
-def _share(training: Mapping[str, Any]) -> float:
-    """Share of active units; 1 for models without a posterior that could collapse."""
-    active = training["active_units"]
-    return 1.0 if active is None else active / training["latent_dim"]
 
 
 def _sd(row: pd.Series) -> float:

@@ -20,6 +20,7 @@ from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
+from songatlas.training.collapse import collapsed
 from songatlas.training.data import Batches, Windows, prepare
 from songatlas.training.device import choose_device, choose_precision, peak_memory_gb
 from songatlas.training.module import TrainingModule
@@ -32,10 +33,7 @@ logger = logging.getLogger(__name__)
 ON_GPU_BYTES = 4 * 2**30
 """Spectrograms up to this size are kept on the GPU during training."""
 
-COLLAPSED_SHARE = 0.1
-"""Below this share of active latent dimensions a posterior counts as collapsed."""
-
-NO_VALIDATION = "the corpus is too small to give validation a window"
+NO_VALIDATION = "no song with audio is left for validation"
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def train(
     seconds = history.loc[history["metric"] == "seconds", "value"]
     posterior = _posterior(model, windows, size, device)
     active, units = posterior.active_units(), posterior.variance()
-    if active < COLLAPSED_SHARE * len(units):
+    if collapsed(active, len(units)):
         logger.warning(
             "%s: the posterior has collapsed: %d of %d latent dimensions are active%s; lower beta, "
             "use loss.scale elbo or loss.free_bits, or train longer",

@@ -14,6 +14,7 @@ from torch import Tensor
 from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import SongatlasError
+from songatlas.models.attributes import attribute_loss, window_attributes
 from songatlas.models.base import Model, Pass
 from songatlas.training.data import Batches, prepare
 from songatlas.training.posterior import Posterior
@@ -144,6 +145,10 @@ class TrainingModule(lightning.LightningModule):
         self.model.pretraining = self.schedule.pretraining(epoch)
         if 0 < self.schedule.pretrain_epochs == epoch:
             self.model.start_joint_training(self.latents(), self.seed)
+            if self.model.joint_learning_rate != 1.0:
+                self.plateau.optimizer.state.clear()
+                for group in self.plateau.optimizer.param_groups:
+                    group["lr"] *= self.model.joint_learning_rate
         if epoch >= self.schedule.pretrain_epochs:
             self.model.start_epoch(epoch, self.latent_batches.rows, self.latents)
             # What a model draws in its hook must not shift the noise of the epoch.
@@ -174,13 +179,26 @@ class TrainingModule(lightning.LightningModule):
 
     def terms(self, batch: dict[str, Tensor], done: Pass) -> dict[str, Tensor]:
         """The terms of the model's loss under the settings."""
-        return self.model.terms(
+        terms = self.model.terms(
             batch,
             done,
             kl_weight=self.kl_weight,
             scale=self.loss.scale,
             free_bits=self.loss.free_bits,
         )
+        if self.loss.attributes:
+            z = done.mu if done.z is None else done.z
+            found = attribute_loss(
+                z,
+                window_attributes(
+                    batch["db"], list(self.loss.attributes), self.model.spec.frame_rate_hz
+                ),
+                list(self.loss.attributes.values()),
+                self.loss.attribute_delta,
+            )
+            terms["loss"] = terms["loss"] + self.loss.attribute_weight * found
+            terms["attributes"] = found.detach()
+        return terms
 
     @torch.no_grad()
     def note(
@@ -234,6 +252,8 @@ class TrainingModule(lightning.LightningModule):
         shown = {name: value for name, value in terms.items() if name not in ("distortion", "rate")}
         if "rate" in terms:
             shown["loss"] = terms["distortion"] + self.schedule.beta * terms["rate"]
+            if "attributes" in terms:
+                shown["loss"] = shown["loss"] + self.loss.attribute_weight * terms["attributes"]
         return shown
 
     def check(self, loss: float, what: str) -> None:

@@ -5,9 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-ACTIVE_VARIANCE = 0.01
-"""A latent dimension is active when its posterior mean varies more than this over songs (Burda et
-al. 2016)."""
+from songatlas.training.collapse import ACTIVE_VARIANCE
 
 MAX_SONGS = 16_384
 """Songs whose mean posterior means are kept: of more, those with the lowest numbers."""

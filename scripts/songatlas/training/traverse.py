@@ -7,7 +7,7 @@ import torch
 
 from songatlas import tables
 from songatlas.models.attributes import ATTRIBUTES, window_attributes
-from songatlas.models.base import InputSpec, Model
+from songatlas.models.base import VAE, InputSpec, Model
 from songatlas.training.data import Batches, Windows, prepare
 
 STEPS_SD = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
@@ -37,7 +37,7 @@ def informative_dimensions(
 
 @torch.inference_mode()
 def posteriors(
-    model: Model, windows: Windows, device: str = "cpu", batch_size: int = 32
+    model: VAE, windows: Windows, device: str = "cpu", batch_size: int = 32
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means and variances of every window, both (n, latent_dim) float64."""
     means, variances = [], []
@@ -70,7 +70,7 @@ def write_traversal(
     standardised dB. Its metadata name the dimensions, their nats, the steps, and each dimension's
     Spearman correlation over songs with the attributes of the sound (`attributes`, `songs`).
     """
-    if model.deterministic:
+    if not isinstance(model, VAE) or model.deterministic:
         write_no_traversal(path, model.spec, name=name, note=NO_PRIOR)
         return
     mu, variance = posteriors(model, windows, device)

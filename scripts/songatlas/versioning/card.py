@@ -38,17 +38,19 @@ def write_card(
     weights: Sequence[str],
     summaries: Sequence[str],
     tables: Sequence[str],
+    figures: Sequence[str],
     repository: Path,
 ) -> None:
     """Write the card, and the config with every default filled in as YAML beside it."""
     with atomic(config_path) as temporary:
-        temporary.write_text(yaml.safe_dump(dict(config), sort_keys=True), encoding="utf-8")
+        temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
     trainings = [json.loads(Path(summary).read_text(encoding="utf-8")) for summary in summaries]
     content = card(
         config=config,
         corpus={name: sha256(Path(name)) for name in corpus},
         weights={name: sha256(Path(name)) for name in weights},
         tables={name: sha256(Path(name)) for name in tables},
+        figures={name: sha256(Path(name)) for name in figures},
         trainings=trainings,
         lock=sha256(repository / "requirements.lock"),
         git=git_state(repository),
@@ -64,12 +66,13 @@ def card(
     corpus: Mapping[str, str],
     weights: Mapping[str, str],
     tables: Mapping[str, str],
+    figures: Mapping[str, str],
     trainings: Sequence[Mapping[str, Any]],
     lock: str,
     git: tuple[str | None, bool | None],
     times: tuple[float, float],
 ) -> dict[str, Any]:
-    """The PROV document; `corpus`, `weights` and `tables` are hashes by path.
+    """The PROV document; `corpus`, `weights`, `tables` and `figures` are hashes by path.
 
     `trainings` are the training summaries, in the order of `weights`.
     """
@@ -118,9 +121,10 @@ def card(
         informed[f"_:{job[4:]}"] = {"prov:informed": run, "prov:informant": job}
         entities[f"run:{name}"] = {"prov:type": "songatlas:Weights", "songatlas:sha256": sha}
         generated[f"_:generated-{job[4:]}"] = {"prov:entity": f"run:{name}", "prov:activity": job}
-    for name, sha in tables.items():
-        entities[f"run:{name}"] = {"prov:type": "songatlas:Table", "songatlas:sha256": sha}
-        generated[f"_:generated-{name}"] = {"prov:entity": f"run:{name}", "prov:activity": run}
+    for kind, files in (("Table", tables), ("Figure", figures)):
+        for name, sha in files.items():
+            entities[f"run:{name}"] = {"prov:type": f"songatlas:{kind}", "songatlas:sha256": sha}
+            generated[f"_:generated-{name}"] = {"prov:entity": f"run:{name}", "prov:activity": run}
     return {
         "prefix": PREFIXES,
         "entity": entities,

@@ -6,6 +6,7 @@ to push (`make push RUN=...`).
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,12 @@ from songatlas.versioning.records import identify
 from songatlas.versioning.run import folder_of
 
 CACHE = Path(".dvc/cache/files/md5")
+
+OWN = ("set-aside", "resume")
+"""Folders of a run that belong to no version; `.dvcignore` names them too."""
+
+SHOWN = 10
+"""Files listed of those in the way; their number is always given."""
 
 
 class StoreError(SongatlasError):
@@ -40,12 +47,13 @@ def push(run: str) -> None:
     if run == pipeline_run():
         # Runs each stage's Snakemake target: nothing to do for a finished run.
         dvc("repro")
-        dvc("push", "--quiet")
+        dvc("push", "--quiet", "dvc.yaml")
         return
     folder = folder_of(run)
     # Beside the folder: DVC leaves out a whole folder that lacks a single file.
     target = records.of_folder(run)
-    records.collect([folder]).write(target)
+    versioned = [path for path in sorted(folder.iterdir()) if path.name not in OWN]
+    records.collect(versioned).write(target)
     dvc("add", "--quiet", folder.as_posix(), target.as_posix())
     dvc("push", "--quiet", f"{folder}.dvc", f"{target}.dvc")
 
@@ -57,7 +65,7 @@ def pull(run: str) -> None:
         StoreError: when the run is not versioned, or local files are in the way.
     """
     if run == pipeline_run():
-        targets: list[str] = []
+        targets = ["dvc.yaml"]
     else:
         targets = [f"results/{run}.dvc", f"{records.of_folder(run)}.dvc"]
         for target in targets:
@@ -66,7 +74,44 @@ def pull(run: str) -> None:
                     f"{target}: absent; `make push RUN={run}` where the run is, and commit it"
                 )
     dvc("fetch", *targets, check=False)
-    dvc("checkout", "--allow-missing", *targets, check=False)
+    obstacles = in_the_way(run)
+    if obstacles:
+        more = len(obstacles) - SHOWN
+        listed = [*obstacles[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        raise StoreError(
+            f"results/{run}: {len(obstacles)} files here are in no version, and restoring would "
+            "overwrite or remove them:\n"
+            + "\n".join(f"  {name}" for name in listed)
+            + f"\nNothing was changed. Keep them (make push RUN={run}, then git commit) or remove "
+            f"them (make clean-run RUN={run}, or these files alone), then restore again."
+        )
+    # Closed input: DVC must not ask.
+    dvc("checkout", "--allow-missing", *targets, check=False, stdin=subprocess.DEVNULL)
+
+
+def in_the_way(run: str) -> list[str]:
+    """Files of a run that `dvc checkout` would overwrite or remove but DVC's cache does not hold.
+
+    Raises:
+        StoreError: when DVC cannot compare what is here with its account.
+    """
+    command = [sys.executable, "-m", "dvc", "data", "status", "--granular", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise StoreError(f"dvc data status: failed\n{done.stderr.strip()}")
+    changed = json.loads(done.stdout).get("uncommitted", {})
+    own = (f"results/{run}/", records.of_folder(run).as_posix(), "results/corpora/")
+    files = [
+        Path(name)
+        for kind in ("added", "modified")
+        for name in changed.get(kind, [])
+        if name.startswith(own)
+    ]
+    return sorted(
+        path.as_posix()
+        for path in files
+        if path.is_file() and not cached(identify(path).md5).is_file()
+    )
 
 
 def remake(run: str) -> str:
@@ -76,13 +121,13 @@ def remake(run: str) -> str:
     return "snakemake --cores all --resources gpu=1 (your --configfile and --config) -- FILES"
 
 
-def dvc(*arguments: str, check: bool = True) -> None:
+def dvc(*arguments: str, check: bool = True, stdin: int | None = None) -> None:
     """Run DVC here, with its own output on the screen.
 
     Raises:
         StoreError: when it fails.
     """
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments])
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], stdin=stdin)
     if check and done.returncode:
         raise StoreError(f"dvc {' '.join(arguments)}: failed with exit code {done.returncode}")
 
