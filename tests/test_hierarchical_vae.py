@@ -102,5 +102,5 @@ def test_full_size_has_at_most_ten_million_parameters() -> None:
 
 
 def test_window_dim_is_checked() -> None:
-    with pytest.raises(ConfigError, match="^window_dim:"):
+    with pytest.raises(ConfigError, match=r"^window_dim:"):
         model(window_dim=0)

@@ -104,7 +104,7 @@ class Architecture(Model):
         return mu, logvar.clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT)
 
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
-        """Spectrograms (B, 1, n_mels, n_frames) from `z` = (s, u_w), (B, latent_dim + window_dim)."""
+        """Spectrograms (B, 1, n_mels, n_frames) from `z` = (s, u_w), (B, both dimensions)."""
         song, u = z.split([self.latent_dim, self.window_dim], 1)
         mu, logvar = self.window_prior(song)
         window = mu + torch.exp(0.5 * logvar) * u
