@@ -31,6 +31,8 @@ def model_features(wildcards):
     files = {"windows": corpus.audio_windows}
     if "mel" in read:
         files["logmel"] = plan.parts("logmel")
+    if "descriptors" in read:
+        files["descriptors"] = plan.parts("descriptors")
     if "lyrics" in read:
         files["lyrics_window"] = plan.parts("lyrics_window")[0]
         files["lyrics_lines"] = plan.parts("lyrics_lines")[0]

@@ -29,6 +29,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
             condition_on=model.condition_on,
             lyrics_window=source.get("lyrics_window"),
             lyrics_lines=source.get("lyrics_lines"),
+            descriptors=source.get("descriptors"),
             tracks=source.get("tracks"),
             lyrics_song=source.get("lyrics_song"),
             lyrics_song_lines=source.get("lyrics_song_lines"),

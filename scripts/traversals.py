@@ -25,6 +25,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
             condition_on=model.condition_on,
             lyrics_window=source.get("lyrics_window"),
             lyrics_lines=source.get("lyrics_lines"),
+            descriptors=source.get("descriptors"),
         )
         check_labels(description, windows)
         logmel = LogMel(**snakemake.params.logmel)

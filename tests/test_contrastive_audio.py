@@ -1,6 +1,7 @@
 """The contrastive encoder and its loss."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from songatlas.errors import ConfigError
 from songatlas.models import registry
 from songatlas.models.base import InputSpec
-from songatlas.models.contrastive_audio import nt_xent
+from songatlas.models.contrastive_audio import nt_xent, within_song_whitener
 from songatlas.training.data import Batches, Windows, prepare
 
 torch.set_num_threads(1)
@@ -87,9 +88,48 @@ def test_training_brings_the_windows_of_a_song_together(positives: str) -> None:
     assert separation() > before + 0.02
 
 
+def test_whitening_shrinks_what_differs_within_songs() -> None:
+    rng = np.random.default_rng(0)
+    track = torch.arange(200) // 4
+    song = rng.normal(size=(50, 3)).repeat(4, 0)
+    z = song + rng.normal(size=(200, 3)) * np.array([3.0, 0.1, 0.1])
+    whitener = within_song_whitener(torch.tensor(z), track, 1e-6)
+    white = torch.tensor(z) @ whitener
+    means = torch.zeros(50, 3, dtype=white.dtype).index_add_(0, track, white) / 4
+    within = torch.cov((white - means[track]).T, correction=0)
+    torch.testing.assert_close(within / within[0, 0], torch.eye(3).double(), atol=1e-3, rtol=0.0)
+    assert torch.equal(within_song_whitener(torch.tensor(z), track, 1.0), torch.eye(3).double())
+    alone = within_song_whitener(torch.tensor(z), torch.arange(200), 0.1)
+    assert torch.equal(alone, torch.eye(3).double())
+
+
+def test_joined_descriptors_weigh_as_much_as_the_encoder() -> None:
+    windows = make_windows()
+    rng = np.random.default_rng(1)
+    windows = replace(windows, descriptors=torch.tensor(rng.normal(5.0, 100.0, (24, 40))).float())
+    spec = replace(SPEC, descriptors_dim=40)
+    model = registry.build(
+        "contrastive_audio", spec, 8, {"channels": [8], "join": "descriptors"}
+    ).eval()
+    batches = Batches(windows, np.arange(24), 7)
+    with torch.no_grad():
+        model.finish(lambda: (prepare(batch) for batch in batches))
+        z = model.embed(prepare(windows.batch(np.arange(24))))
+    assert z.shape == (24, 48)
+    variance = z.var(0, correction=0)
+    assert float(variance[:8].sum()) == pytest.approx(1.0, abs=1e-3)
+    assert float(variance[8:].sum()) == pytest.approx(1.0, abs=1e-3)
+    assert float(z.mean(0).abs().max()) < 1e-4
+
+
 @pytest.mark.parametrize(
     ("options", "latent_dim", "message"),
-    [({}, 9, "even"), ({"temperature": 0.0}, 8, "temperature"), ({"channels": [3]}, 8, "channels")],
+    [
+        ({}, 9, "even"),
+        ({"temperature": 0.0}, 8, "temperature"),
+        ({"channels": [3]}, 8, "channels"),
+        ({"whitening": 0.0}, 8, "whitening"),
+    ],
 )
 def test_impossible_options_are_refused(options: dict, latent_dim: int, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -20,7 +20,7 @@ from songatlas.figures.traversal import (
     read_traversal,
     traversal_figure,
 )
-from songatlas.models.base import Batch, InputSpec, Model
+from songatlas.models.base import Batch, InputSpec
 from songatlas.models.registry import build
 from songatlas.training.data import Windows
 from songatlas.training.traverse import (
@@ -39,7 +39,7 @@ RATE_HZ = 2.0
 SONGS = 14
 
 
-class Plain(Model):
+class Plain(VAE):
     """Encodes two numbers of the window, decodes to a constant picture of the third dimension."""
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -140,6 +140,7 @@ class Plan:
         for name in self.models:
             inputs = self.model_inputs(name)
             read |= {"logmel"} if "mel" in inputs else set()
+            read |= {"descriptors"} if "descriptors" in inputs else set()
             read |= {"lyrics_window", "lyrics_lines"} if "lyrics" in inputs else set()
             read |= {"lyrics_song", "lyrics_song_lines"} if "songs" in inputs else set()
         return read

@@ -22,6 +22,7 @@ Batch = Mapping[str, Tensor]
 - `has_lyrics` (B,) bool and `lyrics` (B, lyrics_dim) float32, zeros where a window has none;
 - `lyrics_lines` (B, max_lines, lyrics_dim) float32, zero rows are padding;
 - `descriptors` (B, descriptors_dim) float32 (architectures that ask for them);
+- `descriptors` (B, descriptors_dim) float32 (architectures that join them);
 - `label` (B,) int64, −1 where unknown (label-conditioned architectures only);
 - `row` (B,) int64, which window this is; `track` (B,) int64, equal for windows of one song;
 - `pair` (B, 1, n_mels, n_frames) and `pair_db` (B, n_mels, n_frames): another window of the same

@@ -12,7 +12,7 @@ from songatlas.audio.standardise import standardise
 from songatlas.errors import ConfigError
 from songatlas.models.base import Batch, InputSpec, Model, Pass
 from songatlas.models.losses import Scale
-from songatlas.models.pooling import PooledEncoder, cepstral_statistics
+from songatlas.models.pooling import PooledEncoder
 
 TYPE = "contrastive"
 KEY_FEATURE = "excerpts of one song attract, all others repel; no decoder"
@@ -33,12 +33,11 @@ class Architecture(Model):
     `song` and `both`.
 
     Clustering uses the encoder's pooled features, not the projections (as both papers), each at
-    unit variance over the training windows. With `n_cepstra` statistics of as many cepstral
-    coefficients are joined to them, both parts with equal weight. With `whitening` the directions
-    in which windows of one song differ are shrunk: the joined features are divided by the square
-    root of their covariance within songs (WCCN, Hatch et al. 2006), mixed with the share
-    `whitening` of the identity; 1 leaves them as they are. Which windows belong to one song is all
-    that any of this knows of the corpus.
+    unit variance over the training windows. `join: descriptors` joins the window's descriptors to
+    them, both parts with equal weight. With `whitening` the directions in which windows of one song
+    differ are shrunk: the features are divided by the square root of their covariance within songs
+    (WCCN, Hatch et al. 2006), mixed with the share `whitening` of the identity; 1 leaves them as
+    they are. Which windows belong to one song is all that any of this knows of the corpus.
     """
 
     channels_last = True
@@ -52,8 +51,8 @@ class Architecture(Model):
         temperature: float = 0.2,
         channels: tuple[int, ...] = (32, 64, 128),
         projection_dim: int = 64,
-        n_cepstra: int = 20,
-        whitening: float = 0.1,
+        join: Literal["none", "descriptors"] = "none",
+        whitening: float = 1.0,
         dropout: float = 0.0,
         crop: float = 0.6,
         gain_db: float = 6.0,
@@ -73,14 +72,10 @@ class Architecture(Model):
             )
         if temperature <= 0.0:
             raise ConfigError(f"temperature: must be above 0 (given: {temperature})")
-        if not 0 <= n_cepstra <= spec.n_mels:
-            raise ConfigError(
-                f"n_cepstra: must be from 0 to the {spec.n_mels} mel bands (given: {n_cepstra})"
-            )
         if not 0.0 < whitening <= 1.0:
             raise ConfigError(f"whitening: must be above 0 and at most 1 (given: {whitening})")
         self.positives, self.temperature = positives, temperature
-        self.n_cepstra, self.whitening = n_cepstra, whitening
+        self.join, self.whitening = join, whitening
         self.pairs = positives != "augmentation"
         self.strength = Strength(
             crop=crop,
@@ -101,7 +96,7 @@ class Architecture(Model):
             nn.Linear(latent_dim, projection_dim),
         )
         centres = mel_frequencies_hz(spec.n_mels, spec.f_min_hz, spec.f_max_hz)
-        n_joined = latent_dim + 3 * n_cepstra
+        n_joined = latent_dim + (spec.descriptors_dim if join == "descriptors" else 0)
         self.register_buffer("shift", torch.zeros(n_joined))
         self.register_buffer("transform", torch.eye(n_joined))
         self.register_buffer("mel_hz", torch.as_tensor(centres, dtype=torch.float32))
@@ -131,27 +126,27 @@ class Architecture(Model):
         loss, accuracy = nt_xent(done.extra["one"], done.extra["other"], self.temperature, song)
         return {"loss": loss, "accuracy": accuracy}
 
-    def joined(self, batch: Batch) -> Tensor:
-        """Pooled features and cepstral statistics of the window as it is, (B, d) float32."""
-        features = self.encoder(batch["mel"]).float()
-        if not self.n_cepstra:
+    def features(self, batch: Batch) -> Tensor:
+        """Pooled features of the window as it is, and what is joined to them: (B, d) float32."""
+        features: Tensor = self.encoder(batch["mel"]).float()
+        if self.join == "none":
             return features
-        return torch.cat([features, cepstral_statistics(batch["mel"], self.n_cepstra)], 1)
+        return torch.cat([features, batch["descriptors"]], 1)
 
     def embed(self, batch: Batch) -> Tensor:
-        """Joined features, scaled and whitened, (B, latent_dim + 3 n_cepstra)."""
+        """The features, scaled and whitened, (B, latent_dim and the width of what is joined)."""
         with torch.autocast(batch["mel"].device.type, enabled=False):
-            return (self.joined(batch) - self.shift) @ self.transform  # type: ignore[operator]
+            return (self.features(batch) - self.shift) @ self.transform  # type: ignore[operator]
 
     def finish(self, batches: Callable[[], Iterable[Batch]]) -> None:
         """Measure scales and the covariance within songs on the training windows."""
-        found = [(self.joined(batch), batch["track"]) for batch in batches()]
+        found = [(self.features(batch), batch["track"]) for batch in batches()]
         features = torch.cat([z for z, _ in found]).double().cpu()
         track = torch.cat([song for _, song in found]).cpu()
         shift, scale = features.mean(0), features.std(0, correction=0)
         # A part's weight in distances must not depend on how many dimensions it has.
         share = torch.full_like(scale, self.latent_dim)
-        share[self.latent_dim :] = 3 * self.n_cepstra
+        share[self.latent_dim :] = len(scale) - self.latent_dim
         scale = torch.where(scale > CONSTANT, scale * share.sqrt(), 1.0)
         whitener = within_song_whitener((features - shift) / scale, track, self.whitening)
         self.shift.copy_(shift)  # type: ignore[operator]

@@ -61,23 +61,6 @@ def mean_and_deviation(steps: Tensor) -> Tensor:
     return torch.cat([steps.mean(1), (steps.var(1, correction=0) + 1e-5).sqrt()], 1)
 
 
-def cepstral_statistics(mel: Tensor, n_cepstra: int) -> Tensor:
-    """Mean, deviation and deviation of the change over time of cepstral coefficients.
-
-    (B, 1, F, T) log-mel → (B, 3 n_cepstra) float32. The coefficients are the first `n_cepstra` of
-    the orthonormal DCT-II over the mel bands, as in MFCC; there is nothing to learn in them.
-    """
-    with torch.autocast(mel.device.type, enabled=False):
-        bands = torch.arange(mel.shape[2], device=mel.device, dtype=torch.float32)
-        number = torch.arange(n_cepstra, device=mel.device, dtype=torch.float32)[:, None]
-        basis = torch.cos(math.pi / mel.shape[2] * (bands + 0.5) * number)
-        basis = basis * math.sqrt(2.0 / mel.shape[2])
-        basis[0] /= math.sqrt(2.0)
-        cepstra = basis @ mel.float().squeeze(1)
-        moments = (cepstra.mean(2), cepstra.std(2, correction=0))
-        return torch.cat([*moments, cepstra.diff(dim=2).std(2, correction=0)], 1)
-
-
 class PooledEncoder(nn.Module):
     """`FrameEncoder` pooled by mean and standard deviation over time: (B, 1, F, T) → (B, 2 width).
 

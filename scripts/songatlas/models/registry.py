@@ -88,13 +88,13 @@ def check(config: Config) -> None:
 def inputs(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """What a model reads.
 
-    Of `mel`, `lyrics`, `songs` (it also takes songs that have lyrics alone), and `language` or
-    `genre` where it is conditioned.
+    Of `mel`, `lyrics`, `songs` (it also takes songs that have lyrics alone), `descriptors` where
+    it joins them, and `language` or `genre` where it is conditioned.
     """
     found = entry(architecture)
     checked = found.options.model_validate(dict(options)).model_dump()
-    condition = checked.get("condition_on")
-    read = (*found.inputs, *([condition] if condition else []))
+    asked = (checked.get("condition_on"), checked.get("join"))
+    read = (*found.inputs, *(name for name in asked if name not in (None, "none")))
     if ENCODER_OPTIONS in checked:
         read += inputs(checked["encoder"], checked[ENCODER_OPTIONS] or {})
     return read

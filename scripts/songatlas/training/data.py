@@ -39,6 +39,8 @@ class Windows:
     """(n, lyrics_dim) float32."""
     lyrics_lines: Tensor | None = None
     """(n, max_lines, lyrics_dim) float32."""
+    descriptors: Tensor | None = None
+    """(n, d) float32."""
     label: Tensor | None = None
     """(n,) int64, −1 where unknown."""
     classes: tuple[str, ...] = ()
@@ -75,7 +77,7 @@ class Windows:
         }
         if pairs is not None:
             batch["pair"] = self._spectrograms(pairs)
-        for name in ("lyrics", "lyrics_lines", "label"):
+        for name in ("lyrics", "lyrics_lines", "descriptors", "label"):
             values = getattr(self, name)
             if values is not None:
                 batch[name] = values[index]
@@ -94,7 +96,7 @@ class Windows:
         """The same windows with their tensors on another device."""
         moved = {
             name: getattr(self, name).to(device)
-            for name in ("mel", "lyrics", "lyrics_lines", "label")
+            for name in ("mel", "lyrics", "lyrics_lines", "descriptors", "label")
             if getattr(self, name) is not None
         }
         return replace(self, **moved)
@@ -196,14 +198,16 @@ def read_windows(
     tracks: str | Path | None = None,
     lyrics_song: str | Path | None = None,
     lyrics_song_lines: str | Path | None = None,
+    descriptors: Sequence[str | Path] | None = None,
     seed: int = 0,
 ) -> tuple[Windows, InputSpec]:
     """Read everything a model needs, and the spec with the lyrics' dimensions as they are on disk.
 
     Windows without a spectrogram (songs that a later stage rejected) are left out. Classes are the
     sorted labels of all songs of the corpus, with audio or without. With `tracks`, `lyrics_song`
-    and `lyrics_song_lines`, songs that have lyrics and no window follow. `seed` says which fold is
-    held out where the corpus is split into folds.
+    and `lyrics_song_lines`, songs that have lyrics and no window follow. With `descriptors`,
+    windows without them are left out too. `seed` says which fold is held out where the corpus is
+    split into folds.
 
     Raises:
         TableError: when a feature does not fit the windows or the spec, or holds NaN.
@@ -211,6 +215,8 @@ def read_windows(
     """
     frame = tables.read(windows, tables.WINDOWS)
     present = set(_ids(logmel))
+    if descriptors is not None:
+        present &= set(_ids(descriptors))
     frame = frame[frame["window_id"].isin(present)].reset_index(drop=True)
     songs = _songs_without_windows(tracks, lyrics_song, set(frame["track_id"]))
     if frame.empty and songs.empty:
@@ -223,6 +229,11 @@ def read_windows(
         splits=tuple(resolve([*frame["split"], *songs["split"]], seed)),
         mel=_read(logmel, window_ids, (spec.n_mels, spec.n_frames), torch.float16),
     )
+    if descriptors is not None:
+        shape = tables.read_metadata(descriptors[0])["shape"]
+        values = _read(descriptors, window_ids, tuple(shape), torch.float32).flatten(1)
+        spec = replace(spec, descriptors_dim=values.shape[1])
+        found = replace(found, descriptors=values)
     if lyrics_window is not None and lyrics_lines is not None:
         shape = tables.read_metadata(lyrics_lines)["shape"]
         spec = replace(spec, max_lines=shape[0], lyrics_dim=shape[1])

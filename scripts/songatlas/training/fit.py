@@ -152,7 +152,9 @@ def train(
     best = dict(zip(whole["metric"], whole["value"], strict=True))
     seconds = history.loc[history["metric"] == "seconds", "value"]
     posterior = _posterior(model, windows, size, device)
-    active, units = posterior.active_units(), posterior.variance()
+    # Without a posterior the scale of a latent is anybody's choice: no threshold means anything.
+    active = posterior.active_units() if "mutual_information" in best else None
+    units = posterior.variance()
     if collapsed(active, len(units)):
         logger.warning(
             "%s: the posterior has collapsed: %d of %d latent dimensions are active%s; lower beta, "
@@ -160,7 +162,7 @@ def train(
             name,
             active,
             len(units),
-            f" (KL {best['kl']:.2f} nats)" if "kl" in best else "",
+            f" (KL {best['kl']:.2f} nats)",
         )
     return Trained(
         description,
