@@ -39,6 +39,7 @@ include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/latents.smk"
 include: "rules/clustering.smk"
+include: "rules/fusion.smk"
 include: "rules/consensus.smk"
 include: "rules/comparison.smk"
 include: "rules/disentanglement.smk"
@@ -55,6 +56,7 @@ rule all:
         plan.path("tables", "disentanglement.csv"),
         plan.path("tables", "architectures.csv") if plan.models else [],
         plan.path("report", "summary.md"),
+        *modality_tables(),
         *all_figures(),
 
 

@@ -167,10 +167,7 @@ def test_contrast_is_symmetric_and_least_for_aligned_pairs() -> None:
     x = torch.nn.functional.normalize(torch.randn(8, 16), dim=1)
     y = torch.nn.functional.normalize(torch.randn(8, 16), dim=1)
     temperature = torch.tensor(0.1)
-    torch.testing.assert_close(
-        info_nce(x, y, temperature),
-        info_nce(y, x, temperature)[:1] + (info_nce(x, y, temperature)[1],),
-    )
+    torch.testing.assert_close(info_nce(x, y, temperature)[0], info_nce(y, x, temperature)[0])
     aligned, accuracy = info_nce(x, x, temperature)
     assert aligned < info_nce(x, y, temperature)[0]
     assert aligned < info_nce(x, x.roll(1, 0), temperature)[0]

@@ -22,6 +22,9 @@ POWER = 2.0
 NEGLIGIBLE = 0.1
 """Weights below this are 0: mixtures with full covariances ignore scale, but not absence."""
 
+CERTAIN = 0.95
+"""Stability at k + 1 from which, where k has no more, the k clusters only merge those k + 1."""
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -63,36 +66,44 @@ def gates(
 
     The weight is proportional to the odds s / (1 - s) of the block's stability s (mean adjusted
     mutual information of k-means between bootstrap draws of songs, Ben-Hur et al. 2002), to the
-    power `POWER`, times the share of rows that have the block. Of a block too small to be clustered
-    the weight is 0; where that is all of them, they weigh the same.
+    power `POWER`, times the share of rows that have the block. A block too small to be clustered
+    has weight 0, and so has one with k + 1 groups beyond doubt (`CERTAIN`): merging two of them is
+    stable too, and says nothing of k. Where that leaves no block, stability alone decides; where no
+    block can be clustered, they weigh the same.
     """
     step = max(1, -(-len(z) // MAX_POINTS))
     z = np.asarray(z, np.float64)[::step]
     tracks = None if track_ids is None else np.asarray(track_ids)[::step]
+    there = {name: z[:, start:stop].any(axis=1) for name, (start, stop) in blocks.items()}
+    known: dict[tuple[str, int], float] = {}
+
+    def measured(block: str, k: int) -> float:
+        if (block, k) not in known:
+            start, stop = blocks[block]
+            rows = there[block]
+            songs = None if tracks is None else list(tracks[rows])
+            part = z[rows, start:stop]
+            known[block, k] = stability(
+                part, "kmeans", k, DRAWS, seed, track_ids=songs, n_init=3
+            ).mean
+        return known[block, k]
+
     found = []
     for k in ks:
-        measured, raw = [], []
-        for start, stop in blocks.values():
-            part = z[:, start:stop]
-            there = part.any(axis=1)
-            result = stability(
-                part[there],
-                "kmeans",
-                k,
-                DRAWS,
-                seed,
-                track_ids=None if tracks is None else list(tracks[there]),
-                n_init=3,
-            )
-            measured.append(result.mean)
-            s = 0.0 if np.isnan(result.mean) else float(np.clip(result.mean, 0.0, 1.0))
-            raw.append((s / max(1.0 - s, SMALLEST_DOUBT)) ** POWER * there.mean())
-        weights = np.array(raw) / sum(raw) if sum(raw) > 0 else np.full(len(raw), 1 / len(raw))
+        values = np.array([measured(block, k) for block in blocks])
+        finer = np.array([measured(block, k + 1) for block in blocks])
+        s = np.clip(np.nan_to_num(values), 0.0, 1.0)
+        share = np.array([there[block].mean() for block in blocks])
+        raw = (s / np.maximum(1.0 - s, SMALLEST_DOUBT)) ** POWER * share
+        own = ~((finer >= CERTAIN) & (finer >= values - SMALLEST_DOUBT))
+        if (raw * own).any():
+            raw = raw * own
+        weights = raw / raw.sum() if raw.any() else np.full(len(raw), 1.0 / len(raw))
         weights[weights < NEGLIGIBLE] = 0.0
         weights /= weights.sum()
         found += [
-            Gate(k, block, value, float(weight))
-            for block, value, weight in zip(blocks, measured, weights, strict=True)
+            Gate(k, block, float(value), float(weight))
+            for block, value, weight in zip(blocks, values, weights, strict=True)
         ]
     return found
 
