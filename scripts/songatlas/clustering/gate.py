@@ -25,6 +25,9 @@ NEGLIGIBLE = 0.1
 CERTAIN = 0.95
 """Stability at k + 1 from which, where k has no more, the k clusters only merge those k + 1."""
 
+LEAST_SHARE = 0.5
+"""A block that fewer rows than this have cannot say how all rows are grouped."""
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -66,9 +69,10 @@ def gates(
 
     The weight is proportional to the odds s / (1 - s) of the block's stability s (mean adjusted
     mutual information of k-means between bootstrap draws of songs, Ben-Hur et al. 2002), to the
-    power `POWER`, times the share of rows that have the block. A block too small to be clustered
-    has weight 0, and so has one with k + 1 groups beyond doubt (`CERTAIN`): merging two of them is
-    stable too, and says nothing of k. Where that leaves no block, stability alone decides; where no
+    power `POWER`, times the share of rows that have the block. A block too small to be clustered,
+    or that fewer than `LEAST_SHARE` of the rows have, has weight 0, and so has one with k + 1
+    groups beyond doubt (`CERTAIN`): merging two of them is stable too, and says nothing of k. Where
+    that leaves no block, stability alone decides; where no
     block can be clustered, they weigh the same.
     """
     step = max(1, -(-len(z) // MAX_POINTS))
@@ -95,6 +99,7 @@ def gates(
         s = np.clip(np.nan_to_num(values), 0.0, 1.0)
         share = np.array([there[block].mean() for block in blocks])
         raw = (s / np.maximum(1.0 - s, SMALLEST_DOUBT)) ** POWER * share
+        raw[share < LEAST_SHARE] = 0.0
         own = ~((finer >= CERTAIN) & (finer >= values - SMALLEST_DOUBT))
         if (raw * own).any():
             raw = raw * own
