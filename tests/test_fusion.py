@@ -226,3 +226,13 @@ def test_a_song_is_the_mean_of_the_windows_that_have_each_block() -> None:
 def test_options_out_of_range_name_their_key(options: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigError, match=f"^{key}:"):
         registry.build("fusion", SPEC, 12, {"fusion": "attention", **SMALL, **options})
+
+
+@every_fusion
+def test_a_model_is_built_without_memory(fusion: str) -> None:
+    """As weights are loaded and parameters counted."""
+    with torch.device("meta"):
+        model = registry.build("fusion", SPEC, 12, {"fusion": fusion, **SMALL})
+    model.load_state_dict(build(fusion).state_dict(), assign=True)
+    batch = make_batch()
+    assert torch.equal(model.eval().embed(batch), build(fusion).embed(batch))

@@ -28,9 +28,8 @@ class IsometricTower(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, n_features: int, width: int, dropout: float) -> None:
         super().__init__()
-        projection = nn.Linear(n_in, n_out, bias=False)
-        nn.init.orthogonal_(projection.weight)
-        self.projection = nn.utils.parametrizations.orthogonal(projection)
+        self.directions = nn.Parameter(torch.randn(max(n_in, n_out), min(n_in, n_out)))
+        self.narrows = n_out <= n_in
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.residual = nn.Sequential(
             nn.Linear(n_features, width),
@@ -43,8 +42,16 @@ class IsometricTower(nn.Module):
         self.logvar = nn.Parameter(torch.full((n_out,), -2.0))
 
     def forward(self, x: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        mu = self.log_scale.exp() * self.projection(x) + self.residual(features)
+        mu = self.log_scale.exp() * (x.float() @ self.projection()) + self.residual(features)
         return mu.float(), self.logvar.expand(len(x), -1)
+
+    def projection(self) -> Tensor:
+        """(n_in, n_out) with orthonormal columns, or rows where there are fewer of those."""
+        with torch.autocast(self.directions.device.type, enabled=False):
+            basis, triangle = torch.linalg.qr(self.directions.float())
+            # QR leaves signs open; fixed ones make the basis a smooth function of the directions.
+            signed = basis * torch.where(triangle.diagonal() < 0, -1.0, 1.0)
+        return signed if self.narrows else signed.T
 
 
 def similarity_loss(x: Tensor, z: Tensor) -> Tensor:
