@@ -129,6 +129,8 @@ def all_tables():
     if plan.models:
         files |= dict.fromkeys(("architectures", "training"), ("csv", "md", "tex"))
         files["latent_units"] = ("csv",)
+    if plan.multimodal:
+        files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]

@@ -49,6 +49,10 @@ CASES = {
     "late": Case("multimodal_vae", {"fusion": "late"}),
     "attention": Case("multimodal_vae", {"fusion": "attention"}),
     "autoencoder": Case("autoencoder"),
+    **{
+        f"fusion_{fusion}": Case("fusion", {"fusion": fusion, "channels": [8], "width": 16})
+        for fusion in ("early", "late", "attention", "contrastive", "poe")
+    },
     "attention_vae": Case("attention_vae", {"channels": [8, 16], "width": 16}),
     "contrastive_audio": Case("contrastive_audio", {"channels": [8, 16]}),
     "dec": Case("dec", {"n_clusters": 3}),

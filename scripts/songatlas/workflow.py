@@ -6,7 +6,7 @@ Snakefile anew.
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,15 @@ class Plan:
     def first_branches(self) -> list[tuple[str, int]]:
         """One branch per name."""
         return [*self.first_trained, *self.first_untrained]
+
+    @property
+    def multimodal(self) -> list[str]:
+        """Names of the models that read audio and lyrics."""
+        return [name for name in self.models if {"mel", "lyrics"} <= set(self.model_inputs(name))]
+
+    def branches_of(self, names: Collection[str]) -> list[tuple[str, int]]:
+        """Every (model, seed) of some trained models."""
+        return [branch for branch in self.trained if branch[0] in names]
 
     def path(self, *parts: str) -> str:
         """A path under the run's folder."""

@@ -1,13 +1,14 @@
 """The clusterings of one model's latents, at every level."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
 from songatlas.clustering.algorithms import WITHOUT_K, Clustering, cluster
+from songatlas.clustering.gate import Gate, balanced, describe, gates, weighted
 from songatlas.clustering.reduction import reduce_width
 
 OWN = "own"
@@ -40,6 +41,8 @@ class Attempt:
     algorithm: str
     k: int | None
     clustering: Clustering
+    gates: tuple[Gate, ...] = ()
+    """Weights of the latent's blocks at this k, where they were weighted."""
 
 
 def points_of(latents: pd.DataFrame, level: str, evaluate_on: str = "all") -> Points:
@@ -61,26 +64,67 @@ def points_of(latents: pd.DataFrame, level: str, evaluate_on: str = "all") -> Po
 
 
 def attempts(
-    points: Points, clustering: config.Clustering, classes: Iterable[int], seed: int
+    points: Points,
+    clustering: config.Clustering,
+    classes: Iterable[int],
+    seed: int,
+    blocks: Mapping[str, tuple[int, int]] | None = None,
 ) -> list[Attempt]:
     """Every algorithm at every k, and the model's own assignments.
 
-    `classes` are the tasks' numbers of classes, which join `clustering.k`.
+    `classes` are the tasks' numbers of classes, which join `clustering.k`. With `blocks` the points
+    are clustered with the blocks balanced, and at every k weighted by their stability there
+    (`clustering.gate`); shapes of clusters are then measured in the balanced points.
     """
     if not len(points):
         return []
-    reduction = reduce_width(points.z, clustering.max_dim, clustering.pca_dim, seed)
     ks = sorted({*clustering.k, *(count for count in classes if count >= 2)})
+    if blocks and np.isfinite(points.z).all():
+        return _gated(points, clustering, ks, seed, blocks)
+    reduction = reduce_width(points.z, clustering.max_dim, clustering.pca_dim, seed)
     found = []
     for algorithm in clustering.algorithms:
         for k in [None] if algorithm in WITHOUT_K else ks:
             result = cluster(reduction.z, algorithm, k, n_init=clustering.n_init, seed=seed)
             found.append(Attempt(points, algorithm, k, _with_note(result, reduction.note)))
-    if points.own is not None:
-        labels = np.unique(points.own, return_inverse=True)[1].astype(np.int32)
-        own = Clustering(labels, note="the model's own assignments")
-        found.append(Attempt(points, OWN, int(labels.max()) + 1, own))
-    return found
+    return [*found, *_own(points)]
+
+
+def _own(points: Points) -> list[Attempt]:
+    if points.own is None:
+        return []
+    labels = np.unique(points.own, return_inverse=True)[1].astype(np.int32)
+    own = Clustering(labels, note="the model's own assignments")
+    return [Attempt(points, OWN, int(labels.max()) + 1, own)]
+
+
+def _gated(
+    points: Points,
+    clustering: config.Clustering,
+    ks: Sequence[int],
+    seed: int,
+    blocks: Mapping[str, tuple[int, int]],
+) -> list[Attempt]:
+    points = replace(points, z=balanced(points.z, blocks))
+    of_k: dict[int, list[Gate]] = {k: [] for k in ks}
+    for gate in gates(points.z, blocks, ks, seed, points.track_ids):
+        of_k[gate.k].append(gate)
+    found = []
+    for algorithm in clustering.algorithms:
+        for k in [None] if algorithm in WITHOUT_K else ks:
+            z, note = points.z, "blocks weighted the same"
+            if k is not None:
+                z = weighted(z, blocks, {gate.block: gate.weight for gate in of_k[k]})
+                note = describe(of_k[k])
+            reduction = reduce_width(z, clustering.max_dim, clustering.pca_dim, seed)
+            result = cluster(reduction.z, algorithm, k, n_init=clustering.n_init, seed=seed)
+            notes = "; ".join(part for part in (note, reduction.note) if part)
+            found.append(
+                Attempt(
+                    points, algorithm, k, _with_note(result, notes), tuple(of_k.get(k or 0, ()))
+                )
+            )
+    return [*found, *_own(points)]
 
 
 def _with_note(clustering: Clustering, note: str | None) -> Clustering:

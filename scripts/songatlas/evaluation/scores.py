@@ -1,6 +1,6 @@
 """Scores of every clustering of one model, as rows of the scores table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,6 +209,7 @@ def cluster_and_score(
     note: str | None,
     clustering: config.Clustering,
     evaluation: config.Evaluation,
+    blocks: Mapping[str, tuple[int, int]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cluster the latents of one model at every level and score the clusterings.
 
@@ -218,6 +219,7 @@ def cluster_and_score(
         model: name that stands in the scores.
         seed: training seed of the model; clusterings take `evaluation.seed`.
         supervision: `labels` when the model saw labels in training, else `none`.
+        blocks: named parts of the latents that stability weights at every k (`clustering.gate`).
         note: what the latents' own metadata say; it is passed on to every score.
 
     Returns:
@@ -228,7 +230,7 @@ def cluster_and_score(
     }
     rows: list[dict[str, Any]] = []
     everything: list[Attempt] = []
-    for found in _levels(latents, of_task, clustering, evaluation):
+    for found in _levels(latents, of_task, clustering, evaluation, blocks):
         everything += found
         for attempt, task, score in level_scores(found, of_task, evaluation):
             notes = (note, attempt.clustering.note, score.note)
@@ -260,6 +262,7 @@ def _levels(
     of_task: dict[str, dict[str, str]],
     clustering: config.Clustering,
     evaluation: config.Evaluation,
+    blocks: Mapping[str, tuple[int, int]] | None,
 ) -> Iterator[list[Attempt]]:
     """Clusterings level by level, in the order of `clustering.levels`."""
     points = {
@@ -271,7 +274,7 @@ def _levels(
         if level not in done:
             tasks = [task for task in of_task if level == "window" or task not in WINDOW_ONLY]
             classes = [n_classes(of_task[task], points[level].track_ids) for task in tasks]
-            done[level] = attempts(points[level], clustering, classes, evaluation.seed)
+            done[level] = attempts(points[level], clustering, classes, evaluation.seed, blocks)
         return done[level]
 
     for level in clustering.levels:
@@ -280,6 +283,13 @@ def _levels(
             yield song_votes(clustered("window"), songs)
         else:
             yield clustered(level)
+
+
+def gated_blocks(info: Mapping[str, Any]) -> dict[str, tuple[int, int]] | None:
+    """Blocks that the latents' metadata ask to be weighted by stability; None without."""
+    if info.get("gate") != "stability":
+        return None
+    return {name: (start, stop) for name, (start, stop) in info["blocks"].items()}
 
 
 def write_clusters_and_scores(
@@ -316,6 +326,7 @@ def write_clusters_and_scores(
             note=info.get("note") or None,
             clustering=clustering,
             evaluation=evaluation,
+            blocks=gated_blocks(info),
         )
     metadata = {
         "model": model,

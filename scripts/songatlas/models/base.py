@@ -98,6 +98,9 @@ class Model(nn.Module, ABC):
     whole_songs = False
     """Whether every batch holds all windows of its songs."""
 
+    gate: Literal["none", "stability"] = "none"
+    """How clustering weights `blocks` at each k (see `clustering.gate`)."""
+
     def __init__(self, spec: InputSpec, latent_dim: int) -> None:
         super().__init__()
         if latent_dim < 1:
@@ -105,6 +108,11 @@ class Model(nn.Module, ABC):
         self.spec = spec
         self.latent_dim = latent_dim
         self.pretraining = False
+
+    @property
+    def blocks(self) -> dict[str, tuple[int, int]]:
+        """Named parts of the embedding as (start, stop); a missing part of a row is zeros."""
+        return {}
 
     @property
     def supervision(self) -> Literal["none", "labels"]:

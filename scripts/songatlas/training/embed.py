@@ -105,6 +105,8 @@ def write_latents(
             "supervision": model.supervision,
             "z_dim": vectors.shape[1],
             "note": "",
+            "blocks": model.blocks,
+            "gate": model.gate,
         },
     )
 

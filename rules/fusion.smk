@@ -1,0 +1,68 @@
+"""What each modality does to the clusters of models that read audio and lyrics."""
+
+
+rule ablated_latents:
+    """Embed every window and song with one modality alone, where both are there."""
+    input:
+        unpack(trained_latents_inputs),
+    output:
+        latents=plan.path("ablations", "{model}", "seed-{seed}-{modality}.parquet"),
+    log:
+        plan.path("logs", "ablated_latents", "{model}-seed-{seed}-{modality}.log"),
+    benchmark:
+        plan.path("benchmarks", "ablated_latents", "{model}-seed-{seed}-{modality}.tsv")
+    wildcard_constraints:
+        model=one_of(plan.multimodal),
+        modality="mel|lyrics",
+    conda:
+        "../envs/torch.yaml"
+    params:
+        model=lambda wildcards: wildcards.model,
+        seed=lambda wildcards: int(wildcards.seed),
+        modality=lambda wildcards: wildcards.modality,
+        training=model_device,
+        code=model_code("ablated_latents"),
+    message:
+        "Latents of {wildcards.model}, seed {wildcards.seed}, from {wildcards.modality} alone"
+    script:
+        "../scripts/ablated_latents.py"
+
+
+rule modalities:
+    """How much each modality moved the clusters, per task."""
+    input:
+        full=plan.branch_files(
+            "latents/{model}/seed-{seed}.parquet", plan.branches_of(plan.multimodal)
+        ),
+        mel=plan.branch_files(
+            "ablations/{model}/seed-{seed}-mel.parquet", plan.branches_of(plan.multimodal)
+        ),
+        lyrics=plan.branch_files(
+            "ablations/{model}/seed-{seed}-lyrics.parquet", plan.branches_of(plan.multimodal)
+        ),
+        labels=corpus_table("classes"),
+    output:
+        csv=report(
+            plan.path("tables", "modalities.csv"),
+            caption="captions/modalities.rst",
+            category="Tables",
+            labels={"table": "modalities"},
+        ),
+        md=plan.path("tables", "modalities.md"),
+        tex=plan.path("tables", "modalities.tex"),
+        gates=plan.path("tables", "gates.csv"),
+    log:
+        plan.path("logs", "modalities.log"),
+    benchmark:
+        plan.path("benchmarks", "modalities.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        clustering=plan.section("clustering", "max_dim", "pca_dim", "n_init"),
+        evaluation=plan.section("evaluation", "tasks", "evaluate_on", "permutations", "seed"),
+        card=plan.card,
+        code=plan.code("modalities"),
+    message:
+        "What each modality does to the clusters"
+    script:
+        "../scripts/modalities.py"

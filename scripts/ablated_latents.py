@@ -1,0 +1,41 @@
+"""Latents of every window and song from one trained model, of one modality alone."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads) as log:
+    from songatlas import tables
+    from songatlas.config import Training
+    from songatlas.training.data import read_windows
+    from songatlas.training.device import choose_device
+    from songatlas.training.embed import write_latents
+    from songatlas.training.weights import load_weights
+
+    source, params = snakemake.input, snakemake.params
+    device = choose_device(Training(**params.training).device)
+    model, description = load_weights(source.weights, device)
+    if model is None:
+        log.warning("%s: %s", params.model, description.note)
+        metadata = {"model": params.model, "supervision": "none", "note": description.note}
+        tables.write(
+            tables.empty(tables.LATENTS), snakemake.output.latents, tables.LATENTS, metadata
+        )
+    else:
+        windows, _ = read_windows(
+            source.windows,
+            source.logmel,
+            description.spec,
+            lyrics_window=source.lyrics_window,
+            lyrics_lines=source.lyrics_lines,
+            tracks=source.get("tracks"),
+            lyrics_song=source.get("lyrics_song"),
+            lyrics_song_lines=source.get("lyrics_song_lines"),
+            seed=params.seed,
+        )
+        write_latents(
+            model,
+            windows,
+            snakemake.output.latents,
+            name=params.model,
+            device=device,
+            keep=params.modality,
+        )

@@ -1,0 +1,131 @@
+"""Which block of a latent counts at which number of clusters: stability decides, without labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from songatlas.clustering.stability import stability
+
+DRAWS = 12
+"""Bootstrap draws behind a block's stability."""
+
+MAX_POINTS = 2000
+"""Points that stabilities are measured on; of more, evenly spaced ones."""
+
+SMALLEST_DOUBT = 0.01
+"""1 - stability is at least this: a partition that no draw changed is not infinitely certain."""
+
+POWER = 2.0
+"""Of the odds of stability. 1 would let a block at 0.94 keep a fifth of the weight beside 0.99."""
+
+NEGLIGIBLE = 0.1
+"""Weights below this are 0: mixtures with full covariances ignore scale, but not absence."""
+
+CERTAIN = 0.95
+"""Stability at k + 1 from which, where k has no more, the k clusters only merge those k + 1."""
+
+LEAST_SHARE = 0.5
+"""A block that fewer rows than this have cannot say how all rows are grouped."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Stability and weight of one block at one number of clusters; weights of a k sum to 1."""
+
+    k: int
+    block: str
+    stability: float
+    weight: float
+
+
+def balanced(z: np.ndarray, blocks: Mapping[str, tuple[int, int]]) -> np.ndarray:
+    """Blocks of `z` (n, d) centred and scaled to total variance 1 over rows that have them.
+
+    A block of zeros is missing and stays zeros, which is the mean of the others: it neither draws
+    its song to a cluster nor away. Constant blocks become zeros.
+    """
+    found = np.zeros_like(np.asarray(z, np.float64))
+    for start, stop in blocks.values():
+        part = np.asarray(z[:, start:stop], np.float64)
+        there = part.any(axis=1)
+        if not there.any():
+            continue
+        centred = part[there] - part[there].mean(axis=0)
+        total = centred.var(axis=0).sum()
+        if total > np.finfo(np.float32).eps:
+            found[there, start:stop] = centred / np.sqrt(total)
+    return found
+
+
+def gates(
+    z: np.ndarray,
+    blocks: Mapping[str, tuple[int, int]],
+    ks: Sequence[int],
+    seed: int,
+    track_ids: Sequence[str] | None = None,
+) -> list[Gate]:
+    """Weight of every block at every k.
+
+    The weight is proportional to the odds s / (1 - s) of the block's stability s (mean adjusted
+    mutual information of k-means between bootstrap draws of songs, Ben-Hur et al. 2002), to the
+    power `POWER`, times the share of rows that have the block. A block too small to be clustered,
+    or that fewer than `LEAST_SHARE` of the rows have, has weight 0, and so has one with k + 1
+    groups beyond doubt (`CERTAIN`): merging two of them is stable too, and says nothing of k. Where
+    that leaves no block, stability alone decides; where no
+    block can be clustered, they weigh the same.
+    """
+    step = max(1, -(-len(z) // MAX_POINTS))
+    z = np.asarray(z, np.float64)[::step]
+    tracks = None if track_ids is None else np.asarray(track_ids)[::step]
+    there = {name: z[:, start:stop].any(axis=1) for name, (start, stop) in blocks.items()}
+    known: dict[tuple[str, int], float] = {}
+
+    def measured(block: str, k: int) -> float:
+        if (block, k) not in known:
+            start, stop = blocks[block]
+            rows = there[block]
+            songs = None if tracks is None else list(tracks[rows])
+            part = z[rows, start:stop]
+            known[block, k] = stability(
+                part, "kmeans", k, DRAWS, seed, track_ids=songs, n_init=3
+            ).mean
+        return known[block, k]
+
+    found = []
+    for k in ks:
+        values = np.array([measured(block, k) for block in blocks])
+        finer = np.array([measured(block, k + 1) for block in blocks])
+        s = np.clip(np.nan_to_num(values), 0.0, 1.0)
+        share = np.array([there[block].mean() for block in blocks])
+        raw = (s / np.maximum(1.0 - s, SMALLEST_DOUBT)) ** POWER * share
+        raw[share < LEAST_SHARE] = 0.0
+        own = ~((finer >= CERTAIN) & (finer >= values - SMALLEST_DOUBT))
+        if (raw * own).any():
+            raw = raw * own
+        weights = raw / raw.sum() if raw.any() else np.full(len(raw), 1.0 / len(raw))
+        weights[weights < NEGLIGIBLE] = 0.0
+        weights /= weights.sum()
+        found += [
+            Gate(k, block, float(value), float(weight))
+            for block, value, weight in zip(blocks, values, weights, strict=True)
+        ]
+    return found
+
+
+def weighted(
+    z: np.ndarray, blocks: Mapping[str, tuple[int, int]], weights: Mapping[str, float]
+) -> np.ndarray:
+    """`balanced` blocks times the root of their weight; blocks of weight 0 are left out."""
+    parts = [
+        np.sqrt(weights[name]) * z[:, start:stop]
+        for name, (start, stop) in blocks.items()
+        if weights[name] > 0.0
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def describe(found: Sequence[Gate]) -> str:
+    """The gates of one k in words, for the note of a clustering."""
+    shares = ", ".join(f"{gate.block} {gate.weight:.2f}" for gate in found)
+    return f"blocks weighted by stability: {shares}"

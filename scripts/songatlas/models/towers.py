@@ -1,0 +1,145 @@
+"""Parts of models of audio and lyrics: towers, and ways to join what they found."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from songatlas.errors import ConfigError
+from songatlas.models.blocks import SLOPE
+
+
+def pooled_statistics(mel: Tensor) -> Tensor:
+    """What a window sounds like, whenever it happens: (B, 1, F, T) → (B, 3 F) float32.
+
+    Of each mel band the mean, the standard deviation, and the mean absolute step over time.
+    """
+    values = mel.float().squeeze(1)
+    steps = values.diff(dim=2).abs().mean(2)
+    return torch.cat([values.mean(2), (values.var(2, correction=0) + 1e-5).sqrt(), steps], 1)
+
+
+class IsometricTower(nn.Module):
+    """Gaussian whose mean keeps the geometry of `x` (B, n_in): mean and log variance (B, n_out).
+
+    The mean is a scaled orthonormal projection of `x` plus what a residual network, zero at first,
+    makes of `features`. Only one scale is learned for all directions: a KL term, which would give
+    each latent dimension unit variance, cannot make weak directions as loud as strong ones.
+    """
+
+    def __init__(self, n_in: int, n_out: int, n_features: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.directions = nn.Parameter(torch.randn(max(n_in, n_out), min(n_in, n_out)))
+        self.narrows = n_out <= n_in
+        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.residual = nn.Sequential(
+            nn.Linear(n_features, width),
+            nn.LeakyReLU(SLOPE),
+            nn.Dropout(dropout),
+            nn.Linear(width, n_out),
+        )
+        nn.init.zeros_(self.residual[3].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.residual[3].bias)  # type: ignore[arg-type]
+        self.logvar = nn.Parameter(torch.full((n_out,), -2.0))
+
+    def forward(self, x: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        mu = self.log_scale.exp() * (x.float() @ self.projection()) + self.residual(features)
+        return mu.float(), self.logvar.expand(len(x), -1)
+
+    def projection(self) -> Tensor:
+        """(n_in, n_out) with orthonormal columns, or rows where there are fewer of those."""
+        with torch.autocast(self.directions.device.type, enabled=False):
+            basis, triangle = torch.linalg.qr(self.directions.float())
+            # QR leaves signs open; fixed ones make the basis a smooth function of the directions.
+            signed = basis * torch.where(triangle.diagonal() < 0, -1.0, 1.0)
+        return signed if self.narrows else signed.T
+
+
+def similarity_loss(x: Tensor, z: Tensor) -> Tensor:
+    """Mean squared difference of the cosine similarities within `x` (n, d) and within `z` (n, e).
+
+    0 for fewer than two rows.
+    """
+    if len(x) < 2:
+        return z.sum() * 0.0
+    x, z = F.normalize(x.float(), dim=1), F.normalize(z.float(), dim=1)
+    return F.mse_loss(z @ z.T, x @ x.T)
+
+
+def product_of_experts(mus: Tensor, logvars: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """Product of the experts that are there and of the prior N(0, 1) (Wu and Goodman 2018).
+
+    Args:
+        mus: (M, B, D) means of the M modalities' experts.
+        logvars: (M, B, D) their log variances.
+        present: (M, B) bool; what stands for an absent expert has no effect.
+
+    Returns:
+        Mean and log variance, (B, D) float32: precisions add up.
+    """
+    there = present[:, :, None]
+    precision = torch.where(there, torch.exp(-logvars.float()), 0.0)
+    weighted = torch.where(there, mus.float() * precision, 0.0).sum(0)
+    total = 1.0 + precision.sum(0)
+    return weighted / total, -torch.log(total)
+
+
+def info_nce(audio: Tensor, lyrics: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+    """Symmetric InfoNCE of n pairs (van den Oord et al. 2018, as in MuLan and CLAP), and accuracy.
+
+    `audio` and `lyrics` (n, d) are unit vectors, row i of both one song; the share of rows whose
+    own partner is the nearest is the accuracy. Both are 0 for fewer than two pairs.
+    """
+    if len(audio) < 2:
+        zero = (audio.sum() + lyrics.sum()) * 0.0 * temperature
+        return zero, zero.detach()
+    with torch.autocast(audio.device.type, enabled=False):
+        logits = audio.float() @ lyrics.float().T / temperature
+    own = torch.arange(len(logits), device=logits.device)
+    loss = 0.5 * (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own))
+    return loss, (logits.argmax(1) == own).float().mean().detach()
+
+
+class CrossAttention(nn.Module):
+    """Audio frames and lyric lines attend to each other: (B, 2 width).
+
+    Each side adds what it attended to and is normalised; then frames and present lines are averaged
+    over time and concatenated. A side that is missing is zeros and is attended to by nobody.
+    """
+
+    def __init__(
+        self, frame_dim: int, line_dim: int, width: int, n_heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        if n_heads < 1 or width % n_heads:
+            raise ConfigError(f"n_heads: must divide attention_width, {width} (given: {n_heads})")
+        self.project_frames = nn.Linear(frame_dim, width)
+        self.project_lines = nn.Linear(line_dim, width)
+        self.to_lines = nn.MultiheadAttention(width, n_heads, dropout, batch_first=True)
+        self.to_frames = nn.MultiheadAttention(width, n_heads, dropout, batch_first=True)
+        self.norm_frames = nn.LayerNorm(width)
+        self.norm_lines = nn.LayerNorm(width)
+
+    def forward(self, frames: Tensor, lines: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """The joined vector, and the frames' attention over lines (B, T, L), averaged over heads.
+
+        Args:
+            frames: (B, T, frame_dim).
+            lines: (B, L, line_dim); zero rows are padding.
+            heard: (B,) bool, whether there are frames.
+        """
+        padding = (lines == 0).all(2)
+        read = ~padding.all(1)
+        # A softmax over no key at all is NaN: rows without lines see one, and drop what it gave.
+        nothing = padding.all(1, keepdim=True)
+        first = torch.arange(padding.shape[1], device=padding.device) == 0
+        masked = padding & ~(nothing & first)
+        frames, lines = self.project_frames(frames), self.project_lines(lines)
+        of_lines, weights = self.to_lines(frames, lines, lines, key_padding_mask=masked)
+        of_frames, _ = self.to_frames(lines, frames, frames, need_weights=False)
+        both = (read & heard)[:, None, None]
+        frames = self.norm_frames(frames + torch.where(both, of_lines, 0.0))
+        lines = self.norm_lines(lines + torch.where(both, of_frames, 0.0))
+        kept = (~padding)[:, :, None].to(lines.dtype)
+        line = (lines * kept).sum(1) / kept.sum(1).clamp_min(1.0)
+        frame = torch.where(heard[:, None], frames.mean(1), 0.0)
+        return torch.cat([frame, line], 1), weights * both

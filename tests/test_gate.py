@@ -1,0 +1,70 @@
+"""Stability decides which block counts at which number of clusters."""
+
+import numpy as np
+import pytest
+
+from songatlas.clustering.gate import balanced, gates, weighted
+from songatlas.clustering.levels import Points, attempts
+from songatlas.config import Clustering
+
+BLOCKS = {"one": (0, 4), "two": (4, 8)}
+
+
+def groups(k: int, n: int, seed: int, order: np.ndarray) -> np.ndarray:
+    """`n` points in `k` equidistant groups of four dimensions, in a given order."""
+    rng = np.random.default_rng(seed)
+    return 5.0 * np.eye(4)[order % k] + rng.normal(scale=0.5, size=(n, 4))
+
+
+@pytest.fixture
+def points() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """48 points: three groups in block one, four in block two, independent of each other."""
+    one, two = np.arange(48), np.arange(48) // 3
+    z = np.concatenate([groups(3, 48, 0, one), 100.0 * groups(4, 48, 1, two)], axis=1)
+    return z, one % 3, two % 4
+
+
+def test_the_block_whose_groups_there_are_gets_the_weight(points: tuple) -> None:
+    z = balanced(points[0], BLOCKS)
+    weight = {(gate.k, gate.block): gate.weight for gate in gates(z, BLOCKS, [3, 4], seed=0)}
+    assert weight[3, "one"] > 0.8
+    assert weight[4, "two"] > 0.8
+    assert weight[3, "one"] + weight[3, "two"] == pytest.approx(1.0)
+
+
+def test_one_latent_serves_two_tasks(points: tuple) -> None:
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    z, three, four = points
+    names = tuple(f"t{i:02d}" for i in range(48))
+    settings = Clustering(algorithms=["kmeans", "agglomerative", "gmm"], k=[3, 4], n_init=2)
+    for attempt in attempts(Points("song", names, None, z), settings, [], 0, BLOCKS):
+        truth = three if attempt.k == 3 else four
+        assert adjusted_mutual_info_score(truth, attempt.clustering.labels) == 1.0
+        assert "weighted by stability: one" in (attempt.clustering.note or "")
+        assert sum(gate.weight for gate in attempt.gates) == pytest.approx(1.0)
+
+
+def test_a_missing_block_is_the_mean_and_counts_for_less(points: tuple) -> None:
+    z = points[0].copy()
+    whole = gates(balanced(z, BLOCKS), BLOCKS, [12], seed=0)
+    z[12:, :4] = 0.0
+    scaled = balanced(z, BLOCKS)
+    assert (scaled[12:, :4] == 0).all()
+    np.testing.assert_allclose(scaled[:12, :4].mean(0), 0.0, atol=1e-12)
+    assert scaled[:12, :4].var(0).sum() == pytest.approx(1.0)
+    assert gates(scaled, BLOCKS, [12], seed=0)[0].weight < whole[0].weight
+    # Too few rows to be clustered at all.
+    assert gates(scaled, BLOCKS, [15], seed=0)[0].weight == 0.0
+
+
+def test_units_of_blocks_do_not_matter(points: tuple) -> None:
+    z = points[0]
+    np.testing.assert_allclose(balanced(z * np.repeat([7.0, 0.1], 4), BLOCKS), balanced(z, BLOCKS))
+    assert weighted(z, BLOCKS, {"one": 0.0, "two": 1.0}).shape == (48, 4)
+
+
+def test_blocks_that_say_nothing_weigh_the_same() -> None:
+    found = gates(np.zeros((10, 8)), BLOCKS, [3], seed=0)
+    assert [gate.weight for gate in found] == [0.5, 0.5]
+    assert np.isnan([gate.stability for gate in found]).all()
