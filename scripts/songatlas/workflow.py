@@ -134,7 +134,9 @@ class Plan:
 
     def consensus_files(self, suffix: str) -> list[str]:
         """One file per name of those that the rule `consensus` writes."""
-        return [self.path("analysis", "consensus", f"{name}{suffix}") for name, _ in self.first_branches]
+        return [
+            self.path("analysis", "consensus", f"{name}{suffix}") for name, _ in self.first_branches
+        ]
 
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""

@@ -165,7 +165,11 @@ def _is_plain_autoencoder(architecture: str) -> bool:
     node = _class(tree)
     assert node is not None
     options = set(_options(node).model_fields)
-    return _derives_from_vae(tree) and not options & {"condition_on", "pretrain_epochs", ENCODER_OPTIONS}
+    return _derives_from_vae(tree) and not options & {
+        "condition_on",
+        "pretrain_epochs",
+        ENCODER_OPTIONS,
+    }
 
 
 def _derives_from_vae(tree: ast.Module) -> bool:
