@@ -881,6 +881,7 @@ def training_summary(model: str = "conv_vae", **changes: object) -> dict[str, ob
         "monitor": "validation",
         "stopped_early": True,
         "active_units": 9,
+        "reconstruction": 0.4,
         "latent_dim": 128,
         "loss_scale": "elbo",
         **changes,
@@ -904,6 +905,14 @@ def test_training_figure_marks_the_kept_epoch_early_stop_and_active_units() -> N
     assert dot.get_xydata().tolist() == [[17.0, at["value"].iloc[0]]]
     stopped = training_figure([training_run(stopped_early=False)], corpus_name=CORPUS)
     assert len(figure.axes[0].lines) == len(stopped.axes[0].lines) + 1
+
+
+def test_a_model_without_posterior_and_decoder_names_no_units() -> None:
+    run = training_run("contrastive_audio", active_units=None, reconstruction=None)
+    figure = training_figure([run], corpus_name=CORPUS)
+    assert says(figure, "epoch 17 kept")
+    assert not says(figure, "units active")
+    assert figure.axes[0].get_ylabel() == "Loss"
 
 
 def test_training_without_validation_or_kl_is_drawn(tmp_path: Path) -> None:

@@ -145,9 +145,14 @@ def _draw_loss(ax: Axes, runs: Sequence[Run], named: bool) -> dict[str, tuple[fl
         if run.summary["stopped_early"]:
             ax.axvline(int(loss["epoch"].max()), color=style.GREY, lw=1.4, zorder=1)
     best = ", ".join(str(run.summary["best_epoch"]) for run in runs)
-    used = ", ".join(str(run.summary["active_units"]) for run in runs)
-    units = f"{used} of {runs[0].summary['latent_dim']} units active"
-    style.panel_title(ax, plain(runs[0].model, 30), [f"epoch {best} kept, {units}"])
+    counts = [
+        run.summary["active_units"] for run in runs if run.summary["active_units"] is not None
+    ]
+    subtitle = f"epoch {best} kept"
+    if counts:  # models without a posterior have none
+        used = ", ".join(map(str, counts))
+        subtitle += f", {used} of {runs[0].summary['latent_dim']} units active"
+    style.panel_title(ax, plain(runs[0].model, 30), [subtitle])
     ax.set_ylabel(f"Loss{_loss_unit(runs[0])}" if named else "")
     ax.tick_params(labelbottom=False)
     ax.margins(x=0.03)
@@ -195,7 +200,8 @@ def _lines(ax: Axes, runs: Sequence[Run], metric: str) -> dict[str, tuple[float,
 
 
 def _loss_unit(run: Run) -> str:
-    return " (nats per value)" if run.summary["loss_scale"] == "elbo" else ""
+    decodes = run.summary.get("reconstruction") is not None
+    return " (nats per value)" if decodes and run.summary["loss_scale"] == "elbo" else ""
 
 
 def _short(value: float, _: int | None = None) -> str:

@@ -117,7 +117,7 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
         "## What to distrust",
         _bullets(_doubts(inputs, corpus_name, seeds)),
         "## Files",
-        _files(run, bool(inputs.trainings)),
+        _files(run, bool(inputs.trainings), bool(_folds(inputs.tracks))),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -170,13 +170,15 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
     return lines
 
 
+def _folds(tracks: pd.DataFrame) -> list[str]:
+    """Names of the folds in order; empty without cross-validation."""
+    names = {name for name in map(str, tracks["split"]) if name.startswith(PREFIX)}
+    return sorted(names, key=lambda name: int(name.removeprefix(PREFIX)))
+
+
 def _split_words(tracks: pd.DataFrame, seeds: Sequence[int]) -> str:
     """How many songs train, validate and test, or how many each fold holds."""
-    splits = tracks["split"].value_counts()
-    folds = sorted(
-        (name for name in splits.index if str(name).startswith(PREFIX)),
-        key=lambda name: int(str(name).removeprefix(PREFIX)),
-    )
+    splits, folds = tracks["split"].value_counts(), _folds(tracks)
     if not folds:
         return (
             f"{splits.get('train', 0)} for training, {splits.get('validation', 0)} for validation, "
@@ -454,16 +456,22 @@ def _with_ranges(notes: list[str]) -> str:
     return re.sub(NUMBER, lambda _: next(given), notes[0])
 
 
-def _files(run: str, trained: bool) -> str:
+def _files(run: str, trained: bool, folds: bool) -> str:
     files = [
         ("tables/comparison.csv", "every model, task and level (also `.md`, `.tex`)"),
         ("figures/comparison.svg", "the comparison with intervals and chance"),
         ("figures/map/overview-language.svg", "all maps (also `-genre`, and one per model)"),
         ("figures/confusion/", "clusters against labels, per model"),
+        ("tables/disentanglement.md", "whether latent dimensions stand for single factors"),
         ("corpus/", "tracks, labels, windows, rejects and warnings, as parquet"),
         ("latents/", "the vectors that were clustered, as parquet"),
         ("scores/", "every score behind the table, as parquet"),
     ]
+    if not folds:
+        files[4:4] = [
+            ("tables/consensus.md", "consensus clusterings and suggested numbers of clusters"),
+            ("tables/cluster_quality.csv", "each cluster judged by itself"),
+        ]
     if trained:
         files[4:4] = [
             ("tables/architectures.csv", "the trained models and their numbers of parameters"),

@@ -154,8 +154,9 @@ def write_training_table(
     heading = f"Training: {corpus_name}"
     notes = [
         "Mean ± standard deviation over seeds. Losses, reconstruction (squared error per value, in "
-        "standardised units, and root mean square in dB), KL and mutual information are of the "
-        "epoch that was kept, on validation songs where there are any. Active units: latent "
+        "standardised units, and root mean square in dB) and KL are of the epoch that was kept, on "
+        "validation songs where there are any; mutual information (at most the logarithm of the "
+        "number of windows) is of its training windows. Active units: latent "
         f"dimensions whose posterior mean has a variance above {ACTIVE_VARIANCE:g} over songs.",
     ]
     layout.write_csv(frame, csv)

@@ -150,10 +150,16 @@ def train(
     at_best = history[(history["epoch"] == module.best.epoch) & (history["split"] == watched)]
     whole = at_best[at_best["unit"].isna()]
     best = dict(zip(whole["metric"], whole["value"], strict=True))
+    # Few validation windows would bound it from above by the logarithm of their number.
+    informed = history[
+        (history["epoch"] == module.best.epoch)
+        & (history["split"] == "train")
+        & (history["metric"] == "mutual_information")
+    ]["value"].tolist()
     seconds = history.loc[history["metric"] == "seconds", "value"]
     posterior = _posterior(model, windows, size, device)
     # Without a posterior the scale of a latent is anybody's choice: no threshold means anything.
-    active = posterior.active_units() if "mutual_information" in best else None
+    active = posterior.active_units() if informed else None
     units = posterior.variance()
     if collapsed(active, len(units)):
         logger.warning(
@@ -184,7 +190,7 @@ def train(
             "reconstruction": best.get("reconstruction"),
             "reconstruction_db": best.get("reconstruction_db"),
             "kl": best.get("kl"),
-            "mutual_information": best.get("mutual_information"),
+            "mutual_information": informed[0] if informed else None,
             "active_units": active,
             "kl_per_unit": at_best.loc[at_best["metric"] == "kl_per_unit", "value"].tolist(),
             "variance_per_unit": units.tolist(),
