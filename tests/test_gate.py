@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from songatlas.clustering.gate import balanced, gates, weighted
+from songatlas.clustering.gate import balanced, gates, owned, weighted
 from songatlas.clustering.levels import Points, attempts
 from songatlas.config import Clustering
 
@@ -30,6 +30,30 @@ def test_the_block_whose_groups_there_are_gets_the_weight(points: tuple) -> None
     assert weight[3, "one"] > 0.8
     assert weight[4, "two"] > 0.8
     assert weight[3, "one"] + weight[3, "two"] == pytest.approx(1.0)
+
+
+def test_stable_merges_do_not_count() -> None:
+    """Four clear groups, two of them near each other: three clusters are certain, but a merge."""
+    order = np.arange(60)
+    four = groups(4, 60, 0, order)
+    four[order % 4 == 1] += 0.5 * 5.0 * (np.eye(4)[0] - np.eye(4)[1])
+    # Three groups that overlap: their clusters are less certain than the merge is.
+    three = np.random.default_rng(1).normal(scale=1.3, size=(60, 4))
+    three += 5.0 * np.eye(4)[order // 4 % 3]
+    z = balanced(np.concatenate([four, three], axis=1), BLOCKS)
+    found = {(gate.k, gate.block): gate for gate in gates(z, BLOCKS, [3, 4], seed=0)}
+    assert found[3, "one"].stability > 0.99 > found[3, "two"].stability
+    assert found[3, "two"].weight == pytest.approx(1.0)
+    assert found[4, "one"].weight == pytest.approx(1.0)
+
+
+def test_a_k_is_owned_as_often_as_it_beats_all_finer_ones() -> None:
+    at_k = np.array([0.9, 0.9, 0.9, 1.0])
+    assert owned(at_k, []) == 1.0
+    assert owned(at_k, [np.array([0.5, 1.0, 0.5, 0.5]), np.array([0.5, 0.5, 0.5, 1.0])]) == 0.5
+    assert owned(at_k, [at_k]) == 0.0
+    assert owned(at_k, [np.zeros(0)]) == 1.0
+    assert owned(np.zeros(0), []) == 0.0
 
 
 def test_one_latent_serves_two_tasks(points: tuple) -> None:

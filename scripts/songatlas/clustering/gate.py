@@ -22,8 +22,8 @@ POWER = 2.0
 NEGLIGIBLE = 0.1
 """Weights below this are 0: mixtures with full covariances ignore scale, but not absence."""
 
-CERTAIN = 0.95
-"""Stability at k + 1 from which, where k has no more, the k clusters only merge those k + 1."""
+FINER = 3
+"""How many finer partitions, of k + 1 clusters and more, can explain that k clusters are stable."""
 
 LEAST_SHARE = 0.5
 """A block that fewer rows than this have cannot say how all rows are grouped."""
@@ -67,40 +67,51 @@ def gates(
 ) -> list[Gate]:
     """Weight of every block at every k.
 
-    The weight is proportional to the odds s / (1 - s) of the block's stability s (mean adjusted
-    mutual information of k-means between bootstrap draws of songs, Ben-Hur et al. 2002), to the
-    power `POWER`, times the share of rows that have the block. A block too small to be clustered,
-    or that fewer than `LEAST_SHARE` of the rows have, has weight 0, and so has one with k + 1
-    groups beyond doubt (`CERTAIN`): merging two of them is stable too, and says nothing of k. Where
-    that leaves no block, stability alone decides; where no
-    block can be clustered, they weigh the same.
+    A block should have a say at k when k is how many groups it has itself. Two things are asked:
+
+    1. Do its k clusters come back when other songs are drawn? The odds s / (1 - s) of the stability
+       s (mean adjusted mutual information of k-means between bootstrap draws of songs, Ben-Hur et
+       al. 2002), to the power `POWER`. With too many clusters for its groups a block splits one of
+       them, each draw another way: s falls.
+    2. Is k its own number, or does it merge? With too few, s need not fall: which two of four
+       groups are nearest can be as certain as the four are. But then the four are as stable as the
+       three. So the odds are multiplied by the share of pairs of draws that agree better on k
+       clusters than on every one of the `FINER` next finer partitions. All k see the same draws,
+       hence pairs are compared one by one, and no threshold on s is needed.
+
+    Both are times the share of rows that have the block; nothing here has seen a label. A block too
+    small to be clustered, or that fewer than `LEAST_SHARE` of the rows have, has weight 0. Where no
+    block owns k, stability alone decides; where no block can be clustered, they weigh the same.
     """
     step = max(1, -(-len(z) // MAX_POINTS))
     z = np.asarray(z, np.float64)[::step]
     tracks = None if track_ids is None else np.asarray(track_ids)[::step]
     there = {name: z[:, start:stop].any(axis=1) for name, (start, stop) in blocks.items()}
-    known: dict[tuple[str, int], float] = {}
+    known: dict[tuple[str, int], np.ndarray] = {}
 
-    def measured(block: str, k: int) -> float:
+    def agreement(block: str, k: int) -> np.ndarray:
         if (block, k) not in known:
             start, stop = blocks[block]
             rows = there[block]
             songs = None if tracks is None else list(tracks[rows])
-            part = z[rows, start:stop]
             known[block, k] = stability(
-                part, "kmeans", k, DRAWS, seed, track_ids=songs, n_init=3
-            ).mean
+                z[rows, start:stop], "kmeans", k, DRAWS, seed, track_ids=songs, n_init=3
+            ).pairwise
         return known[block, k]
 
+    share = np.array([there[block].mean() for block in blocks])
     found = []
     for k in ks:
-        values = np.array([measured(block, k) for block in blocks])
-        finer = np.array([measured(block, k + 1) for block in blocks])
+        values = np.array([_mean(agreement(block, k)) for block in blocks])
+        own = np.array(
+            [
+                owned(agreement(block, k), [agreement(block, k + i + 1) for i in range(FINER)])
+                for block in blocks
+            ]
+        )
         s = np.clip(np.nan_to_num(values), 0.0, 1.0)
-        share = np.array([there[block].mean() for block in blocks])
         raw = (s / np.maximum(1.0 - s, SMALLEST_DOUBT)) ** POWER * share
         raw[share < LEAST_SHARE] = 0.0
-        own = ~((finer >= CERTAIN) & (finer >= values - SMALLEST_DOUBT))
         if (raw * own).any():
             raw = raw * own
         weights = raw / raw.sum() if raw.any() else np.full(len(raw), 1.0 / len(raw))
@@ -111,6 +122,23 @@ def gates(
             for block, value, weight in zip(blocks, values, weights, strict=True)
         ]
     return found
+
+
+def owned(agreement: np.ndarray, finer: Sequence[np.ndarray]) -> float:
+    """Share of pairs of draws that agree better on k clusters than on any of the finer partitions.
+
+    `agreement` (p,) is of every pair at k, each of `finer` at a larger k. One that lacks draws
+    (too few songs for so many clusters) is no rival. 0 without a pair.
+    """
+    better = np.ones(len(agreement), bool)
+    for rival in finer:
+        if len(rival) == len(agreement):
+            better &= agreement > rival + SMALLEST_DOUBT
+    return float(better.mean()) if len(better) else 0.0
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else np.nan
 
 
 def weighted(
