@@ -47,12 +47,27 @@ def test_stable_merges_do_not_count() -> None:
     assert found[4, "one"].weight == pytest.approx(1.0)
 
 
-def test_a_k_is_owned_as_often_as_it_beats_all_finer_ones() -> None:
-    at_k = np.array([0.9, 0.9, 0.9, 1.0])
+def test_a_merge_of_another_blocks_groups_does_not_count_either() -> None:
+    order = np.arange(60)
+    four = groups(4, 60, 0, order)
+    merged = groups(3, 60, 2, np.minimum(order % 4, 2))
+    three = np.random.default_rng(1).normal(scale=1.3, size=(60, 4))
+    three += 5.0 * np.eye(4)[order // 4 % 3]
+    blocks = {"one": (0, 4), "shared": (4, 8), "two": (8, 12)}
+    z = balanced(np.concatenate([four, merged, three], axis=1), blocks)
+    found = {gate.block: gate for gate in gates(z, blocks, [3], seed=0)}
+    assert found["shared"].stability > 0.99 > found["two"].stability
+    assert found["two"].weight == pytest.approx(1.0)
+
+
+def test_k_clusters_are_owned_where_no_finer_ones_that_tell_them_are_as_stable() -> None:
+    at_k, lower = np.array([0.9, 0.9, 0.9, 1.0]), np.full(4, 0.5)
     assert owned(at_k, []) == 1.0
-    assert owned(at_k, [np.array([0.5, 1.0, 0.5, 0.5]), np.array([0.5, 0.5, 0.5, 1.0])]) == 0.5
-    assert owned(at_k, [at_k]) == 0.0
-    assert owned(at_k, [np.zeros(0)]) == 1.0
+    assert owned(at_k, [(lower, 1.0)]) == 1.0
+    assert owned(at_k, [(lower, 1.0), (at_k, 1.0)]) == 0.0
+    assert owned(at_k, [(at_k, 0.25)]) == 0.75
+    assert owned(at_k, [(np.array([0.5, 1.0, 0.5, 0.5]), 1.0)]) == 0.75
+    assert owned(at_k, [(np.zeros(0), 1.0)]) == 1.0
     assert owned(np.zeros(0), []) == 0.0
 
 
