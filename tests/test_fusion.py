@@ -12,7 +12,7 @@ from songatlas.errors import ConfigError
 from songatlas.models import registry
 from songatlas.models.base import InputSpec
 from songatlas.models.fusion import Architecture, drop_modality
-from songatlas.models.towers import info_nce, product_of_experts
+from songatlas.models.towers import Standardiser, info_nce, product_of_experts
 from songatlas.training.data import Windows, prepare
 from songatlas.training.embed import only
 from songatlas.training.fit import train
@@ -173,6 +173,37 @@ def test_contrast_is_symmetric_and_least_for_aligned_pairs() -> None:
     assert aligned < info_nce(x, x.roll(1, 0), temperature)[0]
     assert float(accuracy) == 1.0
     assert float(info_nce(x[:1], y[:1], temperature)[0]) == 0.0
+
+
+def test_a_standardiser_knows_all_batches_it_saw() -> None:
+    torch.manual_seed(0)
+    x = 3.0 + torch.randn(30, 4) * torch.tensor([1.0, 100.0, 0.01, 0.0])
+    standardise = Standardiser(4)
+    torch.testing.assert_close(standardise(x), x)  # nothing seen yet
+    for _ in range(3):
+        for part in x[torch.randperm(30)].split(7):
+            standardise.see(part)
+    found, expected = standardise(x), (x - x.mean(0))[:, :3] / x.std(0, correction=0)[:3]
+    torch.testing.assert_close(found[:, :3], expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(found[:, 3], torch.zeros(30), atol=1e-3, rtol=0.0)
+    torch.testing.assert_close(standardise.back(found), x)
+
+
+@every_fusion
+def test_a_band_counts_however_loud_it_is(fusion: str) -> None:
+    batch = make_batch(n_silent=0)
+    quiet = {**batch, "mel": batch["mel"].clone()}
+    quiet["mel"][:, :, 3] = 5.0 + 0.3 * quiet["mel"][:, :, 3]
+    found = []
+    for heard in (batch, quiet):
+        torch.manual_seed(0)
+        model = registry.build("fusion", SPEC, 128, {"fusion": fusion, **SMALL})
+        assert isinstance(model, Architecture)
+        model.train()(heard)  # scales are measured in training
+        start, stop = model.blocks["audio"]
+        found.append(model.eval().embed(heard)[:, start:stop])
+    torch.testing.assert_close(found[0], found[1], atol=1e-3, rtol=1e-3)
+    assert found[0].std() > 0.1
 
 
 @every_fusion

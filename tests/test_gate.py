@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from songatlas.clustering.gate import balanced, gates, weighted
+from songatlas.clustering.gate import balanced, gates, owned, weighted
 from songatlas.clustering.levels import Points, attempts
 from songatlas.config import Clustering
 
@@ -30,6 +30,45 @@ def test_the_block_whose_groups_there_are_gets_the_weight(points: tuple) -> None
     assert weight[3, "one"] > 0.8
     assert weight[4, "two"] > 0.8
     assert weight[3, "one"] + weight[3, "two"] == pytest.approx(1.0)
+
+
+def test_stable_merges_do_not_count() -> None:
+    """Four clear groups, two of them near each other: three clusters are certain, but a merge."""
+    order = np.arange(60)
+    four = groups(4, 60, 0, order)
+    four[order % 4 == 1] += 0.5 * 5.0 * (np.eye(4)[0] - np.eye(4)[1])
+    # Three groups that overlap: their clusters are less certain than the merge is.
+    three = np.random.default_rng(1).normal(scale=1.3, size=(60, 4))
+    three += 5.0 * np.eye(4)[order // 4 % 3]
+    z = balanced(np.concatenate([four, three], axis=1), BLOCKS)
+    found = {(gate.k, gate.block): gate for gate in gates(z, BLOCKS, [3, 4], seed=0)}
+    assert found[3, "one"].stability > 0.99 > found[3, "two"].stability
+    assert found[3, "two"].weight == pytest.approx(1.0)
+    assert found[4, "one"].weight == pytest.approx(1.0)
+
+
+def test_a_merge_of_another_blocks_groups_does_not_count_either() -> None:
+    order = np.arange(60)
+    four = groups(4, 60, 0, order)
+    merged = groups(3, 60, 2, np.minimum(order % 4, 2))
+    three = np.random.default_rng(1).normal(scale=1.3, size=(60, 4))
+    three += 5.0 * np.eye(4)[order // 4 % 3]
+    blocks = {"one": (0, 4), "shared": (4, 8), "two": (8, 12)}
+    z = balanced(np.concatenate([four, merged, three], axis=1), blocks)
+    found = {gate.block: gate for gate in gates(z, blocks, [3], seed=0)}
+    assert found["shared"].stability > 0.99 > found["two"].stability
+    assert found["two"].weight == pytest.approx(1.0)
+
+
+def test_k_clusters_are_owned_where_no_finer_ones_that_tell_them_are_as_stable() -> None:
+    at_k, lower = np.array([0.9, 0.9, 0.9, 1.0]), np.full(4, 0.5)
+    assert owned(at_k, []) == 1.0
+    assert owned(at_k, [(lower, 1.0)]) == 1.0
+    assert owned(at_k, [(lower, 1.0), (at_k, 1.0)]) == 0.0
+    assert owned(at_k, [(at_k, 0.25)]) == 0.75
+    assert owned(at_k, [(np.array([0.5, 1.0, 0.5, 0.5]), 1.0)]) == 0.75
+    assert owned(at_k, [(np.zeros(0), 1.0)]) == 1.0
+    assert owned(np.zeros(0), []) == 0.0
 
 
 def test_one_latent_serves_two_tasks(points: tuple) -> None:

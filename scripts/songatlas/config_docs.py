@@ -33,6 +33,7 @@ On the command line set the flat keys, for instance
 | --- | --- |
 | `config.yaml` | the embedded demo |
 | `jamendolyrics.yaml`, `ultrastar.yaml` | these data sets |
+| `fusion_jamendolyrics.yaml` | audio and lyrics fused in five ways, on JamendoLyrics |
 | `folder.yaml`, `manifest.yaml` | your own songs |
 | `paper.yaml` | the reference study's protocol at full size |
 """

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from songatlas.clustering.algorithms import cluster
 from songatlas.clustering.stability import stability
 
 DRAWS = 12
@@ -22,8 +24,11 @@ POWER = 2.0
 NEGLIGIBLE = 0.1
 """Weights below this are 0: mixtures with full covariances ignore scale, but not absence."""
 
-CERTAIN = 0.95
-"""Stability at k + 1 from which, where k has no more, the k clusters only merge those k + 1."""
+STARTS = 10
+"""Of k-means: one draw of twelve in a poor optimum would pass for instability."""
+
+FINER = 3
+"""How many finer partitions, of k + 1 clusters and more, can explain that k clusters are stable."""
 
 LEAST_SHARE = 0.5
 """A block that fewer rows than this have cannot say how all rows are grouped."""
@@ -67,40 +72,72 @@ def gates(
 ) -> list[Gate]:
     """Weight of every block at every k.
 
-    The weight is proportional to the odds s / (1 - s) of the block's stability s (mean adjusted
-    mutual information of k-means between bootstrap draws of songs, Ben-Hur et al. 2002), to the
-    power `POWER`, times the share of rows that have the block. A block too small to be clustered,
-    or that fewer than `LEAST_SHARE` of the rows have, has weight 0, and so has one with k + 1
-    groups beyond doubt (`CERTAIN`): merging two of them is stable too, and says nothing of k. Where
-    that leaves no block, stability alone decides; where no
-    block can be clustered, they weigh the same.
+    A block should have a say at k when k is how many groups it has itself. Two things are asked:
+
+    1. Do its k clusters come back when other songs are drawn? The odds s / (1 - s) of the stability
+       s (mean adjusted mutual information of k-means between bootstrap draws of songs, Ben-Hur et
+       al. 2002), to the power `POWER`. With too many clusters for its groups a block splits one of
+       them, each draw another way: s falls.
+    2. Is k its own number, or does it merge? With too few, s need not fall: which two of four
+       groups are nearest can be as certain as the four are. But then the four are as stable as the
+       three, and say which of the three a song is in. So the odds are multiplied by `owned`: how
+       often pairs of draws agree better on k clusters than on finer ones that determine them. The
+       finer ones are the next `FINER` of every block: a shared block may merge another's groups.
+       All k see the same draws, hence pairs are compared one by one, without a threshold on s.
+
+    Both are times the share of rows that have the block; nothing here has seen a label. A block too
+    small to be clustered, or that fewer than `LEAST_SHARE` of the rows have, has weight 0. Where no
+    block owns k, stability alone decides; where no block can be clustered, they weigh the same.
     """
+    from sklearn.metrics import homogeneity_score
+
     step = max(1, -(-len(z) // MAX_POINTS))
     z = np.asarray(z, np.float64)[::step]
     tracks = None if track_ids is None else np.asarray(track_ids)[::step]
     there = {name: z[:, start:stop].any(axis=1) for name, (start, stop) in blocks.items()}
-    known: dict[tuple[str, int], float] = {}
+    known: dict[tuple[str, int], np.ndarray] = {}
+    labels: dict[tuple[str, int], Any] = {}
 
-    def measured(block: str, k: int) -> float:
+    def agreement(block: str, k: int) -> np.ndarray:
         if (block, k) not in known:
             start, stop = blocks[block]
             rows = there[block]
             songs = None if tracks is None else list(tracks[rows])
-            part = z[rows, start:stop]
             known[block, k] = stability(
-                part, "kmeans", k, DRAWS, seed, track_ids=songs, n_init=3
-            ).mean
+                z[rows, start:stop], "kmeans", k, DRAWS, seed, track_ids=songs, n_init=STARTS
+            ).pairwise
         return known[block, k]
 
+    def clusters(block: str, k: int) -> np.ndarray | None:
+        if (block, k) not in labels:
+            start, stop = blocks[block]
+            found = cluster(z[there[block], start:stop], "kmeans", k, n_init=STARTS, seed=seed)
+            labels[block, k] = None
+            if found.labels is not None:
+                labels[block, k] = np.full(len(z), -1)
+                labels[block, k][there[block]] = found.labels
+        return labels[block, k]
+
+    def own_share(block: str, k: int) -> float:
+        rivals = []
+        coarse = clusters(block, k)
+        for other in blocks:
+            for finer in range(k + 1, k + FINER + 1):
+                fine = clusters(other, finer)
+                if coarse is not None and fine is not None:
+                    both = there[block] & there[other]
+                    told = float(homogeneity_score(coarse[both], fine[both]))
+                    rivals.append((agreement(other, finer), told))
+        return owned(agreement(block, k), rivals)
+
+    share = np.array([there[block].mean() for block in blocks])
     found = []
     for k in ks:
-        values = np.array([measured(block, k) for block in blocks])
-        finer = np.array([measured(block, k + 1) for block in blocks])
+        values = np.array([_mean(agreement(block, k)) for block in blocks])
+        own = np.array([own_share(block, k) for block in blocks])
         s = np.clip(np.nan_to_num(values), 0.0, 1.0)
-        share = np.array([there[block].mean() for block in blocks])
         raw = (s / np.maximum(1.0 - s, SMALLEST_DOUBT)) ** POWER * share
         raw[share < LEAST_SHARE] = 0.0
-        own = ~((finer >= CERTAIN) & (finer >= values - SMALLEST_DOUBT))
         if (raw * own).any():
             raw = raw * own
         weights = raw / raw.sum() if raw.any() else np.full(len(raw), 1.0 / len(raw))
@@ -111,6 +148,30 @@ def gates(
             for block, value, weight in zip(blocks, values, weights, strict=True)
         ]
     return found
+
+
+def owned(agreement: np.ndarray, rivals: Sequence[tuple[np.ndarray, float]]) -> float:
+    """How far k clusters are more than a merge of finer ones, 0 to 1: the least over all rivals.
+
+    `agreement` (p,) is of every pair of draws at k. A rival is its agreement (p,), and the share of
+    the k clusters' entropy that it determines (homogeneity, Rosenberg and Hirschberg 2007), which
+    it takes away in the pairs where it is as stable. One that lacks draws (too few songs for so
+    many clusters) is none. 0 without a pair.
+    """
+    if not len(agreement):
+        return 0.0
+    return min(
+        (
+            1.0 - told * float((agreement <= rival + SMALLEST_DOUBT).mean())
+            for rival, told in rivals
+            if len(rival) == len(agreement)
+        ),
+        default=1.0,
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else np.nan
 
 
 def weighted(

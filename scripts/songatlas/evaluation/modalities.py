@@ -148,13 +148,18 @@ def write_modalities(
     frame = over_seeds(pd.DataFrame(rows))
     layout.write_csv(frame, csv)
     layout.write_csv(pd.DataFrame(used, columns=list(GATE_COLUMNS)), gates)
-    shown = frame[["model", "task", "n", "k", *(f"{column}_mean" for column in COLUMNS)]]
-    shown = shown.rename(columns={f"{column}_mean": column for column in COLUMNS})
+    shown = frame[["model", "task", "n", "k"]].copy()
+    for column in COLUMNS:
+        values = zip(frame[f"{column}_mean"], frame[f"{column}_sd"], strict=True)
+        shown[column] = [layout.plus_minus(mean, sd) for mean, sd in values]
     heading = "What each modality does to the clusters of songs"
+    n_seeds = pd.DataFrame(rows)["seed"].nunique() if rows else 0
+    over = f"{n_seeds} seeds (± standard deviation)" if n_seeds > 1 else "one seed"
     notes = [
-        "Mean of k-means, Ward and GMM at k = number of classes, and of seeds (standard deviations "
-        "stand in the CSV). ami_full_*: agreement of the clusters of both modalities with those "
-        "of one alone; the lower, the more the other one moved."
+        f"Mean of k-means, Ward and GMM at k = number of classes, over {over}. nmi_full: both "
+        "modalities; nmi_mel, nmi_lyrics: one alone; chance: nmi_full with labels permuted. "
+        "ami_full_*: agreement of the clusters of both modalities with those of one alone; the "
+        "lower, the more the other one moved."
     ]
     layout.write_text(layout.markdown(shown, heading, notes=notes), md)
     caption = f"{heading}. {notes[0]}"

@@ -14,6 +14,7 @@ from songatlas.models.pooling import FrameEncoder, mean_and_deviation
 from songatlas.models.towers import (
     CrossAttention,
     IsometricTower,
+    Standardiser,
     info_nce,
     pooled_statistics,
     product_of_experts,
@@ -29,8 +30,9 @@ class Architecture(Model):
     """A VAE of audio and lyrics whose latent is [audio | lyrics | shared].
 
     The first two blocks belong to one modality each and keep its geometry (`IsometricTower`, on the
-    spectrogram's statistics over time and on the lyrics vector); a block whose modality is missing
-    is zeros. The shared block is where modalities meet:
+    spectrogram's statistics over time, each standardised over the training windows, and on the
+    lyrics vector); a block whose modality is missing is zeros. The shared block is where modalities
+    meet:
 
     - `early`: one network reads both, audio scaled by `audio_weight`, lyrics by the rest.
     - `late`: there is none; clusterings of the blocks are combined instead (`gate`).
@@ -39,7 +41,7 @@ class Architecture(Model):
       (Huang et al. 2022, Wu et al. 2023); the normalised mean of those that exist.
     - `poe`: the product of the modalities' Gaussian experts and the prior (Wu and Goodman 2018).
 
-    Audio (statistics over time of each mel band) and lyrics are decoded from their block and the
+    Audio (the standardised statistics over time) and lyrics are decoded from their block and the
     shared one, each with a calibrated variance, per value: 32 lyrics values weigh as much as all of
     the spectrogram's. In training `modality_dropout` hides one modality of that share of the rows
     that have both; a fusion with a shared block decodes the hidden one too.
@@ -86,6 +88,7 @@ class Architecture(Model):
         self.sizes = (n_audio, n_lyrics, n_shared)
         n_statistics = 3 * spec.n_mels
         self.frames = FrameEncoder(spec, width, channels, dropout)
+        self.statistics = Standardiser(n_statistics)
         self.audio = IsometricTower(n_statistics, n_audio, 2 * width, width, dropout)
         self.read = nn.Sequential(
             nn.Linear(spec.lyrics_dim, width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout)
@@ -124,7 +127,7 @@ class Architecture(Model):
         vector = torch.where(read[:, None], batch["lyrics"], 0.0)
         steps = self.frames(mel)
         sound, words = mean_and_deviation(steps), self.read(vector)
-        audio = self.audio(pooled_statistics(mel), sound)
+        audio = self.audio(self.statistics(pooled_statistics(mel)), sound)
         lyrics = self.lyrics(vector, words)
         mus, logvars = [audio[0], lyrics[0]], [audio[1], lyrics[1]]
         there = [heard, read]
@@ -173,6 +176,8 @@ class Architecture(Model):
     def forward(self, batch: Batch) -> Pass:
         heard, read = batch["has_mel"], batch["has_lyrics"]
         if self.training:
+            if heard.any():
+                self.statistics.see(pooled_statistics(batch["mel"][heard]))
             heard, read = drop_modality(heard, read, self.modality_dropout)
         mu, logvar, present, extra = self.encode(batch, heard, read)
         noisy = present & self._gaussian(mu)
@@ -199,7 +204,8 @@ class Architecture(Model):
 
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
         """Spectrograms (B, 1, n_mels, n_frames): the decoded mean of each band, at every frame."""
-        means = self.audio_decoder(self._halves(z)[0])[:, : self.spec.n_mels]
+        decoded = self.statistics.back(self.audio_decoder(self._halves(z)[0]).float())
+        means = decoded[:, : self.spec.n_mels]
         return means[:, None, :, None].expand(-1, 1, -1, self.spec.n_frames)
 
     def terms(
@@ -214,7 +220,7 @@ class Architecture(Model):
         assert done.extra is not None
         extra = done.extra
         from_audio, from_lyrics = self._halves(done.z)
-        statistics = pooled_statistics(batch["mel"])
+        statistics = self.statistics(pooled_statistics(batch["mel"]))
         units = self.kl_per_unit(done.mu, done.logvar)
         weights = {"audio": self.audio_weight, "lyrics": 1.0 - self.audio_weight}
         n_values = {"audio": statistics.shape[1], "lyrics": self.spec.lyrics_dim}

@@ -7,6 +7,9 @@ from torch.nn import functional as F
 from songatlas.errors import ConfigError
 from songatlas.models.blocks import SLOPE
 
+CONSTANT = 1e-4
+"""A statistic that deviates less than this between windows says nothing of them."""
+
 
 def pooled_statistics(mel: Tensor) -> Tensor:
     """What a window sounds like, whenever it happens: (B, 1, F, T) → (B, 3 F) float32.
@@ -16,6 +19,48 @@ def pooled_statistics(mel: Tensor) -> Tensor:
     values = mel.float().squeeze(1)
     steps = values.diff(dim=2).abs().mean(2)
     return torch.cat([values.mean(2), (values.var(2, correction=0) + 1e-5).sqrt(), steps], 1)
+
+
+class Standardiser(nn.Module):
+    """Each dimension of (B, d) to zero mean and unit variance over all rows that training showed.
+
+    Means and variances are gathered batch by batch (Chan et al. 1983); after the first epoch they
+    are those of the training windows. Before any training, values stay as they are.
+    """
+
+    count: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(n))
+        self.register_buffer("variance", torch.ones(n))
+
+    @torch.no_grad()
+    def see(self, x: Tensor) -> None:
+        """Add the rows of `x` (n, d), at least one, to what is known."""
+        total = self.count + len(x)
+        known, share = self.count / total, len(x) / total
+        step = x.mean(0) - self.mean
+        spread = x.var(0, correction=0) * share + self.variance * known
+        self.variance.copy_(spread + step**2 * known * share)
+        self.mean.add_(step * share)
+        self.count.copy_(total)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scaled: Tensor = (x - self.mean) / self.scale()
+        return scaled
+
+    def back(self, x: Tensor) -> Tensor:
+        """Standardised values in their own units."""
+        return x * self.scale() + self.mean
+
+    def scale(self) -> Tensor:
+        """Standard deviations (d,); 1 for a dimension that is constant."""
+        deviation = self.variance.sqrt()
+        return torch.where(deviation > CONSTANT, deviation, 1.0)
 
 
 class IsometricTower(nn.Module):
