@@ -32,7 +32,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
     latents, and the network and the mixture are trained together on the evidence lower bound, with
     q(c | x) = p(c | z). Both phases use Adam with a cosine decay of the learning rate. A component
     that almost no sample belongs to during an epoch is restarted (`MixturePrior.restart`), but in
-    the second half of joint training only waits, since it could no longer settle.
+    the second half of joint training it is left alone, since it could no longer settle.
 
     Args:
         n_clusters: components of the mixture.
@@ -227,6 +227,14 @@ class _Network(nn.Module):
         self.decoder = _layers((latent_dim, *reversed(widths)))
         self.output = nn.Linear(widths[0], d)
         self.prior = MixturePrior(n_clusters, latent_dim)
+        # He initialisation (He et al. 2015): with torch's own, smaller one, a few hundred steps do
+        # not train an autoencoder this deep.
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+        for layer in (self.mu, self.output):
+            nn.init.xavier_normal_(layer.weight)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, d) → mean and log variance of the posterior, both (B, latent_dim)."""
