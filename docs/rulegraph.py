@@ -20,12 +20,17 @@ STAGES = (
     ("corpus", "#E69F00", {"demo_corpus": 4, "list_sources": 3, "probe": 2, "corpus": 1}),
     ("features", "#56B4E9", {"logmel": 3, "lyrics_features": 2, "descriptors": 1}),
     ("training", "#E78A5A", {"train": 3, "architectures": 0}),
-    ("latents", "#009E73", {"traversals": 3.8, "latents": 2.6, "baseline_latents": 1.4}),
+    (
+        "latents",
+        "#009E73",
+        {"ablated_latents": 4.8, "traversals": 3.8, "latents": 2.6, "baseline_latents": 1.4},
+    ),
     ("clusters, scores", "#CC79A7", {"consensus": 2.8, "clusters": 1, "disentanglement": -0.4}),
     (
         "tables",
         "#F0E442",
         {
+            "modalities": 4.6,
             "training_table": 3.6,
             "consensus_tables": 2.2,
             "comparison": 0.4,

@@ -113,7 +113,7 @@ def all_figures(extension):
     ]
     if plan.models:
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
-        figures += [f"traversal/{name}" for name in plan.models]
+        figures += [f"traversal/{name}" for name in plan.variational]
     drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
     return [*drawn, *map_figures(extension)]
 

@@ -10,9 +10,9 @@ rule consensus:
         ),
         labels=corpus_table("classes"),
     output:
-        consensus=plan.path("consensus", "{model}.parquet"),
-        choice=plan.path("consensus", "{model}-choice.parquet"),
-        quality=plan.path("consensus", "{model}-quality.parquet"),
+        consensus=plan.path("analysis", "consensus", "{model}.parquet"),
+        choice=plan.path("analysis", "consensus", "{model}-choice.parquet"),
+        quality=plan.path("analysis", "consensus", "{model}-quality.parquet"),
     log:
         plan.path("logs", "consensus", "{model}.log"),
     benchmark:

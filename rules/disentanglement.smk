@@ -17,7 +17,7 @@ rule disentanglement:
     input:
         unpack(disentanglement_inputs),
     output:
-        plan.path("disentanglement", "{model}", "seed-{seed}.parquet"),
+        plan.path("analysis", "disentanglement", "{model}", "seed-{seed}.parquet"),
     log:
         plan.path("logs", "disentanglement", "{model}-seed-{seed}.log"),
     benchmark:
@@ -43,7 +43,7 @@ rule disentanglement:
 rule disentanglement_table:
     """The disentanglement of every model and baseline."""
     input:
-        plan.branch_files("disentanglement/{model}/seed-{seed}.parquet", plan.branches),
+        plan.branch_files("analysis/disentanglement/{model}/seed-{seed}.parquet", plan.branches),
     output:
         csv=report(
             plan.path("tables", "disentanglement.csv"),
@@ -75,13 +75,13 @@ rule traversals:
     input:
         unpack(trained_latents_inputs),
     output:
-        plan.path("traversals", "{model}", "seed-{seed}.parquet"),
+        plan.path("analysis", "traversals", "{model}", "seed-{seed}.parquet"),
     log:
         plan.path("logs", "traversals", "{model}-seed-{seed}.log"),
     benchmark:
         plan.path("benchmarks", "traversals", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
-        model=one_of(plan.models),
+        model=one_of(plan.variational),
     conda:
         "../envs/torch.yaml"
     params:
@@ -98,7 +98,7 @@ rule traversals:
 rule figure_traversal:
     """Traversals as spectrograms, rows named after the factor that they follow most."""
     input:
-        traversal=lambda wildcards: first_branch("traversals", wildcards.model),
+        traversal=lambda wildcards: first_branch("analysis/traversals", wildcards.model),
         latents=lambda wildcards: first_branch("latents", wildcards.model),
         factors=corpus_table("factors"),
         windows=corpus_table("audio_windows"),
@@ -116,7 +116,7 @@ rule figure_traversal:
     benchmark:
         plan.path("benchmarks", "figure_traversal", "{model}.tsv")
     wildcard_constraints:
-        model=one_of(plan.models),
+        model=one_of(plan.variational),
     conda:
         "../envs/analysis.yaml"
     params:

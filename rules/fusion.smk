@@ -6,7 +6,7 @@ rule ablated_latents:
     input:
         unpack(trained_latents_inputs),
     output:
-        latents=plan.path("ablations", "{model}", "seed-{seed}-{modality}.parquet"),
+        latents=plan.path("analysis", "ablations", "{model}", "seed-{seed}-{modality}.parquet"),
     log:
         plan.path("logs", "ablated_latents", "{model}-seed-{seed}-{modality}.log"),
     benchmark:
@@ -35,10 +35,11 @@ rule modalities:
             "latents/{model}/seed-{seed}.parquet", plan.branches_of(plan.multimodal)
         ),
         mel=plan.branch_files(
-            "ablations/{model}/seed-{seed}-mel.parquet", plan.branches_of(plan.multimodal)
+            "analysis/ablations/{model}/seed-{seed}-mel.parquet", plan.branches_of(plan.multimodal)
         ),
         lyrics=plan.branch_files(
-            "ablations/{model}/seed-{seed}-lyrics.parquet", plan.branches_of(plan.multimodal)
+            "analysis/ablations/{model}/seed-{seed}-lyrics.parquet",
+            plan.branches_of(plan.multimodal),
         ),
         labels=corpus_table("classes"),
     output:

@@ -167,6 +167,61 @@ def test_lyrics_dimensions_are_those_on_disk(corpus: Path) -> None:
     assert found.lyrics[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
+def test_songs_that_have_lyrics_alone_follow_the_windows(corpus: Path) -> None:
+    tracks = pd.DataFrame({"track_id": ["d", "c", "b", "a"], "split": "test"})
+    for column in tables.TRACKS.columns:
+        if column not in tracks:
+            tracks[column] = None
+    tracks = tracks.assign(source_id=tracks["track_id"], lyrics_source="file", status="ok")
+    tables.write(tracks, corpus / "tracks.parquet", tables.TRACKS)
+    vectors = np.arange(3, dtype=np.float32)[:, None].repeat(7, 1) + 10.0
+    songs = ["d", "c", "a"]  # b has no lyrics, c has a window and no spectrogram
+    for name, values in (
+        ("lyrics_song", vectors),
+        ("lyrics_song_lines", vectors[:, None].repeat(3, 1)),
+    ):
+        path = corpus / f"{name}.parquet"
+        tables.write_feature(path, name, songs, values, key="track_id", units="1")
+    found, _ = read_windows(
+        corpus / "windows.parquet",
+        parts(corpus),
+        SPEC,
+        lyrics_window=corpus / "lyrics.parquet",
+        lyrics_lines=corpus / "lines.parquet",
+        tracks=corpus / "tracks.parquet",
+        lyrics_song=corpus / "lyrics_song.parquet",
+        lyrics_song_lines=corpus / "lyrics_song_lines.parquet",
+    )
+    assert found.window_ids == ("a-0", "a-1", "b-2", "b-3", "c", "d")
+    assert found.has_mel.tolist() == [True] * 4 + [False] * 2
+    assert found.lyrics is not None
+    assert found.lyrics[4:, 0].tolist() == [11.0, 10.0]
+    assert found.splits[4:] == ("test", "test")
+
+
+def test_windows_without_descriptors_are_left_out(corpus: Path) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    path = corpus / "descriptors.parquet"
+    tables.write_feature(path, "descriptors", ["b-2", "a-0"], values, units="1")
+    found, spec = read_windows(corpus / "windows.parquet", parts(corpus), SPEC, descriptors=[path])
+    assert found.window_ids == ("a-0", "b-2")
+    assert spec.descriptors_dim == 3
+    assert found.descriptors is not None
+    assert found.descriptors.tolist() == [[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]]
+    assert found.batch(np.array([1]))["descriptors"].tolist() == [[0.0, 1.0, 2.0]]
+
+
+def test_each_seed_holds_out_its_fold(corpus: Path) -> None:
+    frame = tables.read(corpus / "windows.parquet", tables.WINDOWS)
+    frame["split"] = ["fold-0", "fold-0", "fold-1", "fold-1", "fold-2"]
+    tables.write(frame, corpus / "windows.parquet", tables.WINDOWS)
+    held_out = [
+        read_windows(corpus / "windows.parquet", parts(corpus), SPEC, seed=seed)[0].rows("test")
+        for seed in (0, 1)
+    ]
+    assert [rows.tolist() for rows in held_out] == [[0, 1], [2, 3]]
+
+
 def test_a_spectrogram_of_another_size_is_refused(corpus: Path) -> None:
     with pytest.raises(TableError, match=r"mel-00\.parquet: holds values of shape \(16, 20\)"):
         read_windows(corpus / "windows.parquet", parts(corpus), replace(SPEC, n_frames=21))

@@ -20,7 +20,7 @@ from songatlas.figures.traversal import (
     read_traversal,
     traversal_figure,
 )
-from songatlas.models.base import Batch, InputSpec
+from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.registry import build
 from songatlas.training.data import Windows
 from songatlas.training.traverse import (

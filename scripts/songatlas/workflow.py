@@ -106,6 +106,15 @@ class Plan:
         """Names of the models that read audio and lyrics."""
         return [name for name in self.models if {"mel", "lyrics"} <= set(self.model_inputs(name))]
 
+    @property
+    def variational(self) -> list[str]:
+        """Names of the VAEs, whose latents have a prior to move through."""
+        return [
+            name
+            for name in self.models
+            if registry.variational(self.config.models[name].architecture)
+        ]
+
     def branches_of(self, names: Collection[str]) -> list[tuple[str, int]]:
         """Every (model, seed) of some trained models."""
         return [branch for branch in self.trained if branch[0] in names]
@@ -125,7 +134,9 @@ class Plan:
 
     def consensus_files(self, suffix: str) -> list[str]:
         """One file per name of those that the rule `consensus` writes."""
-        return [self.path("consensus", f"{name}{suffix}") for name, _ in self.first_branches]
+        return [
+            self.path("analysis", "consensus", f"{name}{suffix}") for name, _ in self.first_branches
+        ]
 
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""

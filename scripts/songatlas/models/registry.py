@@ -119,6 +119,12 @@ def autoencoders() -> tuple[str, ...]:
     return tuple(name for name in architectures() if _is_plain_autoencoder(name))
 
 
+def variational(architecture: str) -> bool:
+    """Whether it is a VAE, whose latent has a prior to move through."""
+    path = FOLDER / f"{architecture}.py"
+    return _derives_from_vae(_tree(path)) and entry(architecture).kind != "autoencoder"
+
+
 def build(
     architecture: str, spec: "InputSpec", latent_dim: int, options: Mapping[str, Any]
 ) -> "Model":
@@ -155,11 +161,21 @@ def _encoder_problems(options: BaseModel) -> list[str]:
 
 
 def _is_plain_autoencoder(architecture: str) -> bool:
-    node = _class(_tree(FOLDER / f"{architecture}.py"))
+    tree = _tree(FOLDER / f"{architecture}.py")
+    node = _class(tree)
     assert node is not None
-    from_vae = any(isinstance(base, ast.Name) and base.id == "VAE" for base in node.bases)
     options = set(_options(node).model_fields)
-    return from_vae and not options & {"condition_on", "pretrain_epochs", ENCODER_OPTIONS}
+    return _derives_from_vae(tree) and not options & {
+        "condition_on",
+        "pretrain_epochs",
+        ENCODER_OPTIONS,
+    }
+
+
+def _derives_from_vae(tree: ast.Module) -> bool:
+    node = _class(tree)
+    assert node is not None
+    return any(isinstance(base, ast.Name) and base.id == "VAE" for base in node.bases)
 
 
 @functools.cache
