@@ -135,10 +135,10 @@ class MixturePrior(nn.Module):
     def restart(self, components: np.ndarray, latents: np.ndarray, seed: int) -> None:
         """Give `components` a new place among `latents` (n, latent_dim).
 
-        Each takes one half of the part, among those that the other components make of the latents,
-        whose bisection by k-means reduces the squared error most (Steinbach et al. 2000); the part's
-        own component keeps the other half. Both get their half's mean, variances and weight. A
-        component that finds no part with two distinct points stays where it is.
+        The other components part the latents among them. The part whose bisection by k-means
+        reduces the squared error most (Steinbach et al. 2000) gives one half away; its component
+        keeps the other. Both get their half's mean and variances, and share their weights as the
+        halves share the points. A component that finds nothing to split stays where it is.
         """
         if len(components) == 0:
             return
@@ -160,8 +160,8 @@ class MixturePrior(nn.Module):
                 continue
             rows = np.flatnonzero(parts == host)
             parts[rows[second]] = c
-            share = second.mean()
-            weights[c], weights[host] = share * weights[host], (1.0 - share) * weights[host]
+            both, share = weights[c] + weights[host], second.mean()
+            weights[c], weights[host] = share * both, (1.0 - share) * both
             for half in (c, host):
                 part = points[parts == half]
                 self.means[half] = torch.as_tensor(part.mean(axis=0))

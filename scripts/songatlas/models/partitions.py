@@ -14,8 +14,8 @@ MIN_PER_PART = 5
 def spectral(points: np.ndarray, k: int, seed: int) -> np.ndarray:
     """Partition (n,) int64 of `points` (n, d) by normalised cuts of a graph of nearest neighbours.
 
-    Parts may be of any shape, as long as neighbours share one (Ng et al. 2001). A point's neighbours
-    are 2 ln n, rounded: their number has to grow as log n (von Luxburg 2007). A graph in several
+    Parts may be of any shape, as long as neighbours share one (Ng et al. 2001). A point has 2 ln n
+    neighbours, rounded: their number has to grow as log n (von Luxburg 2007). A graph in several
     pieces is joined by a minimum spanning tree. Above `SAMPLE` points a sample is partitioned and
     the others take the majority of as many neighbours.
 

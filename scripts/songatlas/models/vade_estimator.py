@@ -114,7 +114,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         """
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         self._check(X)
-        within = 0.0 <= X.min() and X.max() <= 1.0
+        within = X.min() >= 0.0 and X.max() <= 1.0
         self.likelihood_ = self.likelihood
         if self.likelihood == "auto":
             self.likelihood_ = "bernoulli" if within else "gaussian"
@@ -324,7 +324,8 @@ class _Network(nn.Module):
         standardised = (X - centre) / scale
         n_latents, d = self.mu_linear.weight.shape
         n = min(n_latents, d, len(X))
-        pca = PCA(n, random_state=seed).fit(standardised)
+        with np.errstate(invalid="ignore"):  # PCA's ratio of explained variance of constant data
+            pca = PCA(n, random_state=seed).fit(standardised)
         spread = float(np.sqrt(pca.explained_variance_.mean())) or 1.0
         components = torch.from_numpy(pca.components_)
         self.mu_linear.weight.zero_()
