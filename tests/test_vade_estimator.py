@@ -71,6 +71,25 @@ def test_the_seed_decides_and_global_state_stays(blobs: tuple[np.ndarray, np.nda
     assert torch.equal(after, torch.rand(1))
 
 
+def test_the_process_gets_its_threads_back(
+    blobs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, kl = set(), MixturePrior.kl
+
+    def recorded(*arguments: object) -> torch.Tensor:
+        used.add(torch.get_num_threads())
+        return kl(*arguments)
+
+    monkeypatch.setattr(MixturePrior, "kl", recorded)
+    try:
+        torch.set_num_threads(2)
+        small(pretrain_epochs=1, epochs=1).fit(blobs[0][:40])
+        assert used == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_an_empty_component_is_restarted_in_joint_training(
     blobs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +226,7 @@ def test_values_outside_the_unit_interval_are_no_bernoulli_means(
         ("pretrain_epochs", 0),
         ("epochs", -1),
         ("batch_size", 0),
+        ("n_threads", 0),
         ("learning_rate", 0.0),
         ("likelihood", "poisson"),
         ("partition", "kmeans"),

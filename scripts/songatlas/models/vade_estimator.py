@@ -1,7 +1,8 @@
 """Variational deep embedding of any (n, d) matrix, as a scikit-learn estimator."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -62,6 +63,9 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         empty_share: mean responsibility below which a component is restarted; 0 never does.
         seed: of everything random; the global random states are left as they were.
         device: where torch computes.
+        n_threads: of torch while it trains on a CPU. A step of a network this small is too short to
+            share: on busy cores threads wait for one another. The result depends on it in the last
+            digits, and so not on the process's own setting.
 
     Attributes:
         labels_: (n,) int64 cluster of every training sample.
@@ -89,6 +93,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         empty_share: float = EMPTY_SHARE,
         seed: int = 0,
         device: str = "cpu",
+        n_threads: int = 1,
     ) -> None:
         self.n_clusters = n_clusters
         self.latent_dim = latent_dim
@@ -104,6 +109,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         self.empty_share = empty_share
         self.seed = seed
         self.device = device
+        self.n_threads = n_threads
 
     def fit(self, X: np.ndarray, y: Any = None) -> "VaDE":
         """Train on `X` (n, d); `y` is not looked at.
@@ -119,7 +125,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         if self.likelihood == "auto":
             self.likelihood_ = "bernoulli" if within else "gaussian"
         cuda = [torch.cuda.current_device()] if torch.device(self.device).type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda):
+        with torch.random.fork_rng(devices=cuda), _threads(self.n_threads):
             torch.manual_seed(self.seed)
             self._train(torch.from_numpy(X).to(self.device))
         prior = self.network_.prior
@@ -232,7 +238,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         return log_responsibilities
 
     def _check(self, X: np.ndarray) -> None:
-        for name in ("n_clusters", "latent_dim", "pretrain_epochs", "batch_size"):
+        for name in ("n_clusters", "latent_dim", "pretrain_epochs", "batch_size", "n_threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1 (given: {getattr(self, name)})")
         if self.epochs < 0:
@@ -260,6 +266,17 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
                 f"likelihood='bernoulli' needs values in [0, 1], X has {X.min():g} to "
                 f"{X.max():g}: rescale X or use 'gaussian'"
             )
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    """Let torch use `n` threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Network(nn.Module):
