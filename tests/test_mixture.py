@@ -111,23 +111,56 @@ def test_a_dead_component_is_found_and_revived() -> None:
     trained_for_an_epoch(prior, z)
     empty = prior.empty()
     assert empty.tolist() == [1]
-    others = prior.means[[0, 2]].clone()
     prior.restart(empty, points, seed=0)
-    assert torch.equal(prior.means[[0, 2]], others)
     found = prior.log_responsibilities(z).argmax(1).numpy()
     assert len({(int(a), int(b)) for a, b in zip(truth, found, strict=True)}) == 3
-    assert torch.softmax(prior.weight_logits, 0)[1].item() == pytest.approx(1 / 3)
+    torch.testing.assert_close(torch.softmax(prior.weight_logits, 0), torch.full((3,), 1 / 3))
     trained_for_an_epoch(prior, z)
     assert prior.empty().tolist() == []
 
 
+def test_a_restart_leaves_parts_that_are_not_split_alone() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0] * LATENT, [30.0] * LATENT, [36.0] * LATENT])
+    points = np.repeat(centres, 30, axis=0) + rng.normal(size=(90, LATENT))
+    prior = MixturePrior(3, LATENT)
+    parts = np.repeat([0, 1, 1], 30)
+    assert np.array_equal(prior.initialise(points, seed=0, parts=parts), parts)
+    before = prior.means[0].clone()
+    prior.restart(np.array([2]), points, seed=0)
+    assert torch.equal(prior.means[0], before)
+    found = prior.means[1:].detach().numpy()
+    expected = np.stack([points[30:60].mean(0), points[60:].mean(0)])
+    np.testing.assert_allclose(found[found[:, 0].argsort()], expected, rtol=1e-5)
+
+
 def test_every_component_dead_is_revived_too() -> None:
-    points, _ = blobs()
+    points, truth = blobs()
     prior = MixturePrior(3, LATENT)
     prior.restart(np.arange(3), points, seed=0)
-    weights = torch.softmax(prior.weight_logits, 0)
-    torch.testing.assert_close(weights, torch.full((3,), 1 / 3))
-    assert all(np.isclose(points, mean).all(1).any() for mean in prior.means.detach().numpy())
+    z = torch.tensor(points, dtype=torch.float32)
+    found = prior.log_responsibilities(z).argmax(1).numpy()
+    assert len({(int(a), int(b)) for a, b in zip(truth, found, strict=True)}) == 3
+
+
+def test_nothing_to_split_leaves_a_component_where_it_is() -> None:
+    prior = MixturePrior(3, LATENT)
+    before = prior.means.clone()
+    prior.restart(np.array([1]), np.ones((20, LATENT)), seed=0)
+    assert torch.equal(prior.means, before)
+    assert torch.isfinite(prior.weight_logits).all()
+
+
+def test_the_kl_of_given_parts_uses_their_components_alone() -> None:
+    prior = random_prior().train()
+    mu, logvar, z = torch.randn(3, 5, LATENT)
+    parts = torch.tensor([0, 1, 2, 0, 1])
+    q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))
+    p = torch.distributions.Normal(prior.means[parts], torch.exp(0.5 * prior.logvars[parts]))
+    expected = torch.distributions.kl_divergence(q, p).sum(1)
+    expected -= torch.log_softmax(prior.weight_logits, 0)[parts]
+    torch.testing.assert_close(prior.kl(mu, logvar, z, parts), expected)
+    assert prior.mass.sum() == 0.0
 
 
 def test_only_training_steps_since_the_last_look_count() -> None:

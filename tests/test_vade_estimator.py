@@ -11,6 +11,8 @@ from sklearn.metrics import normalized_mutual_info_score as nmi
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.preprocessing import scale
 
+from songatlas.models import vade_estimator
+from songatlas.models.mixture import EMPTY_SHARE, MixturePrior
 from songatlas.models.vade_estimator import VaDE
 
 
@@ -69,21 +71,41 @@ def test_the_seed_decides_and_global_state_stays(blobs: tuple[np.ndarray, np.nda
     assert torch.equal(after, torch.rand(1))
 
 
+def test_the_process_gets_its_threads_back(
+    blobs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, kl = set(), MixturePrior.kl
+
+    def recorded(*arguments: object) -> torch.Tensor:
+        used.add(torch.get_num_threads())
+        return kl(*arguments)
+
+    monkeypatch.setattr(MixturePrior, "kl", recorded)
+    try:
+        torch.set_num_threads(2)
+        small(pretrain_epochs=1, epochs=1).fit(blobs[0][:40])
+        assert used == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_an_empty_component_is_restarted_in_joint_training(
     blobs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from songatlas.models.mixture import MixturePrior
-
     initialise = MixturePrior.initialise
 
-    def with_a_dead_component(prior: MixturePrior, latents: np.ndarray, seed: int) -> None:
-        initialise(prior, latents, seed)
+    def with_a_dead_component(
+        prior: MixturePrior, latents: np.ndarray, seed: int, parts: np.ndarray | None
+    ) -> np.ndarray:
+        parts = initialise(prior, latents, seed, parts)
         with torch.no_grad():
             prior.means[2] = 1e3
+        return parts
 
     monkeypatch.setattr(MixturePrior, "initialise", with_a_dead_component)
     X, truth = blobs
-    guarded, bare = small(epochs=10).fit(X), small(epochs=10, empty_share=0.0).fit(X)
+    guarded, bare = (small(hold=0.0, empty_share=share).fit(X) for share in (EMPTY_SHARE, 0.0))
     assert guarded.n_restarts_ >= 1
     assert nmi(truth, guarded.labels_) > 0.95
     assert bare.n_restarts_ == 0
@@ -104,6 +126,64 @@ def test_defaults_suit_standardised_wine() -> None:
         scale(X)
     )
     assert nmi(truth, labels) > 0.6
+
+
+def test_any_unit_and_offset_give_the_same_clusters(
+    fitted: VaDE, blobs: tuple[np.ndarray, np.ndarray]
+) -> None:
+    X = blobs[0][:200]
+    scaled = small().fit(1e4 * X + 3e4)
+    assert scaled.likelihood_ == "gaussian"
+    assert nmi(fitted.labels_, scaled.labels_) > 0.99
+    shift = 12 * np.log(1e4)  # nats: a density per unit of each of 12 values
+    assert scaled.loss_curve_[0] == pytest.approx(fitted.loss_curve_[0] + shift, rel=0.01)
+
+
+def test_auto_takes_the_bernoulli_likelihood_in_the_unit_interval(
+    blobs: tuple[np.ndarray, np.ndarray],
+) -> None:
+    X = (blobs[0][:40] - blobs[0].min()) / np.ptp(blobs[0])
+    quick = small(pretrain_epochs=1, epochs=1)
+    assert quick.fit(X).likelihood_ == "bernoulli"
+    assert clone(quick).fit(X + 0.5).likelihood_ == "gaussian"
+
+
+@pytest.mark.parametrize(("n", "d", "latent_dim"), [(4, 2, 3), (6, 1, 2), (30, 2, 8)])
+def test_few_samples_and_columns_are_fitted(n: int, d: int, latent_dim: int) -> None:
+    X = np.random.default_rng(0).normal(size=(n, d))
+    model = small(latent_dim=latent_dim, pretrain_epochs=2, epochs=4).fit(X)
+    assert np.isfinite(model.loss_curve_).all()
+    assert model.transform(X).shape == (n, latent_dim)
+
+
+def test_constant_data_are_fitted() -> None:
+    model = small(pretrain_epochs=2, epochs=4).fit(np.full((40, 3), 7.0))
+    assert len(set(model.labels_)) == 1
+    assert np.isfinite(model.transform(np.full((1, 3), 7.0))).all()
+
+
+def test_the_first_partition_is_held_for_a_share_of_joint_training(
+    blobs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = blobs[0][:128]
+    first = np.arange(128) % 4
+    monkeypatch.setattr(vade_estimator, "spectral", lambda *_: first)
+    held, kl = [], MixturePrior.kl
+
+    def recorded(
+        prior: MixturePrior,
+        mu: torch.Tensor,
+        logvar: torch.Tensor,
+        z: torch.Tensor,
+        parts: torch.Tensor | None,
+    ) -> torch.Tensor:
+        held.append([] if parts is None else torch.bincount(parts).tolist())
+        return kl(prior, mu, logvar, z, parts)
+
+    monkeypatch.setattr(MixturePrior, "kl", recorded)
+    small(pretrain_epochs=1, epochs=4, hold=0.5).fit(X)
+    steps = np.array([counts or [0] * 4 for counts in held]).reshape(4, 2, 4)  # 2 steps an epoch
+    assert steps.sum(axis=1).tolist() == [[32] * 4, [32] * 4, [0] * 4, [0] * 4]
 
 
 def with_nan(X: np.ndarray) -> np.ndarray:
@@ -146,8 +226,11 @@ def test_values_outside_the_unit_interval_are_no_bernoulli_means(
         ("pretrain_epochs", 0),
         ("epochs", -1),
         ("batch_size", 0),
+        ("n_threads", 0),
         ("learning_rate", 0.0),
         ("likelihood", "poisson"),
+        ("partition", "kmeans"),
+        ("hold", 1.5),
     ],
 )
 def test_parameters_out_of_range_are_named(

@@ -1,7 +1,8 @@
 """Compare our VaDE with ClustPy 0.0.3's on scikit-learn's digits.
 
 Both get 10 components, 50 epochs of pretraining and 50 of joint training on X / 16 with their
-defaults otherwise, and take turns over the seeds in one process, with the same number of threads.
+defaults otherwise, and take turns over the seeds in one process that offers both `--threads`; ours
+trains on one of them by default.
 Labels are used for scoring alone. Without ClustPy (`pip install clustpy==0.0.3`; no dependency of
 the project) ours is measured alone.
 

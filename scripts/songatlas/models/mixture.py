@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from songatlas.errors import ConfigError
 
@@ -55,17 +56,23 @@ class MixturePrior(nn.Module):
         log_density = -0.5 * (distance + self.logvars.sum(1) + z.shape[1] * math.log(2.0 * math.pi))
         return torch.log_softmax(torch.log_softmax(self.weight_logits, 0) + log_density, 1)
 
-    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor, parts: Tensor | None = None) -> Tensor:
         """KL of q(z, c | x) from p(z, c), (B,), in nats (equation 12 of the paper).
 
-        `mu` and `logvar` are those of q(z | x), `z` is a sample of it, all (B, latent_dim).
+        `mu` and `logvar` are those of q(z | x), `z` is a sample of it, all (B, latent_dim). With
+        `parts` (B,) int64 q(c | x) is that component for certain instead of p(c | z).
         """
         # Autocast would round squares and differences of latents to bfloat16.
         with torch.autocast(mu.device.type, enabled=False):
-            log_gamma = self.log_responsibilities(z)
-            gamma = log_gamma.exp()
-            if self.training:
-                self.mass += gamma.detach().sum(0)
+            if parts is None:
+                log_gamma = self.log_responsibilities(z)
+                gamma = log_gamma.exp()
+                entropy = -(gamma * log_gamma).sum(1)
+                if self.training:
+                    self.mass += gamma.detach().sum(0)
+            else:
+                gamma = F.one_hot(parts, self.n_components).to(mu.dtype)
+                entropy = mu.new_zeros(len(mu))
             precision = torch.exp(-self.logvars)
             expected = (
                 (logvar.exp() + mu.square()) @ precision.T
@@ -75,24 +82,29 @@ class MixturePrior(nn.Module):
             log_weights = torch.log_softmax(self.weight_logits, 0)
             return (
                 0.5 * (gamma * expected).sum(1)
-                + (gamma * (log_gamma - log_weights)).sum(1)
+                - (gamma * log_weights).sum(1)
+                - entropy
                 - 0.5 * (1.0 + logvar).sum(1)
             )
 
     @torch.no_grad()
-    def initialise(self, latents: np.ndarray, seed: int) -> None:
-        """Set the mixture from a partition of `latents` (n, latent_dim) by Ward linkage.
+    def initialise(
+        self, latents: np.ndarray, seed: int, parts: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Set the mixture from a partition of `latents` (n, latent_dim); return the partition.
 
-        Hierarchical clustering is the usual start of a Gaussian mixture (Fraley and Raftery 2002):
-        each component takes the weight, mean and variances of one part, which is one maximisation
+        Each component takes the weight, mean and variances of one part, which is one maximisation
         step of EM. Further steps would fit diagonal Gaussians to latents that do not follow them
-        yet. Above `WARD_SAMPLE` points a sample is partitioned and the others join the nearest
-        centroid. With fewer distinct points than components the components left over get a mean
-        drawn from the latents and the variances of all, so that no component starts dead.
+        yet. `parts` (n,) int64 holds the number of each point's component; without it the points
+        are partitioned by Ward linkage, as hierarchical clustering is the usual start of a Gaussian
+        mixture (Fraley and Raftery 2002). Above `WARD_SAMPLE` points a sample is partitioned then
+        and the others join the nearest centroid. Components without a part, as when there are fewer
+        distinct points than components, get a mean drawn from the latents and the variances of all,
+        so that none starts dead.
         """
         latents = np.asarray(latents, np.float64)
         rng = np.random.default_rng(seed)
-        labels = _ward(latents, self.n_components, rng)
+        labels = _ward(latents, self.n_components, rng) if parts is None else parts
         shared = np.maximum(latents.var(axis=0), MIN_VARIANCE)
         means = latents[rng.integers(len(latents), size=self.n_components)]
         variances = np.tile(shared, (self.n_components, 1))
@@ -107,6 +119,7 @@ class MixturePrior(nn.Module):
         self.means.copy_(torch.as_tensor(means))
         self.logvars.copy_(torch.as_tensor(np.log(variances)))
         self.mass.zero_()
+        return labels
 
     @torch.no_grad()
     def empty(self, share: float = EMPTY_SHARE) -> np.ndarray:
@@ -122,36 +135,51 @@ class MixturePrior(nn.Module):
     def restart(self, components: np.ndarray, latents: np.ndarray, seed: int) -> None:
         """Give `components` a new place among `latents` (n, latent_dim).
 
-        A mean is drawn from the latents with probability proportional to the squared distance to
-        the nearest mean, as k-means++ does (Arthur and Vassilvitskii 2007); variances are the
-        weighted mean of the others', the weight is 1 / n_components.
+        The other components part the latents among them. The part whose bisection by k-means
+        reduces the squared error most (Steinbach et al. 2000) gives one half away; its component
+        keeps the other. Both get their half's mean and variances, and share their weights as the
+        halves share the points. A component that finds nothing to split stays where it is.
         """
         if len(components) == 0:
             return
-        latents = np.asarray(latents, np.float64)
-        rng = np.random.default_rng(seed)
-        means = self.means.double().cpu().numpy()
-        variances = self.logvars.double().exp().cpu().numpy()
+        points = np.asarray(latents, np.float64)
+        log_responsibilities = self.log_responsibilities(
+            torch.as_tensor(points, dtype=self.means.dtype, device=self.means.device)
+        )
+        log_responsibilities[:, components] = -torch.inf
+        # With every component empty the first one owns all points.
+        parts = log_responsibilities.argmax(1).cpu().numpy()
+        if len(components) == self.n_components:
+            parts[:] = components[0]
         weights = torch.softmax(self.weight_logits.double(), 0).cpu().numpy()
-        kept = np.setdiff1d(np.arange(self.n_components), components)
-        if len(kept):
-            shared = weights[kept] @ variances[kept] / weights[kept].sum()
-            nearest = _squared_distances(latents, means[kept]).min(axis=1)
-        else:
-            shared = latents.var(axis=0)
-            nearest = np.ones(len(latents))
+        bisections = {c: _bisect(points[parts == c], seed) for c in np.unique(parts)}
         for c in components:
-            total = nearest.sum()
-            chosen = rng.choice(len(latents), p=nearest / total if total > 0.0 else None)
-            means[c] = latents[chosen]
-            variances[c] = np.maximum(shared, MIN_VARIANCE)
-            nearest = np.minimum(nearest, _squared_distances(latents, means[[c]])[:, 0])
-        share = len(components) / self.n_components
-        weights[kept] *= (1.0 - share) / max(weights[kept].sum(), np.finfo(float).tiny)
-        weights[components] = 1.0 / self.n_components
+            host = max(bisections, key=lambda part: bisections[part][0])
+            gain, second = bisections[host]
+            if host == c or gain == 0.0:
+                continue
+            rows = np.flatnonzero(parts == host)
+            parts[rows[second]] = c
+            both, share = weights[c] + weights[host], second.mean()
+            weights[c], weights[host] = share * both, (1.0 - share) * both
+            for half in (c, host):
+                part = points[parts == half]
+                self.means[half] = torch.as_tensor(part.mean(axis=0))
+                variances = np.maximum(part.var(axis=0), MIN_VARIANCE)
+                self.logvars[half] = torch.as_tensor(np.log(variances))
+                bisections[half] = _bisect(part, seed)
         self.weight_logits.copy_(torch.as_tensor(np.log(weights)))
-        self.means.copy_(torch.as_tensor(means))
-        self.logvars.copy_(torch.as_tensor(np.log(variances)))
+
+
+def _bisect(points: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
+    """How much two centroids reduce the squared error, and who belongs to the second, (n,) bool."""
+    from sklearn.cluster import KMeans
+
+    if len(np.unique(points, axis=0)) < 2:
+        return 0.0, np.zeros(len(points), bool)
+    two = KMeans(2, n_init=3, random_state=seed).fit(points)
+    error = float(np.square(points - points.mean(axis=0)).sum())
+    return max(error - float(two.inertia_), 0.0), two.labels_ == 1
 
 
 def _squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
