@@ -32,7 +32,10 @@ On the command line set the flat keys, for instance
 | file | for |
 | --- | --- |
 | `config.yaml` | the embedded demo |
+| `latents.yaml` | every model of the family on the demo, five seeds |
+| `changes.yaml` | from the published setting to the best one, one change at a time |
 | `jamendolyrics.yaml`, `ultrastar.yaml` | these data sets |
+| `real_songs.yaml` | both, cross-validated by song |
 | `fusion_jamendolyrics.yaml` | audio and lyrics fused in five ways, on JamendoLyrics |
 | `folder.yaml`, `manifest.yaml` | your own songs |
 | `paper.yaml` | the reference study's protocol at full size |

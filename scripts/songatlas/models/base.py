@@ -21,7 +21,6 @@ Batch = Mapping[str, Tensor]
 - `has_mel` (B,) bool: false where a song has lyrics only, whose `mel` is zeros;
 - `has_lyrics` (B,) bool and `lyrics` (B, lyrics_dim) float32, zeros where a window has none;
 - `lyrics_lines` (B, max_lines, lyrics_dim) float32, zero rows are padding;
-- `descriptors` (B, descriptors_dim) float32 (architectures that ask for them);
 - `descriptors` (B, descriptors_dim) float32 (architectures that join them);
 - `label` (B,) int64, −1 where unknown (label-conditioned architectures only);
 - `row` (B,) int64, which window this is; `track` (B,) int64, equal for windows of one song;
