@@ -63,6 +63,17 @@ def baseline_inputs(wildcards):
     }
 
 
+def disentanglement_inputs(wildcards):
+    """Latents and factors; the spectrograms too where a model binds dimensions to attributes."""
+    files = {
+        "latents": plan.path("latents", wildcards.model, f"seed-{wildcards.seed}.parquet"),
+        "factors": checkpoints.corpus.get().output.factors,
+    }
+    if plan.bound(wildcards.model):
+        files["logmel"] = plan.parts("logmel")
+    return files
+
+
 def model_params(key):
     """A part of a trained model's declaration."""
     return lambda wildcards: plan.model(wildcards.model)[key]

@@ -1,17 +1,6 @@
 """Whether dimensions of latents stand for known factors: tables, and traversals to look at."""
 
 
-def disentanglement_inputs(wildcards):
-    """Latents and factors; the spectrograms too where a model binds dimensions to attributes."""
-    files = {
-        "latents": plan.path("latents", wildcards.model, f"seed-{wildcards.seed}.parquet"),
-        "factors": checkpoints.corpus.get().output.factors,
-    }
-    if plan.bound(wildcards.model):
-        files["logmel"] = plan.parts("logmel")
-    return files
-
-
 rule disentanglement:
     """MIG, SAP and DCI of one model's latents, and how its bound dimensions follow attributes."""
     input:
