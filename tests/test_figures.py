@@ -1075,6 +1075,7 @@ def test_a_window_is_named_by_its_song(tmp_path: Path) -> None:
     ("note", "words"),
     [
         ("not trained: no song has a language", "not trained: no song has a language"),
+        ("this model decodes nothing", "this model decodes nothing"),
         ("", "no window to reconstruct"),
     ],
 )

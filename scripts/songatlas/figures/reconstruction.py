@@ -43,7 +43,7 @@ def why_nothing(path: str | Path) -> str:
     """Why a reconstruction file is empty, as its writer put it."""
     note = tables.read_metadata(path).get("note")
     if note:
-        return f"not trained: {str(note).removeprefix('not trained: ')}"
+        return str(note)
     return "no window to reconstruct: the songs lack what this model reads"
 
 
