@@ -65,7 +65,8 @@ def test_every_model_and_baseline_is_measured_against_every_factor(results: Path
     # This corpus brings no other factor: null, with the reason.
     unknown = table[table["factor"] == "tempo_bpm"]
     assert unknown["value"].isna().all()
-    assert set(unknown["note"]) == {"no song has it"}
+    # Behind what a baseline's own note says of its vectors.
+    assert unknown["note"].str.endswith("no song has it").all()
 
 
 def test_lyrics_tell_the_languages_apart(results: Path) -> None:
