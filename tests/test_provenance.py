@@ -191,6 +191,7 @@ def test_curves_are_means_over_seeds(tmp_path: Path) -> None:
     for seed, value in enumerate((1.0, 3.0)):
         rows = [(0, "loss", "train", value), (0, "kl", "train", 9.0)]
         frame = pd.DataFrame(rows, columns=["epoch", "metric", "split", "value"])
+        frame["unit"] = None
         paths.append(tmp_path / f"{seed}.parquet")
         tables.write(frame, paths[-1], tables.HISTORY)
     metrics.write_curves(paths, tmp_path / "curve.csv")

@@ -479,7 +479,7 @@ def test_vade_pretrains_then_trains_its_mixture() -> None:
     kl = trained.history.query("split == 'train' and metric == 'kl'")["value"].to_numpy()
     assert (kl[:3] == 0.0).all()
     assert (kl[3:] > 0.0).all()
-    assert trained.weights["means"].abs().sum() > 0.0
+    assert trained.weights["prior.means"].abs().sum() > 0.0
 
 
 def test_attention_over_lyrics_trains() -> None:
@@ -567,7 +567,7 @@ def test_a_bound_dimension_orders_windows_as_its_attribute_does() -> None:
     from songatlas.models.attributes import window_attributes
 
     windows = make_windows(n_train=40, n_validation=0)
-    louder = torch.linspace(-20.0, 20.0, 40)[torch.randperm(40)][:, None, None]
+    louder = torch.linspace(-5.0, 5.0, 40)[torch.randperm(40)][:, None, None]
     tilt = torch.linspace(-1.0, 1.0, SPEC.n_mels)[None, :, None] * louder
     windows = replace(windows, mel=(windows.mel.float() + tilt).half())
     settings = QUICK.model_copy(update={"max_epochs": 25, "learning_rate": 5e-3})
