@@ -482,6 +482,23 @@ def test_vade_pretrains_then_trains_its_mixture() -> None:
     assert trained.weights["prior.means"].abs().sum() > 0.0
 
 
+def test_songs_without_audio_train_with_a_resume_folder(tmp_path: Path) -> None:
+    windows = make_windows()
+    random = torch.Generator().manual_seed(0)
+    windows = replace(
+        windows,
+        window_ids=(*windows.window_ids, "s0", "s1"),
+        track_ids=(*windows.track_ids, "s0", "s1"),
+        splits=(*windows.splits, "train", "validation"),
+        lyrics=torch.randn(26, 4, generator=random),
+        lyrics_lines=torch.randn(26, 3, 4, generator=random),
+    )
+    options = {"fusion": "late", "width": 8, "channels": [8]}
+    trained = run(windows, "fusion", options=options, resume_folder=tmp_path)
+    assert trained.summary["n_train_windows"] == 19
+    assert all(values.isfinite().all() for values in trained.weights.values())
+
+
 def test_attention_over_lyrics_trains() -> None:
     random = torch.Generator().manual_seed(0)
     windows = replace(

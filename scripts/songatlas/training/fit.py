@@ -331,9 +331,14 @@ def _digest(settings: Any, identity: str, windows: Windows) -> str:
     """What a run's course depends on: settings, code, and the windows (a sample of each)."""
     digest = hashlib.sha256(json.dumps([settings, identity], sort_keys=True).encode())
     digest.update("\n".join((*windows.window_ids, *windows.splits)).encode())
-    flat = windows.mel.reshape(len(windows), -1)
+    flat = windows.mel.flatten(1)  # songs without audio have none
     digest.update(np.ascontiguousarray(flat[:, ::997].numpy()).tobytes())
-    for values in (windows.label, windows.lyrics, windows.lyrics_lines):
+    for values in (
+        windows.label,
+        windows.lyrics,
+        windows.lyrics_lines,
+        windows.descriptors,
+    ):
         if values is not None:
             digest.update(np.ascontiguousarray(values.numpy()).tobytes())
     return digest.hexdigest()[:16]
