@@ -5,7 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas import tables
     from songatlas.config import Training
-    from songatlas.training.data import read_windows
+    from songatlas.training.data import read_inputs
     from songatlas.training.device import choose_device
     from songatlas.training.embed import write_latents
     from songatlas.training.weights import load_weights
@@ -20,15 +20,9 @@ with job(snakemake.log[0], snakemake.threads) as log:
             tables.empty(tables.LATENTS), snakemake.output.latents, tables.LATENTS, metadata
         )
     else:
-        windows, _ = read_windows(
-            source.windows,
-            source.logmel,
+        windows, _ = read_inputs(
+            dict(source.items()),
             description.spec,
-            lyrics_window=source.lyrics_window,
-            lyrics_lines=source.lyrics_lines,
-            tracks=source.get("tracks"),
-            lyrics_song=source.get("lyrics_song"),
-            lyrics_song_lines=source.get("lyrics_song_lines"),
             seed=params.seed,
         )
         write_latents(

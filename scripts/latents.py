@@ -4,7 +4,7 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import Training
-    from songatlas.training.data import read_windows
+    from songatlas.training.data import read_inputs
     from songatlas.training.device import choose_device
     from songatlas.training.embed import (
         check_labels,
@@ -21,18 +21,10 @@ with job(snakemake.log[0], snakemake.threads) as log:
         log.warning("%s: %s", name, description.note)
         write_nothing(output.latents, output.reconstruction, description, name=name)
     else:
-        windows, _ = read_windows(
-            source.windows,
-            source.logmel,
+        windows, _ = read_inputs(
+            dict(source.items()),
             description.spec,
-            labels=source.get("labels"),
             condition_on=model.condition_on,
-            lyrics_window=source.get("lyrics_window"),
-            lyrics_lines=source.get("lyrics_lines"),
-            descriptors=source.get("descriptors"),
-            tracks=source.get("tracks"),
-            lyrics_song=source.get("lyrics_song"),
-            lyrics_song_lines=source.get("lyrics_song_lines"),
             seed=snakemake.params.seed,
         )
         check_labels(description, windows)

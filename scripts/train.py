@@ -10,7 +10,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import Loss, Training
     from songatlas.errors import NotApplicable
     from songatlas.models.base import InputSpec
-    from songatlas.training.data import read_windows
+    from songatlas.training.data import read_inputs
     from songatlas.training.fit import not_trained, train
     from songatlas.training.weights import Description
 
@@ -23,19 +23,11 @@ with job(snakemake.log[0], snakemake.threads) as log:
         dict(params.options),
     )
     try:
-        windows, spec = read_windows(
-            source.windows,
-            source.logmel,
+        windows, spec = read_inputs(
+            dict(source.items()),
             description.spec,
-            labels=source.get("labels"),
             condition_on=params.options.get("condition_on"),
-            lyrics_window=source.get("lyrics_window"),
-            lyrics_lines=source.get("lyrics_lines"),
-            descriptors=source.get("descriptors"),
-            tracks=source.get("tracks"),
-            lyrics_song=source.get("lyrics_song"),
-            lyrics_song_lines=source.get("lyrics_song_lines"),
-            seed=snakemake.params.seed,
+            seed=params.seed,
         )
         trained = train(
             windows,

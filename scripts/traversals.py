@@ -4,7 +4,7 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import LogMel, Training
-    from songatlas.training.data import read_windows
+    from songatlas.training.data import read_inputs
     from songatlas.training.device import choose_device
     from songatlas.training.embed import check_labels
     from songatlas.training.traverse import write_no_traversal, write_traversal
@@ -17,15 +17,10 @@ with job(snakemake.log[0], snakemake.threads) as log:
         log.warning("%s: %s", name, description.note)
         write_no_traversal(output, description.spec, name=name, note=description.note)
     else:
-        windows, _ = read_windows(
-            source.windows,
-            source.logmel,
+        windows, _ = read_inputs(
+            dict(source.items()),
             description.spec,
-            labels=source.get("labels"),
             condition_on=model.condition_on,
-            lyrics_window=source.get("lyrics_window"),
-            lyrics_lines=source.get("lyrics_lines"),
-            descriptors=source.get("descriptors"),
         )
         check_labels(description, windows)
         logmel = LogMel(**snakemake.params.logmel)

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,18 @@ from songatlas.models.base import InputSpec
 
 IN_MEMORY_BYTES = 8 * 2**30
 """Spectrograms beyond this lie in a temporary file that the operating system pages in."""
+
+
+OPTIONAL_FILES = (
+    "labels",
+    "lyrics_window",
+    "lyrics_lines",
+    "tracks",
+    "lyrics_song",
+    "lyrics_song_lines",
+    "descriptors",
+)
+"""Arguments of `read_windows` that only some models have a file for."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +268,20 @@ def read_windows(
         classes, label = _labels(labels, condition_on, found.track_ids)
         found = replace(found, label=label, classes=classes)
     return found, spec
+
+
+def read_inputs(
+    files: Mapping[str, Any],
+    spec: InputSpec,
+    *,
+    condition_on: Literal["language", "genre"] | None = None,
+    seed: int = 0,
+) -> tuple[Windows, InputSpec]:
+    """`read_windows` of files by the names of its arguments; a model has those that it reads."""
+    optional = {name: files.get(name) for name in OPTIONAL_FILES}
+    return read_windows(
+        files["windows"], files["logmel"], spec, condition_on=condition_on, seed=seed, **optional
+    )
 
 
 def _songs_without_windows(
