@@ -156,7 +156,7 @@ class CrossAttention(nn.Module):
     ) -> None:
         super().__init__()
         if n_heads < 1 or width % n_heads:
-            raise ConfigError(f"n_heads: must divide attention_width, {width} (given: {n_heads})")
+            raise ConfigError(f"n_heads: must divide width, {width} (given: {n_heads})")
         self.project_frames = nn.Linear(frame_dim, width)
         self.project_lines = nn.Linear(line_dim, width)
         self.to_lines = nn.MultiheadAttention(width, n_heads, dropout, batch_first=True)
