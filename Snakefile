@@ -3,6 +3,7 @@
 `snakemake --cores 8 --resources gpu=1` runs the embedded demo; `config/README.md` lists every key.
 """
 
+import os
 import sys
 
 from snakemake.utils import min_version
@@ -16,6 +17,7 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from songatlas.errors import ConfigError
+from songatlas.jobs import QUIET
 from songatlas.report.ending import ending
 from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
 
@@ -25,6 +27,12 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 report: "rules/captions/workflow.rst"
+
+
+# Jobs are processes of their own: they learn from the environment what was asked of this one.
+quiet = workflow.output_settings is not None and bool(workflow.output_settings.quiet)
+if quiet:
+    os.environ[QUIET] = "1"
 
 
 try:
@@ -67,4 +75,5 @@ rule all:
 
 
 onsuccess:
-    print(ending(Path(plan.results)))
+    if not quiet:
+        print(ending(Path(plan.results)))

@@ -26,7 +26,7 @@ ENVIRONMENTS = {
     "audio": (*COMMON, "av", "espeakng-loader", "librosa", "mirdata", "scipy", "soundfile", "soxr"),
     "torch": (
         *(*COMMON, "av", "lightning", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr"),
-        *("torch", "torchaudio", "transformers"),
+        *("tensorboardx", "torch", "torchaudio", "transformers"),
     ),
     "analysis": (*COMMON, "scikit-learn", "scipy", "seaborn", "umap-learn"),
 }

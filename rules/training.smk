@@ -32,6 +32,9 @@ rule train:
         spec=model_params("spec"),
         seed=lambda wildcards: int(wildcards.seed),
         resume=lambda wildcards: plan.path("resume", wildcards.model, f"seed-{wildcards.seed}"),
+        tensorboard=lambda wildcards: plan.path(
+            "tensorboard", wildcards.model, f"seed-{wildcards.seed}"
+        ),
         code=model_code("train"),
     message:
         "Training {wildcards.model}, seed {wildcards.seed}"

@@ -7,14 +7,16 @@ with job(snakemake.log[0], snakemake.threads) as log:
     import sys
     from dataclasses import replace
 
-    from songatlas.config import Loss, Training
+    from songatlas.config import Compute, Loss, Training
     from songatlas.errors import NotApplicable
     from songatlas.models.base import InputSpec
     from songatlas.training.data import read_inputs
-    from songatlas.training.fit import not_trained, train
+    from songatlas.training.fit import in_words, not_trained, train
     from songatlas.training.weights import Description
 
     source, params, output = snakemake.input, snakemake.params, snakemake.output
+    # Not a parameter: what is watched while a model trains does not make it another model.
+    watched = Compute(**snakemake.config.get("compute", {})).tensorboard
     declared, training, loss = params.declared, Training(**params.training), Loss(**params.loss)
     description = Description(
         declared["architecture"],
@@ -40,6 +42,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
             resume_folder=params.resume,
             identity=params.code,
             progress_bar=sys.stderr.isatty(),
+            tensorboard=params.tensorboard if watched else None,
         )
     except NotApplicable as reason:
         log.warning("%s: %s", params.model, reason)
@@ -47,4 +50,5 @@ with job(snakemake.log[0], snakemake.threads) as log:
             description, training, loss, name=params.model, seed=params.seed, note=str(reason)
         )
     trained.write(output.weights, output.history, output.summary)
+    log.result = in_words(trained.summary)
     shutil.rmtree(params.resume, ignore_errors=True)

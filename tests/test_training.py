@@ -1,6 +1,7 @@
 """Reading windows, schedules, and the one training loop."""
 
 import logging
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -602,3 +603,43 @@ def test_a_bound_dimension_orders_windows_as_its_attribute_does() -> None:
     bound = Loss(kl_warmup_epochs=2, attributes={"brightness": 3})
     assert correlation(bound) > 0.9
     assert abs(correlation(plain)) < 0.8
+
+
+# --- watching ----------------------------------------------------------------------------------
+
+
+def logged(folder: Path) -> list[tuple[int, str, float]]:
+    """Step, tag and value of every scalar in a folder's TensorBoard event files, in order."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found = []
+    for path in sorted(folder.glob("events*")):
+        content, at = path.read_bytes(), 0
+        while at < len(content):  # length (8 bytes), its checksum (4), an event, its checksum (4)
+            (length,) = struct.unpack_from("<Q", content, at)
+            event = Event.FromString(content[at + 12 : at + 12 + length])
+            found += [(event.step, item.tag, item.simple_value) for item in event.summary.value]
+            at += 16 + length
+    return found
+
+
+def test_tensorboard_shows_the_history_and_forgets_an_earlier_training(tmp_path: Path) -> None:
+    folder = tmp_path / "tensorboard" / "model"
+    run(training=QUICK.model_copy(update={"max_epochs": 2}), tensorboard=folder)
+    trained = run(tensorboard=folder)
+    losses = trained.history.query("metric == 'loss' and split == 'validation'")
+    curve = [(step, value) for step, tag, value in logged(folder) if tag == "loss/validation"]
+    assert [step for step, _ in curve] == losses["epoch"].tolist()
+    np.testing.assert_allclose([value for _, value in curve], losses["value"], rtol=1e-6)
+
+
+def test_watching_changes_nothing(tmp_path: Path) -> None:
+    assert same_weights(run(), run(tensorboard=tmp_path))
+
+
+def test_the_line_of_a_finished_training() -> None:
+    assert fit.in_words(run().summary).startswith("4 epochs, best at ")
+    nothing = fit.not_trained(
+        Description("basic_vae", SPEC, 8, {}), QUICK, Loss(), name="m", seed=0, note="no song"
+    )
+    assert fit.in_words(nothing.summary) == "no song"

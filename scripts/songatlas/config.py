@@ -368,10 +368,14 @@ class Figures(Section):
 
 
 class Compute(Section):
-    """What jobs declare. Another number of threads changes results in the last digits only."""
+    """What changes no result but by rounding: what jobs declare, and what they show meanwhile."""
 
     training_threads: int = Field(1, ge=1, description="CPU threads of a training job.")
     gpu_memory_gb: float = Field(12.0, gt=0.0, description="GPU memory a training job declares.")
+    tensorboard: bool = Field(
+        False,
+        description="Write TensorBoard logs under `results/<run>/tensorboard/` while models train.",
+    )
 
 
 class Config(Section):
@@ -420,8 +424,8 @@ class Config(Section):
     figures: Figures = Field(Figures(), description="Figures.")
     compute: Compute = Field(
         Compute(),
-        description="What jobs declare. Another number of threads changes results by rounding "
-        "only; it re-runs nothing.",
+        description="What jobs declare, and show meanwhile. Another number of threads changes "
+        "results by rounding only; nothing here re-runs anything.",
     )
 
     @field_validator("corpus")

@@ -1,8 +1,9 @@
-"""What every entry script shares: its log file, its progress bar, its way to fail."""
+"""What every entry script shares: its log, its progress bar, its last line, its way to fail."""
 
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -13,15 +14,26 @@ from songatlas.errors import SongatlasError
 
 T = TypeVar("T")
 
+QUIET = "SONGATLAS_QUIET"
+"""Environment variable that keeps finished jobs from saying so (`snakemake --quiet` sets it)."""
+
+
+class JobLog(logging.LoggerAdapter[logging.Logger]):
+    """The job's logger; what stands in `result` at the end is the job's line on the screen."""
+
+    result: str = "done"
+
 
 @contextmanager
-def job(log: str | Path, threads: int = 1) -> Iterator[logging.Logger]:
+def job(log: str | Path, threads: int = 1) -> Iterator[JobLog]:
     """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
 
-    A `SongatlasError` ends the process with its message alone, any other exception with its
-    traceback; both are in the log file. Import numerical libraries inside or after this block's
-    start, since most read their thread count once.
+    A finished job says so in one line: its name, its `result`, its time. A `SongatlasError` ends
+    the process with its message alone, any other exception with its traceback; both are in the log
+    file. Import numerical libraries inside or after this block's start, since most read their
+    thread count once.
     """
+    started = time.monotonic()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
@@ -38,9 +50,14 @@ def job(log: str | Path, threads: int = 1) -> Iterator[logging.Logger]:
     logging.captureWarnings(True)
     # Python's own warnings go to the log file; on the screen they would hide the progress bar.
     to_screen.addFilter(lambda record: record.name != "py.warnings")
-    logger = logging.getLogger("songatlas")
+    logger = JobLog(logging.getLogger("songatlas"), {})
     try:
         yield logger
+        line = f"{_name(Path(log))}: {logger.result} ({time.monotonic() - started:.1f} s)"
+        logger.info("%s", line)
+        if not os.environ.get(QUIET):
+            # One call, so that lines of jobs that end together do not mix.
+            sys.stderr.write(f"{line}\n")
     except SongatlasError as error:
         logger.error("%s", error)
         sys.exit(1)
@@ -49,6 +66,13 @@ def job(log: str | Path, threads: int = 1) -> Iterator[logging.Logger]:
         sys.exit(1)
     finally:
         logging.shutdown()
+
+
+def _name(log: Path) -> str:
+    """`train beta_vae-seed-0` for `results/demo/logs/train/beta_vae-seed-0.log`."""
+    folders = log.with_suffix("").parts
+    last = len(folders) - 1 - folders[::-1].index("logs") if "logs" in folders else -1
+    return " ".join(folders[last + 1 :])
 
 
 def progress(items: Iterable[T], description: str, unit: str = "song") -> Iterator[T]:

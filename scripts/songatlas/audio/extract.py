@@ -39,12 +39,15 @@ def write_window_feature(
     rejects_path: str | Path | None,
     sample_rate_hz: int,
     length_s: float,
-) -> None:
+) -> str:
     """Write one part of `feature` for the windows in `shard_path` (a table `tables.SHARD`).
 
     A song that cannot be decoded stops nothing: it is logged, recorded in `rejects_path` (a table
     `tables.REJECTS`, stage = the feature's name) and none of its windows is written. One song is in
     memory at a time, as feature values; its samples stream.
+
+    Returns:
+        How many songs were written and how many left out, in words.
     """
     shard = tables.read(shard_path, tables.SHARD)
     rejects = []
@@ -74,6 +77,7 @@ def write_window_feature(
         columns = list(tables.REJECTS.columns)
         frame = pd.DataFrame(rejects, columns=columns) if rejects else tables.empty(tables.REJECTS)
         tables.write(frame, rejects_path, tables.REJECTS)
+    return f"{len(songs) - len(rejects)} songs, {len(rejects)} left out"
 
 
 def _song_values(

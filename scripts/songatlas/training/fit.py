@@ -3,9 +3,10 @@
 import hashlib
 import json
 import logging
+import shutil
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from songatlas import tables
@@ -67,6 +69,7 @@ def train(
     resume_every_s: float = 120.0,
     identity: str = "",
     progress_bar: bool = False,
+    tensorboard: str | Path | None = None,
 ) -> Trained:
     """Train `description`'s architecture on the training windows.
 
@@ -81,6 +84,8 @@ def train(
     seconds, and a run that was interrupted continues from it with the result of an uninterrupted
     one. The digest is of the settings, the data and `identity` (of the code), so that what another
     run left is not used. The caller deletes the folder.
+
+    With `tensorboard`, every epoch's measures are logged there as they come in.
 
     Raises:
         NotApplicable: when there are fewer than two training windows.
@@ -142,7 +147,7 @@ def train(
     held_out = Batches(
         windows, validation_rows, size, pairs=model.pairs, whole_songs=model.whole_songs
     )
-    _fit(module, held_out, device, precision, progress_bar)
+    _fit(module, held_out, device, precision, progress_bar, tensorboard)
     model.load_state_dict(module.best.weights)
     _finish(model, Batches(windows, rows, size), device)
     history = pd.DataFrame(module.history)
@@ -205,6 +210,21 @@ def train(
             "supervision": model.supervision,
         },
     )
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """A training's summary in one line."""
+    if summary["note"]:
+        return str(summary["note"])
+    held_out = summary["best_validation_loss"]
+    parts = [
+        f"{summary['epochs']} epochs",
+        f"best at {summary['best_epoch'] + 1}"
+        + (f" (validation loss {held_out:.4g})" if held_out is not None else ""),
+    ]
+    if summary["active_units"] is not None:
+        parts.append(f"{summary['active_units']} of {summary['latent_dim']} units active")
+    return ", ".join([*parts, f"{summary['device']} {summary['precision']}"])
 
 
 def not_trained(
@@ -279,7 +299,11 @@ def _fit(
     device: str,
     precision: str,
     progress_bar: bool,
+    tensorboard: str | Path | None,
 ) -> None:
+    if tensorboard is not None and module.first_epoch == 0:
+        # What an earlier training left there would be drawn as the same curve.
+        shutil.rmtree(tensorboard, ignore_errors=True)
     left = module.schedule.n_epochs - module.first_epoch
     callbacks: list[lightning.Callback] = [TQDMProgressBar()] if progress_bar else []
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -294,7 +318,7 @@ def _fit(
             max_epochs=left,
             callbacks=callbacks,
             deterministic="warn" if device == "cuda" else None,
-            logger=False,
+            logger=TensorBoardLogger(tensorboard, name="", version="") if tensorboard else False,
             enable_checkpointing=False,
             enable_progress_bar=progress_bar,
             enable_model_summary=False,

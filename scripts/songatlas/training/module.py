@@ -240,7 +240,14 @@ class TrainingModule(lightning.LightningModule):
             self.kl_weight,
             rate,
         )
-        self.log("watched_loss", watched, prog_bar=True)
+        self.log("watched_loss", watched, prog_bar=True, logger=False)
+        if self.logger is not None:
+            curves = {
+                f"{metric}/{split}": value
+                for split, means in found.items()
+                for metric, value in means.items()
+            }
+            self.logger.log_metrics({**curves, "learning_rate": rate}, step=epoch)
         self.trainer.should_stop = self.best.exhausted(epoch) or self.converged(epoch)
 
     def converged(self, epoch: int) -> bool:
