@@ -84,6 +84,14 @@ def model_device(wildcards):
     return {"device": plan.model(wildcards.model)["training"]["device"]}
 
 
+def code_of(script):
+    """Identity of an entry script's code, asked for by the jobs that run it alone.
+
+    Every job's process reads all rules, and finding out takes parsing half the library.
+    """
+    return lambda wildcards: plan.code(script)
+
+
 def model_code(script):
     """Identity of the code that trains or embeds a model."""
 

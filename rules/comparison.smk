@@ -31,7 +31,7 @@ rule comparison:
         ),
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("comparison"),
+        code=code_of("comparison"),
     message:
         "Comparing representations"
     script:
@@ -59,7 +59,7 @@ rule architectures:
         models=plan.declared_models(),
         spec=plan.spec(*plan.models),
         card=plan.card,
-        code=plan.code_of_models("architectures", *plan.models),
+        code=lambda wildcards: plan.code_of_models("architectures", *plan.models),
     message:
         "Counting parameters"
     script:

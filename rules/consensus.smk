@@ -28,7 +28,7 @@ rule consensus:
         evaluation=plan.section(
             "evaluation", "tasks", "evaluate_on", "permutations", "bootstraps", "seed"
         ),
-        code=plan.code("consensus"),
+        code=code_of("consensus"),
     message:
         "Consensus of {wildcards.model}"
     script:
@@ -67,7 +67,7 @@ rule consensus_tables:
         evaluation=plan.section("evaluation", "tasks", "permutations", "bootstraps", "seed"),
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("consensus_tables"),
+        code=code_of("consensus_tables"),
     message:
         "Gathering the consensus clusterings"
     script:
@@ -96,7 +96,7 @@ rule figure_choice_of_k:
         corpus_name=plan.corpus_name,
         figures=plan.section("figures", "png_dpi"),
         card=plan.card,
-        code=plan.code("figure_choice_of_k"),
+        code=code_of("figure_choice_of_k"),
     message:
         "Drawing the choice of k"
     script:

@@ -19,7 +19,7 @@ rule logmel:
     params:
         logmel=plan.section("logmel"),
         windows=plan.section("windows", "length_s"),
-        code=plan.code("logmel"),
+        code=code_of("logmel"),
     message:
         "Log-mel spectrograms of shard {wildcards.shard}"
     script:
@@ -44,7 +44,7 @@ rule descriptors:
     params:
         logmel=plan.section("logmel"),
         windows=plan.section("windows", "length_s"),
-        code=plan.code("descriptors"),
+        code=code_of("descriptors"),
     message:
         "Descriptors of shard {wildcards.shard}"
     script:
@@ -70,7 +70,7 @@ rule lyrics_features:
     params:
         lyrics=plan.lyrics(),
         seed=plan.config.evaluation.seed,
-        code=plan.code("lyrics_features"),
+        code=code_of("lyrics_features"),
     message:
         "Embedding lyrics"
     script:

@@ -28,7 +28,7 @@ rule summary:
         run=plan.config.run,
         seeds=plan.config.seeds,
         card=plan.card,
-        code=plan.code("summary"),
+        code=code_of("summary"),
     message:
         "Writing the summary"
     script:

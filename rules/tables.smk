@@ -24,7 +24,7 @@ rule training_table:
     params:
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("training_table"),
+        code=code_of("training_table"),
     message:
         "Writing the training table"
     script:
@@ -55,7 +55,7 @@ rule changes_table:
         changes=plan.changes,
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("changes_table"),
+        code=code_of("changes_table"),
     message:
         "Writing the table of changes"
     script:

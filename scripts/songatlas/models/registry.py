@@ -42,6 +42,7 @@ def architectures() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(FOLDER.glob("*.py")) if _class(_tree(path)))
 
 
+@functools.cache
 def entry(architecture: str) -> Entry:
     """Constants and options of one architecture.
 
