@@ -70,6 +70,7 @@ rule all:
     input:
         *all_tables(),
         *all_figures("svg"),
+        *html_pages(),
         plan.card,
         plan.path("metrics.json"),
 

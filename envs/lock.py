@@ -28,7 +28,7 @@ ENVIRONMENTS = {
         *(*COMMON, "av", "lightning", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr"),
         *("tensorboardx", "torch", "torchaudio", "transformers"),
     ),
-    "analysis": (*COMMON, "scikit-learn", "scipy", "seaborn", "umap-learn"),
+    "analysis": (*COMMON, "markdown-it-py", "scikit-learn", "scipy", "seaborn", "umap-learn"),
 }
 """What the rules of each conda environment import."""
 

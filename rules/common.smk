@@ -154,3 +154,13 @@ def all_tables():
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
     return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]
+
+
+def markdown_pages():
+    """The summary and every table in Markdown."""
+    return [path for path in all_tables() if path.endswith(".md")]
+
+
+def html_pages():
+    """A page of each of them."""
+    return [plan.path("report", "pages", f"{Path(path).stem}.html") for path in markdown_pages()]

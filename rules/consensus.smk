@@ -47,7 +47,7 @@ rule consensus_tables:
             plan.path("tables", "consensus.csv"),
             caption="captions/consensus.rst",
             category="Tables",
-            labels={"table": "consensus"},
+            labels={"page": "consensus", "as": "CSV"},
         ),
         md=plan.path("tables", "consensus.md"),
         tex=plan.path("tables", "consensus.tex"),
@@ -55,7 +55,7 @@ rule consensus_tables:
             plan.path("tables", "cluster_quality.csv"),
             caption="captions/cluster_quality.rst",
             category="Tables",
-            labels={"table": "quality of each cluster"},
+            labels={"page": "quality of each cluster", "as": "CSV"},
         ),
     log:
         plan.path("logs", "consensus_tables.log"),

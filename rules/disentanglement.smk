@@ -38,7 +38,7 @@ rule disentanglement_table:
             plan.path("tables", "disentanglement.csv"),
             caption="captions/disentanglement.rst",
             category="Tables",
-            labels={"table": "disentanglement"},
+            labels={"page": "disentanglement", "as": "CSV"},
         ),
         md=plan.path("tables", "disentanglement.md"),
         tex=plan.path("tables", "disentanglement.tex"),

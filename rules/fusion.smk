@@ -47,7 +47,7 @@ rule modalities:
             plan.path("tables", "modalities.csv"),
             caption="captions/modalities.rst",
             category="Tables",
-            labels={"table": "modalities"},
+            labels={"page": "modalities", "as": "CSV"},
         ),
         md=plan.path("tables", "modalities.md"),
         tex=plan.path("tables", "modalities.tex"),

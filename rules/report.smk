@@ -12,11 +12,7 @@ rule summary:
         warnings=corpus_table("warnings"),
         summaries=plan.branch_files("models/{model}/seed-{seed}/summary.json", plan.trained),
     output:
-        report(
-            plan.path("report", "summary.md"),
-            caption="captions/summary.rst",
-            category="Summary",
-        ),
+        plan.path("report", "summary.md"),
     log:
         plan.path("logs", "summary.log"),
     benchmark:
@@ -33,3 +29,35 @@ rule summary:
         "Writing the summary"
     script:
         "../scripts/summary.py"
+
+
+rule pages:
+    """The summary and the Markdown tables as HTML: Snakemake's report shows no Markdown."""
+    input:
+        markdown_pages(),
+    output:
+        [
+            report(
+                plan.path("report", "pages", f"{Path(source).stem}.html"),
+                caption=(
+                    "captions/summary.rst"
+                    if source.endswith("summary.md")
+                    else "captions/page.rst"
+                ),
+                category="Summary" if source.endswith("summary.md") else "Tables",
+                labels={"page": Path(source).stem.replace("_", " "), "as": "page"},
+            )
+            for source in markdown_pages()
+        ],
+    log:
+        plan.path("logs", "pages.log"),
+    benchmark:
+        plan.path("benchmarks", "pages.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code_of("pages"),
+    message:
+        "Writing pages of the summary and the tables"
+    script:
+        "../scripts/pages.py"

@@ -177,8 +177,17 @@ def test_the_snakemake_report_holds_every_figure(folder: Path) -> None:
     snakemake(folder, *arguments(), "--report", "report.html")
     html = (folder / "report.html").read_text(encoding="utf-8")
     figures = ("comparison.svg", "overview-genre.svg", "training.svg", "conv_vae.svg")
-    for name in (*figures, "provenance.json"):
+    for name in (*figures, "provenance.json", "summary.html", "comparison.html", "training.html"):
         assert name in html
+
+
+def test_every_markdown_page_has_a_page_that_a_browser_shows(results: Path) -> None:
+    sources = [results / "report" / "summary.md", *(results / "tables").glob("*.md")]
+    assert len(sources) > 5
+    for source in sources:
+        page = (results / "report" / "pages" / f"{source.stem}.html").read_text(encoding="utf-8")
+        assert "<table>" in page or source.stem == "summary"
+        assert "Provenance: results/small/provenance.json" in page
 
 
 def test_architectures_need_no_corpus(tmp_path: Path) -> None:

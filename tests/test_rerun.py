@@ -57,6 +57,10 @@ def jobs(rules: str, names: Iterable[str]) -> set[str]:
     return {f"{rule} {name}" for rule in rules.split() for name in names}
 
 
+WITH_PAGES = {"architectures", "changes_table", "comparison", "consensus_tables", "summary"}
+WITH_PAGES |= {"training_table", APART}
+"""What writes Markdown, which `pages` shows."""
+
 CONSENSUS = {"consensus_tables", "figure_choice_of_k"}
 """What gathers the consensus of every representation."""
 
@@ -106,10 +110,11 @@ class Run:
         snakemake(self.folder, "--", target, repository=self.folder)
 
     def plan(self) -> set[str]:
-        """Jobs that would run but for the provenance card, which follows any change."""
+        """Jobs that would run, but for the card (it follows any change) and pages (tables)."""
         names = self.everything()
         assert not names or "provenance" in names
-        return names - {"provenance"}
+        assert ("pages" in names) is bool(names & WITH_PAGES)
+        return names - {"provenance", "pages"}
 
     def everything(self) -> set[str]:
         """Jobs that would run, as `train beta_vae` or `logmel 00` (there is one seed)."""
