@@ -53,6 +53,7 @@ include: "rules/comparison.smk"
 include: "rules/tables.smk"
 include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
+include: "rules/paper.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
 

@@ -146,3 +146,26 @@ def all_tables():
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
     return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]
+
+
+PAPER_SCORES = (
+    "clustering_summary",
+    "clustering_summary_vs_published",
+    "clustering_companion",
+    "best",
+    "best_vs_published",
+    "methods",
+    "methods_vs_published",
+    "methods_pairs",
+    "tasks",
+    "tasks_vs_published",
+    "ranking",
+)
+"""The reference study's tables of scores."""
+
+
+def paper_tables(*names):
+    """The reference study's tables of these names, in three forms."""
+    return [
+        plan.path("tables", f"paper_{name}.{kind}") for name in names for kind in ("csv", "md", "tex")
+    ]

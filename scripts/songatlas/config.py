@@ -367,6 +367,21 @@ class Figures(Section):
     png_dpi: int = Field(150, ge=50, le=1200, description="Resolution of the PNG copies.")
 
 
+class Paper(Section):
+    """The reference study's tables and figures (target `paper`)."""
+
+    include: bool = Field(
+        False,
+        description="Whether a run makes them with everything else; without, `snakemake ... paper` "
+        "does.",
+    )
+    level: Level = Field(
+        "song_vote",
+        description="Level of `tables/paper_*`: `song_vote` and `window` are the study's (its "
+        "validation windows were clustered).",
+    )
+
+
 class Compute(Section):
     """What jobs declare. Another number of threads changes results in the last digits only."""
 
@@ -418,6 +433,7 @@ class Config(Section):
         Disentanglement(), description="Whether dimensions stand for one factor each."
     )
     figures: Figures = Field(Figures(), description="Figures.")
+    paper: Paper = Field(Paper(), description="The reference study's tables and figures.")
     compute: Compute = Field(
         Compute(),
         description="What jobs declare. Another number of threads changes results by rounding "
@@ -443,6 +459,10 @@ class Config(Section):
             problems.append(
                 f"evaluation.summary_algorithms names `{min(missing)}`, which "
                 "clustering.algorithms does not run"
+            )
+        if self.paper.include and self.paper.level not in self.clustering.levels:
+            problems.append(
+                f"paper.level is `{self.paper.level}`, which clustering.levels does not have"
             )
         both = sorted(set(self.models) & set(self.baselines))
         if both:
