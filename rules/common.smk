@@ -104,11 +104,11 @@ def first_branch(folder, model, suffix=""):
     return plan.path(folder, model, f"seed-{seed}{suffix}.parquet")
 
 
-def map_figures(extension):
-    """Every map, then the overviews."""
+def map_figures(extension, *folder):
+    """Every map, then the overviews, in `figures/map` (or in `figures/<folder>`)."""
     names = [*(name for name, _ in plan.first_branches), "overview"]
     return [
-        plan.path("figures", "map", f"{name}-{attribute}.{extension}")
+        plan.path("figures", *(folder or ["map"]), f"{name}-{attribute}.{extension}")
         for name in names
         for attribute in ("language", "genre")
     ]
@@ -169,3 +169,25 @@ def paper_tables(*names):
     return [
         plan.path("tables", f"paper_{name}.{kind}") for name in names for kind in ("csv", "md", "tex")
     ]
+
+
+PAPER_FIGURES = ("ranking", "tasks", "six_scores", "algorithms", "heat_map")
+"""The reference study's figures of scores."""
+
+
+def paper_figures(extension, *names):
+    """The reference study's figures of these names."""
+    return [plan.path("figures", "paper", f"{name}.{extension}") for name in names]
+
+
+def all_paper_files(*extensions):
+    """Every table, figure and text of the target `paper` that no other target makes."""
+    alone = ("dataset", "splits", "architectures", "training")
+    beside = [f"{name}_vs_published" for name in alone]
+    files = paper_tables(*alone, *beside, *PAPER_SCORES, "pairwise", "reconstruction")
+    files += [plan.path("tables", "paper_scores.csv")]
+    files += [plan.path("tables", "paper_reconstruction_points.csv")]
+    for extension in extensions:
+        files += paper_figures(extension, *PAPER_FIGURES, "reconstruction", "leakage")
+        files += map_figures(extension, "paper", "tsne")
+    return [*files, plan.path("report", "questions.md")]

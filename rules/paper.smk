@@ -138,3 +138,182 @@ rule paper_reconstruction:
         "Reconstruction loss against NMI"
     script:
         "../scripts/paper_reconstruction.py"
+
+
+rule paper_figures:
+    """The study's figures of scores."""
+    input:
+        ranking=plan.path("tables", "paper_ranking.csv"),
+        summary=plan.path("tables", "paper_clustering_summary.csv"),
+        scores=rules.paper_scores.output.scores,
+        dataset=plan.path("tables", "paper_dataset.csv"),
+    output:
+        svg=report(
+            paper_figures("svg", *PAPER_FIGURES),
+            caption="captions/paper_figures.rst",
+            category="The study's figures",
+        ),
+        png=paper_figures("png", *PAPER_FIGURES),
+    log:
+        plan.path("logs", "paper_figures.log"),
+    benchmark:
+        plan.path("benchmarks", "paper_figures.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        figures=plan.section("figures", "png_dpi"),
+        level=plan.config.paper.level,
+        evaluation=plan.section("evaluation", "evaluate_on"),
+        controls=plan.controls,
+        published=plan.digest("published"),
+        corpus_name=plan.corpus_name,
+        card=plan.card,
+        code=plan.code("paper_figures"),
+    message:
+        "Drawing the study's figures of scores"
+    script:
+        "../scripts/paper_figures.py"
+
+
+rule paper_reconstruction_figure:
+    """Reconstruction loss against NMI, a point per model."""
+    input:
+        points=rules.paper_reconstruction.output.points,
+        correlations=plan.path("tables", "paper_reconstruction.csv"),
+        dataset=plan.path("tables", "paper_dataset.csv"),
+    output:
+        svg=report(
+            plan.path("figures", "paper", "reconstruction.svg"),
+            caption="captions/paper_reconstruction_figure.rst",
+            category="The study's figures",
+            labels={"figure": "reconstruction against NMI"},
+        ),
+        png=plan.path("figures", "paper", "reconstruction.png"),
+    log:
+        plan.path("logs", "paper_reconstruction_figure.log"),
+    benchmark:
+        plan.path("benchmarks", "paper_reconstruction_figure.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        figures=plan.section("figures", "png_dpi"),
+        level=plan.config.paper.level,
+        evaluation=plan.section("evaluation", "evaluate_on"),
+        published=plan.digest("published"),
+        corpus_name=plan.corpus_name,
+        card=plan.card,
+        code=plan.code("paper_reconstruction_figure"),
+    message:
+        "Drawing reconstruction loss against NMI"
+    script:
+        "../scripts/paper_reconstruction_figure.py"
+
+
+rule paper_leakage:
+    """What splitting windows instead of songs adds to the score."""
+    input:
+        leakage=plan.path("tables", "leakage.csv"),
+    output:
+        svg=report(
+            plan.path("figures", "paper", "leakage.svg"),
+            caption="captions/paper_leakage.rst",
+            category="The study's figures",
+            labels={"figure": "leakage"},
+        ),
+        png=plan.path("figures", "paper", "leakage.png"),
+    log:
+        plan.path("logs", "paper_leakage.log"),
+    benchmark:
+        plan.path("benchmarks", "paper_leakage.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        figures=plan.section("figures", "png_dpi"),
+        level=plan.config.paper.level,
+        evaluation=plan.section("evaluation", "evaluate_on"),
+        corpus_name=plan.corpus_name,
+        card=plan.card,
+        code=plan.code("paper_leakage"),
+    message:
+        "Drawing leakage"
+    script:
+        "../scripts/paper_leakage.py"
+
+
+rule paper_tsne:
+    """t-SNE of every representation, coloured by language and by genre."""
+    input:
+        latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
+        labels=corpus_table("classes"),
+    output:
+        projections=plan.path("analysis", "tsne.parquet"),
+        svg=report(
+            map_figures("svg", "paper", "tsne"),
+            caption="captions/paper_tsne.rst",
+            category="Maps",
+        ),
+        png=map_figures("png", "paper", "tsne"),
+    log:
+        plan.path("logs", "paper_tsne.log"),
+    benchmark:
+        plan.path("benchmarks", "paper_tsne.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        names=[name for name, _ in plan.first_branches],
+        figures=plan.section("figures", "tsne_perplexity", "png_dpi"),
+        seed=plan.config.evaluation.seed,
+        corpus_name=plan.corpus_name,
+        card=plan.card,
+        code=plan.code("paper_tsne"),
+    message:
+        "Drawing t-SNE maps"
+    script:
+        "../scripts/paper_tsne.py"
+
+
+rule paper_questions:
+    """The study's four questions, answered with the numbers of this run."""
+    input:
+        ranking=plan.path("tables", "paper_ranking.csv"),
+        pairs=plan.path("tables", "paper_pairwise.csv"),
+        leakage=plan.path("tables", "leakage.csv"),
+        correlations=plan.path("tables", "paper_reconstruction.csv"),
+        methods=plan.path("tables", "paper_methods.csv"),
+        method_pairs=plan.path("tables", "paper_methods_pairs.csv"),
+        dataset=plan.path("tables", "paper_dataset.csv"),
+    output:
+        report(
+            plan.path("report", "questions.md"),
+            caption="captions/paper_questions.rst",
+            category="Summary",
+        ),
+    log:
+        plan.path("logs", "paper_questions.log"),
+    benchmark:
+        plan.path("benchmarks", "paper_questions.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        run=plan.config.run,
+        seeds=plan.config.seeds,
+        level=plan.config.paper.level,
+        evaluation=plan.section("evaluation", "evaluate_on", "summary_algorithms"),
+        published=plan.digest("published"),
+        corpus_name=plan.corpus_name,
+        card=plan.card,
+        code=plan.code("paper_questions"),
+    message:
+        "Answering the study's questions"
+    script:
+        "../scripts/paper_questions.py"
+
+
+rule paper:
+    """Every table and figure of the reference study, and its questions."""
+    input:
+        *all_paper_files("svg", "png"),
+        *map_figures("svg"),
+        *(plan.path("figures", "confusion", f"{name}.svg") for name, _ in plan.first_branches),
+        *(plan.path("figures", "reconstruction", f"{name}.svg") for name in plan.models),
+        *([plan.path("figures", "training.svg")] if plan.models else []),

@@ -364,6 +364,9 @@ class Disentanglement(Section):
 class Figures(Section):
     umap_neighbors: int = Field(15, ge=2, le=1000, description="UMAP: neighbours.")
     umap_min_dist: float = Field(0.1, ge=0.0, lt=1.0, description="UMAP: minimum distance.")
+    tsne_perplexity: Positive = Field(
+        30.0, description="t-SNE: perplexity (at most a third of the vectors)."
+    )
     png_dpi: int = Field(150, ge=50, le=1200, description="Resolution of the PNG copies.")
 
 

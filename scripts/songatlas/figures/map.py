@@ -74,7 +74,8 @@ def map_figure(
         )
         ax = figure.subplots()
         _draw(ax, points, named, 22.0, raster=len(points) >= RASTER_FROM)
-        axis = "UMAP axis" if metadata["method"] == "UMAP" else "Principal component"
+        method = metadata["method"]
+        axis = "Principal component" if method == "PCA" else f"{method} axis"
         if not points.empty:
             ax.set_xlabel(f"{axis} 1 (no unit)")
             ax.set_ylabel(f"{axis} 2 (no unit)")
@@ -175,7 +176,9 @@ def _what(points: pd.DataFrame, metadata: Mapping[str, Any]) -> str:
         many = f"A sample of {len(points):,} of {metadata['of']:,} {things}"
     if metadata["method"] == "UMAP":
         return f"UMAP ({metadata['n_neighbors']} neighbours) of {many}"
-    return f"First two principal components (too few distinct vectors for UMAP) of {many}"
+    if metadata["method"] == "t-SNE":
+        return f"t-SNE (perplexity {metadata['n_neighbors']:.3g}) of {many}"
+    return f"First two principal components (too few distinct vectors for a map) of {many}"
 
 
 def _draw(ax: Axes, points: pd.DataFrame, named: pd.Series, size: float, raster: bool) -> None:

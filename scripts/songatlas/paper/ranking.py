@@ -68,10 +68,13 @@ def ranking_table(
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     tasks = {task: i for i, task in enumerate(dict.fromkeys(scores["task"]))}
     order = pd.DataFrame(
-        {"task": frame["task"].map(tasks), "gap": -frame["above_chance"].astype(float)}
+        {
+            "task": frame["task"].map(tasks),
+            "gap": -(frame["nmi"] - frame["chance"].fillna(0.0)).astype(float),
+        }
     )
     frame = frame.loc[order.sort_values(["task", "gap"], kind="stable").index]
-    ranked = frame["above_chance"].notna() & frame["control"].isna()
+    ranked = frame["nmi"].notna() & frame["control"].isna()
     frame["rank"] = ranked.groupby(frame["task"]).cumsum().where(ranked).astype("Int64")
     return frame.reset_index(drop=True).astype({"n": "Int64", "seeds": "Int64"})
 
