@@ -126,6 +126,7 @@ def all_figures(extension):
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
         figures += [f"traversal/{name}" for name in plan.variational]
     drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
+    drawn += all_paper_figures(extension) if plan.config.paper.include else []
     return [*drawn, *map_figures(extension)]
 
 
@@ -145,7 +146,12 @@ def all_tables():
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
-    return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]
+    paper = all_paper_tables() if plan.config.paper.include else []
+    return [
+        *(plan.path("tables", name) for name in names),
+        plan.path("report", "summary.md"),
+        *paper,
+    ]
 
 
 PAPER_SCORES = (
@@ -167,7 +173,9 @@ PAPER_SCORES = (
 def paper_tables(*names):
     """The reference study's tables of these names, in three forms."""
     return [
-        plan.path("tables", f"paper_{name}.{kind}") for name in names for kind in ("csv", "md", "tex")
+        plan.path("tables", f"paper_{name}.{kind}")
+        for name in names
+        for kind in ("csv", "md", "tex")
     ]
 
 
@@ -180,14 +188,19 @@ def paper_figures(extension, *names):
     return [plan.path("figures", "paper", f"{name}.{extension}") for name in names]
 
 
-def all_paper_files(*extensions):
-    """Every table, figure and text of the target `paper` that no other target makes."""
+def all_paper_figures(extension):
+    """Every figure of the target `paper` that no other target draws."""
+    drawn = paper_figures(extension, *PAPER_FIGURES, "reconstruction", "leakage")
+    return [*drawn, *map_figures(extension, "paper", "tsne")]
+
+
+def all_paper_tables():
+    """Every table of the target `paper`, and its text."""
     alone = ("dataset", "splits", "architectures", "training")
     beside = [f"{name}_vs_published" for name in alone]
-    files = paper_tables(*alone, *beside, *PAPER_SCORES, "pairwise", "reconstruction")
-    files += [plan.path("tables", "paper_scores.csv")]
-    files += [plan.path("tables", "paper_reconstruction_points.csv")]
-    for extension in extensions:
-        files += paper_figures(extension, *PAPER_FIGURES, "reconstruction", "leakage")
-        files += map_figures(extension, "paper", "tsne")
-    return [*files, plan.path("report", "questions.md")]
+    return [
+        *paper_tables(*alone, *beside, *PAPER_SCORES, "pairwise", "reconstruction"),
+        plan.path("tables", "paper_scores.csv"),
+        plan.path("tables", "paper_reconstruction_points.csv"),
+        plan.path("report", "questions.md"),
+    ]

@@ -312,7 +312,8 @@ rule paper_questions:
 rule paper:
     """Every table and figure of the reference study, and its questions."""
     input:
-        *all_paper_files("svg", "png"),
+        *all_paper_tables(),
+        *all_paper_figures("svg"),
         *map_figures("svg"),
         *(plan.path("figures", "confusion", f"{name}.svg") for name, _ in plan.first_branches),
         *(plan.path("figures", "reconstruction", f"{name}.svg") for name in plan.models),

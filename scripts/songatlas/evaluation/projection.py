@@ -48,9 +48,7 @@ class Projection:
     n_neighbors: float | None = None
 
 
-def project(
-    z: np.ndarray, figures: Figures, seed: int, method: Method = "UMAP"
-) -> Projection:
+def project(z: np.ndarray, figures: Figures, seed: int, method: Method = "UMAP") -> Projection:
     """Project `z` of shape (n, d) to the plane.
 
     By UMAP (McInnes, Healy and Melville 2018) or t-SNE (van der Maaten and Hinton 2008), from the

@@ -106,7 +106,8 @@ def overview_figure(
             width_in,
             1.85 * rows,
             f"All representations by {attribute} — {plain(corpus_name)}",
-            "Each dot is a window, or a song where a representation has songs only. Neighbours "
+            f"{_methods(maps)}Each dot is a window, or a song where a representation has songs "
+            "only. Neighbours "
             "are alike; axes, orientation and distances between far groups mean nothing.",
             footer_in=footer_in,
         )
@@ -165,6 +166,11 @@ def write_maps(
 def _model(metadata: Mapping[str, Any]) -> str:
     saw = " (saw labels)" if metadata["supervision"] == "labels" else ""
     return f"{plain(metadata['model'], 24)}{saw}"
+
+
+def _methods(maps: Sequence[tuple[pd.DataFrame, Mapping[str, Any]]]) -> str:
+    """`t-SNE. ` where that is the method; UMAP is what a map is otherwise."""
+    return "t-SNE. " if any(info["method"] == "t-SNE" for _, info in maps) else ""
 
 
 def _what(points: pd.DataFrame, metadata: Mapping[str, Any]) -> str:

@@ -69,9 +69,7 @@ def _latex(frame: pd.DataFrame, sheet: Sheet) -> str:
     return layout.latex(frame, caption, label, digits=sheet.digits, headings=HEADINGS)
 
 
-def joined(
-    frame: pd.DataFrame, columns: Mapping[str, int], spread: str = "std"
-) -> pd.DataFrame:
+def joined(frame: pd.DataFrame, columns: Mapping[str, int], spread: str = "std") -> pd.DataFrame:
     """`<name>_mean` and `<name>_<spread>` as one column `<name>`, rounded to the given decimals."""
     return pd.DataFrame(
         {

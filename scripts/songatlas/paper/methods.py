@@ -57,10 +57,11 @@ def methods_versus(methods: pd.DataFrame, published: Published, corpus: str) -> 
 def algorithm_differences(
     scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """NMI of each pair of algorithms on the same models and tasks.
+    """NMI above chance of each pair of algorithms on the same models and tasks.
 
-    A model's tasks are averaged first; the 95% interval is of bootstrap draws over models
-    (percentiles), and null below three models.
+    Chance is taken off since it differs between algorithms (that of even clusters is higher); where
+    it was not estimated it counts as 0. A model's tasks are averaged first; the 95% interval is of
+    bootstrap draws over models (percentiles), and null below three models.
 
     Args:
         scores: rows of `clusterings`, of one level.
@@ -71,7 +72,8 @@ def algorithm_differences(
         Columns `better, worse, difference, ci_low, ci_high, models`, the largest difference first.
     """
     nmi = over_seeds(scores[scores["metric"] == "nmi"]).dropna(subset=["value"])
-    wide = nmi.pivot_table(index=["model", "task"], columns="algorithm", values="value").dropna()
+    nmi = nmi.assign(gap=nmi["value"] - nmi["chance"].fillna(0.0))
+    wide = nmi.pivot_table(index=["model", "task"], columns="algorithm", values="gap").dropna()
     by_model = wide.groupby(level="model").mean()
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, max(len(by_model), 1), (draws, len(by_model)))

@@ -73,8 +73,9 @@ def _preface(answers: Answers) -> str:
     return (
         f"Scored on {songs}, level `{answers.level}` ({LEVEL_WORDS[answers.level]}), with {seeds}. "
         "NMI is 1 where clusters and labels are the same grouping; chance is what permuted labels "
-        "reach. Brackets are 95% intervals over songs unless they say otherwise; where two overlap, "
-        f"two results {APART}. The study is quoted for comparison; {theirs}."
+        "reach. Brackets are 95% intervals over songs unless they say otherwise; where two overlap "
+        f"and no test over seeds is quoted, two results {APART}. "
+        f"The study is quoted for comparison; {theirs}."
     )
 
 
@@ -117,11 +118,15 @@ def _architecture(answers: Answers) -> list[str]:
 def _best_words(rows: pd.DataFrame, of: str, answers: Answers) -> str:
     """The first of `rows` against chance, and which others it can be told apart from."""
     first, others = rows.iloc[0], rows.iloc[1:]
-    words = f"of {of}, {_scored(first)} is furthest above chance ({_number(first['chance'])})"
+    chance = _number(first["chance"])
     if pd.notna(first["songs_low"]) and first["songs_low"] <= first["chance"]:
-        words += ", yet its interval holds chance: it is not shown to group songs by this at all"
+        return (
+            f"Of {of}, none is shown to be above chance: {_scored(first)} comes first, and its "
+            f"interval holds chance ({chance})."
+        )
+    words = f"Of {of}, {_scored(first)} is furthest above chance ({chance})"
     if others.empty:
-        return f"{_capital(words)}."
+        return f"{words}."
     same, how = [], set()
     for _, other in others.iterrows():
         apart, reason = _told_apart(first, other, answers)
@@ -130,11 +135,11 @@ def _best_words(rows: pd.DataFrame, of: str, answers: Answers) -> str:
             same.append(f"`{escape(other['model'])}`")
     means = " and ".join(sorted(how))
     if not same:
-        return f"{_capital(words)}; it differs from each of the {len(others)} others ({means})."
+        return f"{words}; it differs from each of the {len(others)} others ({means})."
     if len(same) == len(others):
-        return f"{_capital(words)}, but it {APART} from any of the {len(others)} others ({means})."
+        return f"{words}, but it {APART} from any of the {len(others)} others ({means})."
     shown = ", ".join(same[:6]) + (f" and {len(same) - 6} more" if len(same) > 6 else "")
-    return f"{_capital(words)}; it {APART} from {shown} ({means})."
+    return f"{words}; it {APART} from {shown} ({means})."
 
 
 def _told_apart(first: pd.Series, other: pd.Series, answers: Answers) -> tuple[bool, str]:
@@ -143,7 +148,9 @@ def _told_apart(first: pd.Series, other: pd.Series, answers: Answers) -> tuple[b
     if len(pairs):
         names = {first["model"], other["model"]}
         mine = pairs[(pairs["task"] == first["task"]) & (pairs["metric"] == "nmi")]
-        mine = mine[[{a, b} == names for a, b in zip(mine["model_a"], mine["model_b"], strict=True)]]
+        mine = mine[
+            [{a, b} == names for a, b in zip(mine["model_a"], mine["model_b"], strict=True)]
+        ]
         tested = mine.dropna(subset=["p_holm"])
         if len(tested):
             return bool(tested["p_holm"].iloc[0] < SIGNIFICANT), "paired over seeds, Holm"
@@ -275,12 +282,12 @@ def _algorithm(answers: Answers) -> list[str]:
         better, worse = _algorithm_name(pair["better"]), _algorithm_name(pair["worse"])
         gap = f"{pair['difference']:.3f}"
         if pd.isna(pair["ci_low"]):
-            words.append(f"{better} − {worse}: {gap}, too few models for an interval.")
+            words.append(f"{better} − {worse}: {gap}, too few models for an interval over them.")
             continue
         bounds = f"[{pair['ci_low']:.3f}, {pair['ci_high']:.3f}] over {int(pair['models'])} models"
         apart = pair["ci_low"] > 0
         said = f"{better} is better" if apart else f"the two {APART}"
-        words.append(f"{better} − {worse}: {gap} {bounds}: {said}.")
+        words.append(f"{better} − {worse}, NMI above chance: {gap} {bounds}: {said}.")
     printed = answers.published.methods.dropna(subset=["nmi_mean"])
     if len(printed):
         best = printed.sort_values("nmi_mean", ascending=False)
@@ -302,7 +309,3 @@ def _task(task: object) -> str:
 
 def _number(value: float) -> str:
     return "not estimated" if pd.isna(value) else f"{value:.2f}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

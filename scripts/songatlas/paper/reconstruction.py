@@ -68,9 +68,7 @@ def points(
     return frame[list(POINT_COLUMNS)].dropna(subset=["loss", "nmi"]).reset_index(drop=True)
 
 
-def correlation_table(
-    frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0
-) -> pd.DataFrame:
+def correlation_table(frame: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """`COLUMNS`: per source and task, correlation of loss and NMI over models.
 
     The bounds are the 2.5% and 97.5% percentiles of bootstrap draws over models. Below `MIN_MODELS`
@@ -104,7 +102,7 @@ def correlation_table(
                 row |= {f"{name}_low": float(low), f"{name}_high": float(high)}
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({name: float for name in COLUMNS[3:9]})
+    return frame.astype(dict.fromkeys(COLUMNS[3:9], float))
 
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ LEVEL_WORDS = {
     "song_vote": "windows are clustered, a song takes the majority label",
 }
 
-DIGITS = {metric: 3 for metric in SUMMARY_METRICS} | {"calinski_harabasz": 1, "davies_bouldin": 2}
+DIGITS = dict.fromkeys(SUMMARY_METRICS, 3) | {"calinski_harabasz": 1, "davies_bouldin": 2}
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def _method_sheets(scores: pd.DataFrame, published: Published, how: Protocol) ->
             pairs,
             f"Clustering algorithms in pairs: {how.corpus_name}",
             [
-                "Difference in NMI on the same models (means over tasks), with 95% bootstrap "
-                "bounds over models. An interval that holds 0 does not tell the two apart."
+                "Difference in NMI above chance on the same models (means over tasks), with 95% "
+                "bootstrap bounds over models. An interval that holds 0 does not tell them apart."
             ],
         ),
     ]

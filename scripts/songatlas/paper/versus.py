@@ -71,7 +71,7 @@ def _keys(frame: pd.DataFrame, names: Sequence[str]) -> list[tuple[object, ...]]
 
 
 def _note(published: float, ours: float, run: bool) -> str | None:
-    missing = []
+    missing: list[str] = []
     if pd.isna(published):
         missing.append(NOT_PUBLISHED)
     if pd.isna(ours):

@@ -78,7 +78,7 @@ def _draw(
         if mine["chance"].notna().any():
             marks.chance_tick(ax, mine["chance"].mean(), y - 0.14, 0.2)
         if name in printed.index:
-            value, std = printed.loc[name, f"{metric}_mean"], printed.loc[name, f"{metric}_std"]
+            value, std = (float(printed[f"{metric}_{part}"][name]) for part in ("mean", "std"))
             ax.hlines(y + 0.24, value - std, value + std, color=style.INK, lw=0.9, zorder=3)
             ax.plot(value, y + 0.24, ls="none", zorder=5, **marks.PUBLISHED)
     marks.rows_axis(ax, [marks.ALGORITHM_NAMES.get(name, name) for name in names])

@@ -9,6 +9,8 @@ from songatlas.figures.paper import marks
 from songatlas.figures.style import plain
 
 CHANCE = "mean chance"
+LIGHT_FROM = 0.45
+"""From this value on the colour is light enough for dark letters."""
 
 
 def heat_map_figure(
@@ -38,9 +40,7 @@ def heat_map_figure(
     rows = [*names, CHANCE]
     width_in = max(1.7 + 0.46 * len(columns), 5.0)
     with style.context():
-        figure = style.canvas(
-            width_in, 0.95 + 0.2 * len(rows), title, f"Means over seeds. {words}"
-        )
+        figure = style.canvas(width_in, 0.95 + 0.2 * len(rows), title, f"Means over seeds. {words}")
         ax = figure.subplots()
         image = ax.imshow(cells, cmap="cividis", vmin=0.0, vmax=1.0, aspect="auto")
         for y, x in np.ndindex(*cells.shape):
@@ -53,7 +53,7 @@ def heat_map_figure(
                 ha="center",
                 va="center",
                 size=6.4,
-                color=style.INK if np.isnan(value) or value > 0.55 else "white",
+                color=style.INK if np.isnan(value) or value > LIGHT_FROM else "white",
             )
         for x in range(len(algorithms), len(columns), len(algorithms)):
             ax.axvline(x - 0.5, color="white", lw=2.5)
@@ -75,5 +75,5 @@ def heat_map_figure(
             )
         bar = figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02)
         bar.set_label("NMI (0 to 1)")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure

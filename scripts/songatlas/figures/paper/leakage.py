@@ -1,5 +1,7 @@
 """What a split by windows adds to the score: the same model, trained with either split."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -8,7 +10,7 @@ from songatlas.figures import style
 from songatlas.figures.paper import marks
 from songatlas.figures.style import plain
 
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "song": {"marker": "o", "color": style.BLUE, "ms": 5.0},
     "window": {"marker": "s", "color": style.VERMILLION, "ms": 5.0},
 }

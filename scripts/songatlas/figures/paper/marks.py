@@ -18,7 +18,7 @@ METRIC_NAMES = {
     "ami": "AMI",
     "v_measure": "V-measure",
     "calinski_harabasz": "Calinski–Harabasz",
-    "davies_bouldin": "Davies–Bouldin (lower is better)",
+    "davies_bouldin": "Davies–Bouldin (low is good)",
 }
 
 ALGORITHM_NAMES = {"kmeans": "k-means", "agglomerative": "Ward", "gmm": "GMM"}

@@ -1,8 +1,11 @@
 """Six scores of every model in the study's tasks, small panels with one order of models."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from songatlas.figures import style
 from songatlas.figures.paper import marks
@@ -16,6 +19,8 @@ LOOKS = (
     {"marker": "v", "color": style.SKY},
 )
 """One per task."""
+
+CHANCE: dict[str, Any] = {"lw": 1.0, "ls": (0, (4, 2))}
 
 
 def metric_grid_figure(
@@ -47,9 +52,10 @@ def metric_grid_figure(
     looks = dict(zip(tasks, LOOKS, strict=False))
     printed = published[published["task"].isin(tasks) & published["model"].isin(names)]
     handles = [marks.mark(marks.task_name(task), ms=5, **look) for task, look in looks.items()]
-    handles.append(marks.mark("mean chance of a task", marker="|", color=style.INK, ms=9, mew=1.0))
+    handles.append(Line2D([], [], color=style.GREY, label="mean chance of a task", **CHANCE))
     if len(printed):
-        hollow = dict(marker="o", mfc="white", mec=style.INK, mew=0.8, ms=4.4)
+        hollow: dict[str, Any] = {"marker": "o", "mfc": "white", "mec": style.INK}
+        hollow |= {"mew": 0.8, "ms": 4.4}
         handles.append(marks.mark(f"hollow: published ({corpus})", **hollow))
     per_row = 3
     lines = -(-len(metrics) // per_row)
@@ -69,7 +75,8 @@ def metric_grid_figure(
             _draw(ax, printed, f"{metric}_mean", names, looks, filled=False)
             for _, row in chance[chance["metric"] == metric].iterrows():
                 if row["task"] in looks:
-                    ax.axvline(row["chance"], color=style.INK, lw=0.7, ls=(0, (4, 2)), zorder=1)
+                    colour = looks[row["task"]]["color"]
+                    ax.axvline(row["chance"], color=colour, zorder=1, **CHANCE)
             marks.rows_axis(ax, names)
             style.panel_title(ax, marks.METRIC_NAMES[metric])
             ax.set_xlabel("no unit")

@@ -10,7 +10,7 @@ from songatlas.figures.style import plain
 
 
 def order(ranking: pd.DataFrame) -> list[str]:
-    """Models by falling mean of NMI above chance over the tasks; those without a score are left out.
+    """Models by falling mean of NMI above chance over the tasks, those with a score.
 
     Args:
         ranking: rows of `tables/paper_ranking.csv`.

@@ -13,8 +13,8 @@ from songatlas.figures.style import plain
 
 ROWS = {"ours": "this run", "published": "published"}
 LOSS = {
-    "ours": "Squared error per value (standardised units²)",
-    "published": "Validation loss (no unit, log scale)",
+    "ours": "Squared error (standardised units²)",
+    "published": "Validation loss (log scale)",
 }
 
 
@@ -38,12 +38,11 @@ def reconstruction_figure(
         return marks.empty(title, "no model reconstructs and has a score")
     sources = [name for name in ROWS if (points["source"] == name).any()]
     tasks = list(dict.fromkeys(points["task"]))
-    known = correlations.set_index(["source", "task"])
     labelled = (points["supervision"] == "labels").any()
     handles = marks.kind_handles(["trained", "labels"] if labelled else ["trained"])
     if "published" in sources:
         handles.append(marks.published_handle(corpus))
-    width_in = max(2.75 * len(tasks), 5.2)
+    width_in = max(2.85 * len(tasks), 5.4)
     columns, footer_in = style.legend_size([str(h.get_label()) for h in handles], width_in)
     with style.context():
         figure = style.canvas(
@@ -58,7 +57,7 @@ def reconstruction_figure(
         for row, source in zip(grid, sources, strict=True):
             for ax, task in zip(row, tasks, strict=True):
                 mine = points[(points["source"] == source) & (points["task"] == task)]
-                facts = _facts(known, source, task)
+                facts = _facts(correlations, source, task)
                 name = f"{marks.task_name(task)}, {ROWS[source]}"
                 if mine.empty:
                     style.nothing(ax, "not published" if source == "published" else "no score")
@@ -67,7 +66,7 @@ def reconstruction_figure(
                 _draw(ax, mine, source)
                 style.panel_title(ax, name, facts)
         style.legend(figure, handles, columns)
-        figure.canvas.draw()
+        figure.draw_without_rendering()  # names are placed where the points really are
         for ax, (source, task) in zip(
             grid.ravel(), [(s, t) for s in sources for t in tasks], strict=True
         ):
@@ -77,10 +76,11 @@ def reconstruction_figure(
     return figure
 
 
-def _facts(known: pd.DataFrame, source: str, task: str) -> list[str]:
-    if (source, task) not in known.index:
+def _facts(correlations: pd.DataFrame, source: str, task: str) -> list[str]:
+    found = correlations[(correlations["source"] == source) & (correlations["task"] == task)]
+    if found.empty:
         return []
-    row = known.loc[(source, task)]
+    row = found.iloc[0]
     if pd.isna(row["spearman"]):
         return [plain(row["note"], 60)]
     return [
@@ -124,24 +124,41 @@ def label_points(ax: Axes, x: Sequence[float], y: Sequence[float], names: Sequen
     taken = [(px - 3 * scale, py - 3 * scale, px + 3 * scale, py + 3 * scale) for px, py in spots]
     for (px, py), name in sorted(zip(spots, names, strict=True), key=lambda item: -item[0][1]):
         text = plain(name, 22)
-        width = len(text) * style.SMALL_SIZE * 0.56 * scale
+        width = len(text) * style.SMALL_SIZE * 0.6 * scale
         gap = 5 * scale
-        places = []
-        for dy in (0.0, 1.0, -1.0, 1.9, -1.9, 2.8, -2.8):
-            up = dy * height
-            places += [(gap, up - height / 2, "left"), (-gap - width, up - height / 2, "right")]
-            places.append((-width / 2, up + (gap if dy >= 0 else -gap - height), "center"))
-        boxes = [(px + a, py + b, px + a + width, py + b + height) for a, b, _ in places]
+        # Where the name's box begins, which of its sides is nearest, how many lines it is moved.
+        places: list[tuple[float, float, str, float]] = []
+        for lines in (0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, 5.0, 6.0):
+            low = (lines - 0.5) * height
+            places += [(gap, low, "left", lines), (-gap - width, low, "right", lines)]
+            places.append((-width / 2, low + (gap if lines > 0 else -gap), "center", lines))
+        boxes = [(px + a, py + b, px + a + width, py + b + height) for a, b, _, _ in places]
         costs = [
             sum(_overlap(box, other) for other in taken)
-            + 50.0 * _outside(box, frame)
+            + 500.0 * _outside(box, frame)
             + 0.4 * i * height
             for i, box in enumerate(boxes)
         ]
-        box = boxes[int(np.argmin(costs))]
-        taken.append(box)
-        at = ax.transData.inverted().transform((box[0], (box[1] + box[3]) / 2))
-        ax.text(*at, text, size=style.SMALL_SIZE, ha="left", va="center", zorder=5)
+        best = int(np.argmin(costs))
+        taken.append(boxes[best])
+        left, low, side, lines = places[best]
+        at = left + {"left": 0.0, "right": width, "center": width / 2}[side]
+        far = abs(lines) >= 2 or (side == "center" and lines)
+        at_x, at_y = ax.transData.inverted().transform((px, py))
+        # Names take no room in the layout, or the axes would shrink under them.
+        ax.annotate(
+            text,
+            (float(at_x), float(at_y)),
+            xytext=(at / scale, (low + height / 2) / scale),
+            textcoords="offset points",
+            size=style.SMALL_SIZE,
+            ha=side,
+            va="center",
+            zorder=5,
+            arrowprops={"arrowstyle": "-", "color": style.GREY, "lw": 0.5, "shrinkB": 2.5}
+            if far
+            else None,
+        ).set_in_layout(False)
 
 
 def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
