@@ -6,7 +6,7 @@ from songatlas.paper.corpus_kind import EXPLAINED, corpus_kind
 from songatlas.paper.dataset import ALL, dataset_table, splits_table
 from songatlas.paper.files import Sheet
 from songatlas.paper.published import Published
-from songatlas.paper.versus import versus
+from songatlas.paper.versus import for_readers, versus
 
 
 def corpus_sheets(
@@ -30,6 +30,12 @@ def corpus_sheets(
     if len(cells):
         total = {"language": ALL, "genre": ALL, "songs": cells["songs"].sum()}
         cells = pd.concat([cells, pd.DataFrame([total])], ignore_index=True)
+    cells_beside = versus(
+        cells, dataset, keys=["language", "genre"], values=["songs"], corpus=kind
+    )
+    splits_beside = versus(
+        published.splits, splits, keys=["split"], values=["songs", "windows"], corpus=kind
+    )
     return [
         Sheet(
             "paper_dataset",
@@ -40,10 +46,10 @@ def corpus_sheets(
         ),
         Sheet(
             "paper_dataset_vs_published",
-            versus(cells, dataset, keys=["language", "genre"], values=["songs"], corpus=kind),
+            cells_beside,
             f"Composition beside the study's: {corpus_name}",
             [EXPLAINED],
-            digits=0,
+            shown=for_readers(cells_beside),
         ),
         Sheet(
             "paper_splits",
@@ -53,10 +59,8 @@ def corpus_sheets(
         ),
         Sheet(
             "paper_splits_vs_published",
-            versus(
-                published.splits, splits, keys=["split"], values=["songs", "windows"], corpus=kind
-            ),
+            splits_beside,
             f"Splits beside the study's: {corpus_name}",
-            digits=0,
+            shown=for_readers(splits_beside),
         ),
     ]

@@ -14,6 +14,7 @@ from songatlas.paper.model_tables import (
     training_versus,
 )
 from songatlas.paper.published import Published
+from songatlas.paper.versus import for_readers
 from songatlas.report.training_table import training_table
 
 TRAINING_NOTE = (
@@ -43,6 +44,8 @@ def model_sheets(
     table = architectures_table(architectures, published)
     scales = {item["model"]: item["loss_scale"] for item in summaries}
     training = training_sheet(training_table(summaries), scales, published)
+    sizes = architectures_versus(table, published, corpus)
+    beside = training_versus(training, published, corpus)
     spread = joined(training, TRAINING_MEASURES)
     shown = pd.concat(
         [
@@ -61,10 +64,10 @@ def model_sheets(
         ),
         Sheet(
             "paper_architectures_vs_published",
-            architectures_versus(table, published, corpus),
+            sizes,
             f"Parameters beside the study's, in millions: {corpus_name}",
             ["Parameters follow the size of the input (the study: 128 x 1292), not the corpus."],
-            digits=1,
+            shown=for_readers(sizes),
         ),
         Sheet(
             "paper_training",
@@ -84,12 +87,13 @@ def model_sheets(
         ),
         Sheet(
             "paper_training_vs_published",
-            training_versus(training, published, corpus),
+            beside,
             f"Training beside the study's: {corpus_name}",
             [
                 "Epochs and validation loss are means over seeds. A loss on the scale elbo is "
                 "another quantity than the study's: no difference is given."
             ],
-            digits=4,
+            shown=for_readers(beside),
+            narrow=for_readers(beside).drop(columns="note"),
         ),
     ]

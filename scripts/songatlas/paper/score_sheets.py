@@ -12,6 +12,7 @@ from songatlas.paper.published import SUMMARY_METRICS, Published
 from songatlas.paper.ranking import ranking_table
 from songatlas.paper.summary import companion_table, summary_table, summary_versus
 from songatlas.paper.task_table import tasks_table, tasks_versus
+from songatlas.paper.versus import for_readers
 
 LEVEL_WORDS = {
     "window": "windows are clustered",
@@ -104,7 +105,8 @@ def _summary_sheets(comparison: pd.DataFrame, published: Published, how: Protoco
                 "The study scored its validation windows; at the level song_vote a task has as "
                 "many points as songs, which lifts NMI and its chance level alike.",
             ],
-            narrow=beside[beside["metric"].str.endswith("_mean")].drop(columns="note"),
+            shown=for_readers(beside),
+            narrow=for_readers(beside[beside["metric"].str.endswith("_mean")]).drop(columns="note"),
         ),
     ]
 
@@ -126,7 +128,10 @@ def _best_sheets(scores: pd.DataFrame, published: Published, how: Protocol) -> l
             beside,
             f"Best values beside the study's: {how.corpus_name}",
             [note],
-            narrow=beside.drop(columns=["published_algorithm", "our_algorithm", "note"]),
+            shown=for_readers(beside),
+            narrow=for_readers(beside).drop(
+                columns=["published_algorithm", "our_algorithm", "note"]
+            ),
         ),
     ]
 
@@ -134,6 +139,7 @@ def _best_sheets(scores: pd.DataFrame, published: Published, how: Protocol) -> l
 def _method_sheets(scores: pd.DataFrame, published: Published, how: Protocol) -> list[Sheet]:
     methods = methods_table(scores, how.algorithms, published)
     pairs = algorithm_differences(scores)
+    beside = methods_versus(methods, published, how.corpus)
     means = ["silhouette_mean", "ari_mean", "nmi_mean", "ami_mean", "chance_nmi", "n_scores"]
     return [
         Sheet(
@@ -145,9 +151,10 @@ def _method_sheets(scores: pd.DataFrame, published: Published, how: Protocol) ->
         ),
         Sheet(
             "paper_methods_vs_published",
-            methods_versus(methods, published, how.corpus),
+            beside,
             f"Clustering algorithms beside the study's: {how.corpus_name}",
             ["Over the study's models that this run has."],
+            shown=for_readers(beside),
         ),
         Sheet(
             "paper_methods_pairs",
@@ -163,6 +170,7 @@ def _method_sheets(scores: pd.DataFrame, published: Published, how: Protocol) ->
 
 def _task_sheets(scores: pd.DataFrame, published: Published, how: Protocol) -> list[Sheet]:
     tasks = tasks_table(scores, published)
+    beside = tasks_versus(tasks, published, how.corpus)
     return [
         Sheet(
             "paper_tasks",
@@ -173,9 +181,10 @@ def _task_sheets(scores: pd.DataFrame, published: Published, how: Protocol) -> l
         ),
         Sheet(
             "paper_tasks_vs_published",
-            tasks_versus(tasks, published, how.corpus),
+            beside,
             f"Tasks beside the study's: {how.corpus_name}",
             ["Over the study's models that this run has."],
+            shown=for_readers(beside),
         ),
     ]
 

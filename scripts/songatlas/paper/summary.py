@@ -80,6 +80,16 @@ def summary_versus(
             corpus=corpus,
         )
         beside.insert(2, "level", level)
+        rows = comparison[comparison["level"] == level]
+        names = rows["model"].map(published.called)
+        chance = dict(zip(zip(names, rows["task"], strict=True), rows["chance_nmi"], strict=True))
+        beside["chance"] = [
+            chance.get((model, task)) if metric in ("nmi_mean", "v_measure_mean") else None
+            for model, task, metric in zip(
+                beside["model"], beside["task"], beside["metric"], strict=True
+            )
+        ]
+        beside["chance"] = beside["chance"].astype(float)
         parts.append(beside)
     return pd.concat(parts, ignore_index=True)
 

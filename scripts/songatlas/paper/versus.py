@@ -55,6 +55,20 @@ def versus(
     return joined[columns].reset_index(drop=True)
 
 
+def for_readers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Numbers to four digits that count, whatever they measure; differences with their sign."""
+    shown = frame.copy()
+    for column, form in (("published", ".4g"), ("ours", ".4g"), ("difference", "+.3g")):
+        shown[column] = [None if pd.isna(value) else _plain(value, form) for value in frame[column]]
+    return shown
+
+
+def _plain(value: float, form: str) -> str:
+    """As `format` has it, but large numbers in full instead of with an exponent."""
+    whole = "+.0f" if form[0] == "+" else ".0f"
+    return format(value, whole if abs(value) >= 1000 else form)
+
+
 def _long(
     frame: pd.DataFrame, keys: Sequence[str], values: Sequence[str], extra: Sequence[str]
 ) -> pd.DataFrame:
