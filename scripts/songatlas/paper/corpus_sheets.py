@@ -30,9 +30,7 @@ def corpus_sheets(
     if len(cells):
         total = {"language": ALL, "genre": ALL, "songs": cells["songs"].sum()}
         cells = pd.concat([cells, pd.DataFrame([total])], ignore_index=True)
-    cells_beside = versus(
-        cells, dataset, keys=["language", "genre"], values=["songs"], corpus=kind
-    )
+    cells_beside = versus(cells, dataset, keys=["language", "genre"], values=["songs"], corpus=kind)
     splits_beside = versus(
         published.splits, splits, keys=["split"], values=["songs", "windows"], corpus=kind
     )

@@ -146,11 +146,10 @@ def _told_apart(first: pd.Series, other: pd.Series, answers: Answers) -> tuple[b
     """By the paired test over seeds where there is one, else by intervals over songs."""
     pairs = answers.pairs
     if len(pairs):
-        names = {first["model"], other["model"]}
-        mine = pairs[(pairs["task"] == first["task"]) & (pairs["metric"] == "nmi")]
-        mine = mine[
-            [{a, b} == names for a, b in zip(mine["model_a"], mine["model_b"], strict=True)]
-        ]
+        first_name, other_name = first["model"], other["model"]
+        a, b = pairs["model_a"], pairs["model_b"]
+        both = ((a == first_name) & (b == other_name)) | ((a == other_name) & (b == first_name))
+        mine = pairs[both & (pairs["task"] == first["task"]) & (pairs["metric"] == "nmi")]
         tested = mine.dropna(subset=["p_holm"])
         if len(tested):
             return bool(tested["p_holm"].iloc[0] < SIGNIFICANT), "paired over seeds, Holm"
