@@ -186,7 +186,7 @@ LEAKAGE_COLUMNS = (
 """Columns of `tables/leakage.csv`."""
 
 
-def tests_table(p_holm: float = 0.01) -> pd.DataFrame:
+def paired_tests(p_holm: float = 0.01) -> pd.DataFrame:
     """Rows of `tables/tests.csv`: one pair."""
     row = ["genre", "nmi", "song_vote", "conv_vae", "vade_small", 5, 0.6, 0.3, 0.3, 0.2, 0.4]
     return pd.DataFrame([[*row, 1.2, p_holm / 2, p_holm, None]], columns=list(TEST_COLUMNS))
@@ -196,8 +196,6 @@ def leakage(window: float = 0.8) -> pd.DataFrame:
     """Rows of `tables/leakage.csv`: one model in one task."""
     rows = []
     for split, value in (("song", 0.3), ("window", window)):
-        rows.append(
-            ["conv_vae", "conv_vae_windows", "genre", "nmi", split, value, 0.01]
-            + [value - 0.05, value + 0.05, 0.1, 48, None]
-        )
+        about = ["conv_vae", "conv_vae_windows", "genre", "nmi", split]
+        rows.append([*about, value, 0.01, value - 0.05, value + 0.05, 0.1, 48, None])
     return pd.DataFrame(rows, columns=list(LEAKAGE_COLUMNS))

@@ -184,8 +184,8 @@ def test_figures_are_written_in_both_forms_and_names_must_agree(tmp_path: Path) 
     write_figures({"leakage": figure}, files, dpi=72, corpus_name="c", card="card.json")
     assert all(path.stat().st_size > 3000 for path in files)
     assert "card.json" in files[0].read_text(encoding="utf-8")
+    more = [*files, tmp_path / "other.svg"]
     with pytest.raises(SongatlasError, match="no figure of that name"):
-        more = [*files, tmp_path / "other.svg"]
         write_figures({"leakage": figure}, more, dpi=72, corpus_name="c", card="card.json")
     with pytest.raises(SongatlasError, match="has no SVG and PNG"):
         write_figures({"leakage": figure}, files[:1], dpi=72, corpus_name="c", card="card.json")

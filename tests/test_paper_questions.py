@@ -22,7 +22,7 @@ def answers(scores: pd.DataFrame = VOTES, **changes: object) -> Answers:
     ranking = ranking_table(scores, frames.TRAINED, frames.CONTROLS)
     made = Answers(
         ranking=ranking.assign(model=ranking["model"].map(PUBLISHED.called)),
-        pairs=frames.tests_table()[:0],
+        pairs=frames.paired_tests()[:0],
         leakage=frames.leakage()[:0],
         correlations=correlation_table(points(frames.summaries(), plain, PUBLISHED)),
         methods=methods_table(plain, frames.ALGORITHMS, PUBLISHED),
@@ -71,7 +71,7 @@ def test_a_clear_winner_is_told_apart_and_a_close_one_is_not() -> None:
 
 def test_a_paired_test_over_seeds_goes_before_intervals_over_songs() -> None:
     scores = with_nmi(conv_vae=0.5, vade_small=0.48)
-    pairs = frames.tests_table(p_holm=0.01).replace("vade_small", "VaDE")
+    pairs = frames.paired_tests(p_holm=0.01).replace("vade_small", "VaDE")
     pairs = pairs.replace("conv_vae", "Conv VAE")
     text = part(questions(answers(scores, pairs=pairs)), 1)
     assert "it differs from each of the 1 others (paired over seeds, Holm)" in text

@@ -94,7 +94,7 @@ def test_the_published_composition_adds_up_to_the_published_splits() -> None:
 def test_parameters_are_read_in_millions() -> None:
     assert study.millions("5.5M") == 5.5
     assert np.isnan(study.millions(None))
-    with pytest.raises(SongatlasError, match="5.5 million"):
+    with pytest.raises(SongatlasError, match=r"5\.5 million"):
         study.millions("5.5 million")
 
 
@@ -388,7 +388,7 @@ def every_sheet(scores: pd.DataFrame, comparison: pd.DataFrame) -> list[Sheet]:
             frames.architectures(), frames.summaries(), PUBLISHED, DIFFERENT, frames.CORPUS
         ),
         *score_sheets(comparison, scores, PUBLISHED, HOW),
-        pairwise_sheet(frames.tests_table(), PUBLISHED, "song_vote", frames.CORPUS),
+        pairwise_sheet(frames.paired_tests(), PUBLISHED, "song_vote", frames.CORPUS),
     ]
 
 
@@ -439,9 +439,9 @@ def test_a_level_that_was_not_clustered_leaves_the_summary_empty() -> None:
 
 
 def test_pairs_carry_the_studys_names_and_an_empty_table_says_why() -> None:
-    sheet = pairwise_sheet(frames.tests_table(), PUBLISHED, "song_vote", "c")
+    sheet = pairwise_sheet(frames.paired_tests(), PUBLISHED, "song_vote", "c")
     assert sheet.frame["model_b"].tolist() == ["VaDE"]
-    empty = pairwise_sheet(frames.tests_table()[:0], PUBLISHED, "song_vote", "c")
+    empty = pairwise_sheet(frames.paired_tests()[:0], PUBLISHED, "song_vote", "c")
     assert "nothing was tested" in empty.notes[0]
     assert empty.frame.empty
 
