@@ -11,16 +11,14 @@ from songatlas.figures import style
 from songatlas.figures.paper import marks
 from songatlas.figures.style import plain
 
-LOOKS = (
-    {"marker": "o", "color": style.BLUE},
-    {"marker": "^", "color": style.ORANGE},
-    {"marker": "s", "color": style.GREEN},
-    {"marker": "D", "color": style.PURPLE},
-    {"marker": "v", "color": style.SKY},
+LOOKS: tuple[dict[str, Any], ...] = (
+    {"marker": "o", "color": style.BLUE, "ls": (0, (5, 2))},
+    {"marker": "^", "color": style.ORANGE, "ls": (0, (1, 1.2))},
+    {"marker": "s", "color": style.GREEN, "ls": (0, (6, 1.5, 1, 1.5))},
+    {"marker": "D", "color": style.PURPLE, "ls": (0, (3, 3))},
+    {"marker": "v", "color": style.SKY, "ls": (0, (1, 3))},
 )
-"""One per task."""
-
-CHANCE: dict[str, Any] = {"lw": 1.0, "ls": (0, (4, 2))}
+"""One per task: its marks, and the line at its chance level."""
 
 
 def metric_grid_figure(
@@ -51,8 +49,10 @@ def metric_grid_figure(
         return marks.empty(title, marks.NOTHING)
     looks = dict(zip(tasks, LOOKS, strict=False))
     printed = published[published["task"].isin(tasks) & published["model"].isin(names)]
-    handles = [marks.mark(marks.task_name(task), ms=5, **look) for task, look in looks.items()]
-    handles.append(Line2D([], [], color=style.GREY, label="mean chance of a task", **CHANCE))
+    handles = [
+        Line2D([], [], ms=5, lw=1.0, label=f"{marks.task_name(task)} (line: mean chance)", **look)
+        for task, look in looks.items()
+    ]
     if len(printed):
         hollow: dict[str, Any] = {"marker": "o", "mfc": "white", "mec": style.INK}
         hollow |= {"mew": 0.8, "ms": 4.4}
@@ -75,8 +75,9 @@ def metric_grid_figure(
             _draw(ax, printed, f"{metric}_mean", names, looks, filled=False)
             for _, row in chance[chance["metric"] == metric].iterrows():
                 if row["task"] in looks:
-                    colour = looks[row["task"]]["color"]
-                    ax.axvline(row["chance"], color=colour, zorder=1, **CHANCE)
+                    look = looks[row["task"]]
+                    line = {"color": look["color"], "ls": look["ls"], "lw": 1.0}
+                    ax.axvline(row["chance"], zorder=1, **line)
             marks.rows_axis(ax, names)
             style.panel_title(ax, marks.METRIC_NAMES[metric])
             ax.set_xlabel("no unit")
@@ -91,7 +92,7 @@ def _draw(
     rows: pd.DataFrame,
     column: str,
     names: list[str],
-    looks: dict[str, dict[str, str]],
+    looks: dict[str, dict[str, Any]],
     *,
     filled: bool,
 ) -> None:
