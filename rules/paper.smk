@@ -92,7 +92,7 @@ rule paper_scores:
 rule paper_pairwise:
     """Models compared in pairs, under the study's names."""
     input:
-        tests=plan.path("tables", "tests.csv"),
+        tests=written("tables", "tests.csv"),
     output:
         paper_tables("pairwise"),
     log:
@@ -212,7 +212,7 @@ rule paper_reconstruction_figure:
 rule paper_leakage:
     """What splitting windows instead of songs adds to the score."""
     input:
-        leakage=plan.path("tables", "leakage.csv"),
+        leakage=written("tables", "leakage.csv"),
     output:
         svg=report(
             plan.path("figures", "paper", "leakage.svg"),
@@ -277,7 +277,7 @@ rule paper_questions:
     input:
         ranking=plan.path("tables", "paper_ranking.csv"),
         pairs=plan.path("tables", "paper_pairwise.csv"),
-        leakage=plan.path("tables", "leakage.csv"),
+        leakage=written("tables", "leakage.csv"),
         correlations=plan.path("tables", "paper_reconstruction.csv"),
         methods=plan.path("tables", "paper_methods.csv"),
         method_pairs=plan.path("tables", "paper_methods_pairs.csv"),

@@ -5,15 +5,17 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.evaluation.layout import write_text
     from songatlas.paper.corpus_kind import corpus_kind
-    from songatlas.paper.files import read_table
+    from songatlas.paper.files import read_optional, read_table
+    from songatlas.paper.leakage import COLUMNS
     from songatlas.paper.published import read_published
     from songatlas.paper.questions import Answers, questions
     from songatlas.versioning.name_card import name_card
 
     given, published = snakemake.params, read_published()
-    names = ("ranking", "pairs", "leakage", "correlations", "methods", "method_pairs")
+    names = ("ranking", "pairs", "correlations", "methods", "method_pairs")
     answers = Answers(
         **{name: read_table(getattr(snakemake.input, name)) for name in names},
+        leakage=read_optional(snakemake.input.leakage, COLUMNS),
         published=published,
         corpus=corpus_kind(read_table(snakemake.input.dataset), published),
         corpus_name=given.corpus_name,

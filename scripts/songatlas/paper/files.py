@@ -26,6 +26,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
+def read_optional(paths: str | Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """The one table that `paths` names; `columns` without a row where it names none."""
+    path = paths if isinstance(paths, str) else next(iter(paths), None)
+    return read_table(path) if path else pd.DataFrame(columns=list(columns))
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A table and what is written around it.
