@@ -61,6 +61,7 @@ include: "rules/comparison.smk"
 include: "rules/tables.smk"
 include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
+include: "rules/paper.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
 

@@ -57,7 +57,7 @@ rule maps:
         names=[name for name, _ in plan.first_branches],
         corpus_name=plan.corpus_name,
         card=plan.card,
-        figures=plan.section("figures"),
+        figures=plan.section("figures", "umap_neighbors", "umap_min_dist", "png_dpi"),
         seed=plan.config.evaluation.seed,
         code=code_of("maps"),
     message:

@@ -330,6 +330,8 @@ def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
         pytest.param("figures: {umap_neighbors: 9}", {"maps"}, marks=SLOW),
         ("disentanglement: {trees: 2}", jobs("disentanglement", EVERYONE) | {APART}),
         pytest.param("lyrics: {max_tokens: 99}", set(), marks=SLOW),
+        # The study's tables are made on request.
+        pytest.param("paper: {level: window}", set(), marks=SLOW),
         pytest.param(
             "lyrics: {dim: 8}",
             {"lyrics_features", "baseline_latents lyrics_tfidf"} | vectors(["lyrics_tfidf"]),

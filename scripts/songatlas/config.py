@@ -364,7 +364,25 @@ class Disentanglement(Section):
 class Figures(Section):
     umap_neighbors: int = Field(15, ge=2, le=1000, description="UMAP: neighbours.")
     umap_min_dist: float = Field(0.1, ge=0.0, lt=1.0, description="UMAP: minimum distance.")
+    tsne_perplexity: Positive = Field(
+        30.0, description="t-SNE: perplexity (at most a third of the vectors)."
+    )
     png_dpi: int = Field(150, ge=50, le=1200, description="Resolution of the PNG copies.")
+
+
+class Paper(Section):
+    """The reference study's tables and figures (target `paper`)."""
+
+    include: bool = Field(
+        False,
+        description="Whether a run makes them with everything else; without, `snakemake ... paper` "
+        "does.",
+    )
+    level: Level = Field(
+        "song_vote",
+        description="Level of `tables/paper_*`: `song_vote` and `window` are the study's (its "
+        "validation windows were clustered).",
+    )
 
 
 class Compute(Section):
@@ -422,6 +440,7 @@ class Config(Section):
         Disentanglement(), description="Whether dimensions stand for one factor each."
     )
     figures: Figures = Field(Figures(), description="Figures.")
+    paper: Paper = Field(Paper(), description="The reference study's tables and figures.")
     compute: Compute = Field(
         Compute(),
         description="What jobs declare, and show meanwhile. Another number of threads changes "
@@ -447,6 +466,10 @@ class Config(Section):
             problems.append(
                 f"evaluation.summary_algorithms names `{min(missing)}`, which "
                 "clustering.algorithms does not run"
+            )
+        if self.paper.include and self.paper.level not in self.clustering.levels:
+            problems.append(
+                f"paper.level is `{self.paper.level}`, which clustering.levels does not have"
             )
         both = sorted(set(self.models) & set(self.baselines))
         if both:

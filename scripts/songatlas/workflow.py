@@ -102,6 +102,12 @@ class Plan:
         return [*self.first_trained, *self.first_untrained]
 
     @property
+    def controls(self) -> dict[str, str]:
+        """What the controls among the trained models control, by name."""
+        said = {name: getattr(self.config.models[name], "control", None) for name in self.models}
+        return {name: control for name, control in said.items() if control is not None}
+
+    @property
     def multimodal(self) -> list[str]:
         """Names of the models that read audio and lyrics."""
         return [name for name in self.models if {"mel", "lyrics"} <= set(self.model_inputs(name))]
