@@ -3,6 +3,7 @@
 `snakemake --cores 8 --resources gpu=1` runs the embedded demo; `config/README.md` lists every key.
 """
 
+import os
 import sys
 
 from snakemake.utils import min_version
@@ -14,8 +15,10 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from pathlib import Path
 
 from snakemake.logging import logger
+from snakemake.settings.types import ExecMode
 
-from songatlas.errors import ConfigError
+from songatlas import running
+from songatlas.errors import ConfigError, SongatlasError
 from songatlas.report.ending import ending
 from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
 
@@ -33,6 +36,12 @@ except ConfigError as error:
     # Any exception would be shown with the place in this file, which the user has not to mend.
     logger.error(str(error))
     sys.exit(1)
+
+
+# Not in the processes of a cluster's jobs, which parse this file too.
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for line in running.before_start(plan.config.run):
+        logger.warning(line)
 
 
 wildcard_constraints:
@@ -66,5 +75,23 @@ rule all:
         plan.path("metrics.json"),
 
 
+held = []
+
+
+onstart:
+    try:
+        held.append(running.begin(plan.config.run, Path(plan.results), os.environ))
+    except SongatlasError as error:
+        logger.error(str(error))
+        sys.exit(1)
+
+
 onsuccess:
+    for lock in held:
+        lock.release()
     print(ending(Path(plan.results)))
+
+
+onerror:
+    for lock in held:
+        lock.release()

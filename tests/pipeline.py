@@ -81,6 +81,22 @@ def snakemake(
     return done
 
 
+def start(folder: Path, *arguments: str) -> subprocess.Popen:
+    """Snakemake as `snakemake` starts it, in a process group of its own, not waited for."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--cores", "2", "--resources", "gpu=1", *arguments]
+    environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "agg"}
+    with (folder / "output.txt").open("w") as file:
+        return subprocess.Popen(
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+
+
 def copy_repository(folder: Path) -> None:
     """What git knows of this repository, and new files that it does not ignore, in `folder`."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

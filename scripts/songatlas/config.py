@@ -372,6 +372,12 @@ class Compute(Section):
 
     training_threads: int = Field(1, ge=1, description="CPU threads of a training job.")
     gpu_memory_gb: float = Field(12.0, gt=0.0, description="GPU memory a training job declares.")
+    save_every_s: float = Field(
+        120.0,
+        ge=0.0,
+        description="Seconds of training that a sudden end (power cut, kill -9) may cost at most; a "
+        "time limit or Ctrl-C costs none.",
+    )
 
 
 class Config(Section):

@@ -46,7 +46,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         for some, handler in self._before.items():
-            signal.signal(some, handler)
+            signal.signal(some, signal.SIG_DFL if handler is None else handler)
         self._before = {}
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What every entry script shares: its log file, its progress bar, its way to fail."""
+"""What every entry script shares: its log file, its progress bar, its ways to fail and to stop."""
 
 import logging
 import os
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from songatlas.errors import SongatlasError
+from songatlas.files import DiskFullError, is_disk_full
+from songatlas.interruption import Interrupted, StopSignals
+from songatlas.running import watched
 
 T = TypeVar("T")
 
@@ -19,7 +22,9 @@ def job(log: str | Path, threads: int = 1) -> Iterator[logging.Logger]:
     """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
 
     A `SongatlasError` ends the process with its message alone, any other exception with its
-    traceback; both are in the log file. Import numerical libraries inside or after this block's
+    traceback; both are in the log file. A stop signal ends it with a message and the code that
+    shells give (143 for SIGTERM), and so does the end of the Snakemake that started it. Import
+    numerical libraries inside or after this block's
     start, since most read their thread count once.
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -40,12 +45,20 @@ def job(log: str | Path, threads: int = 1) -> Iterator[logging.Logger]:
     to_screen.addFilter(lambda record: record.name != "py.warnings")
     logger = logging.getLogger("songatlas")
     try:
-        yield logger
+        with StopSignals(), watched(log, os.environ):
+            yield logger
+    except Interrupted as stopped:
+        logger.warning("%s", stopped)
+        sys.exit(stopped.exit_code)
     except SongatlasError as error:
         logger.error("%s", error)
         sys.exit(1)
-    except Exception:
-        logger.error("%s", traceback.format_exc())
+    except Exception as error:
+        named = getattr(error, "filename", None) or log
+        if is_disk_full(error, Path(str(named)).parent):
+            logger.error("%s", DiskFullError(named))
+        else:
+            logger.error("%s", traceback.format_exc())
         sys.exit(1)
     finally:
         logging.shutdown()
