@@ -19,6 +19,7 @@ from snakemake.settings.types import ExecMode
 
 from songatlas import running
 from songatlas.errors import ConfigError, SongatlasError
+from songatlas.preflight import preflight
 from songatlas.report.ending import ending
 from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
 
@@ -81,6 +82,7 @@ held = []
 onstart:
     try:
         held.append(running.begin(plan.config.run, Path(plan.results), os.environ))
+        logger.info(preflight(plan))
     except SongatlasError as error:
         logger.error(str(error))
         sys.exit(1)

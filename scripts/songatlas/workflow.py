@@ -198,6 +198,12 @@ class Plan:
             return self._recorded_listing() or "absent"
         return listing_digest(self.config.corpus, Path(self.corpus_path))
 
+    def corpus_sizes(self) -> list[tuple[str, int]]:
+        """Suffix (lower case, with its dot) and bytes of every file that the corpus consists of."""
+        from songatlas.corpus.readers import file_sizes
+
+        return file_sizes(self.config.corpus, self.corpus_path)
+
     def _recorded_listing(self) -> str | None:
         path = Path(self.path("corpus", "sources.parquet"))
         if not path.is_file():
