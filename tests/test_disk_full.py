@@ -160,7 +160,7 @@ def test_a_job_says_so_in_its_log(disk: Path, tmp_path: Path) -> None:
 # --- every writer is atomic --------------------------------------------------------------------
 
 WRITES = {
-    *("write_text", "write_bytes", "to_csv", "to_parquet", "to_json", "to_pickle", "savefig"),
+    *("write_text", "write_bytes", "to_csv", "to_parquet", "to_pickle", "savefig"),
     *("write_table", "ParquetWriter", "savez", "safe_dump"),
 }
 ELSEWHERE = {
