@@ -83,6 +83,8 @@ onstart:
     try:
         held.append(running.begin(plan.config.run, Path(plan.results), os.environ))
         logger.info(preflight(plan))
+        for line in plan.dangers():
+            logger.warning(line)
     except SongatlasError as error:
         logger.error(str(error))
         sys.exit(1)

@@ -234,7 +234,9 @@ def test_a_run_goes_on_once_there_is_space(uninterrupted: Path, tmp_path: Path) 
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_damaged_resume_state_is_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_resume_state_is_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from test_training import make_windows, run, same_weights
 
     whole = run(make_windows(), "conv_vae")

@@ -191,9 +191,7 @@ def test_parts_are_never_of_one_window_and_keep_songs_whole() -> None:
         parts = split_batch(batch, size)
         assert min(len(part["row"]) for part in parts) >= 2
         assert torch.cat([part["row"] for part in parts]).tolist() == list(range(9))
-        songs = [
-            set(part["track"].tolist()) for part in split_batch(batch, size, whole_songs=True)
-        ]
+        songs = [set(part["track"].tolist()) for part in split_batch(batch, size, whole_songs=True)]
         assert not any(a & b for i, a in enumerate(songs) for b in songs[i + 1 :])
 
 

@@ -231,6 +231,15 @@ class Plan:
         keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
         return self.section("lyrics", *keys)
 
+    def dangers(self) -> list[str]:
+        """What the config allows that a reader should know of whenever the run starts."""
+        if not self.config.lyrics.runs_remote_code:
+            return []
+        return [
+            f"REMOTE CODE IS ON: `{self.config.lyrics.encoder}` runs code that comes with the "
+            "model, with all your rights (lyrics.trust_remote_code)"
+        ]
+
     def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models read; 0 for lyrics where none of them reads any."""
         logmel, lyrics = self.config.logmel, self.config.lyrics

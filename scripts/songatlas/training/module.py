@@ -1,7 +1,6 @@
 """The one Lightning module that trains every architecture."""
 
 import logging
-import pickle
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from songatlas.training.device import out_of_memory
 from songatlas.training.parts import backward_in_parts, forward_in_parts, split_batch
 from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Best, Schedule
+from songatlas.training.weights import load_plain
 
 logger = logging.getLogger(__name__)
 
@@ -458,8 +458,8 @@ class TrainingModule(lightning.LightningModule):
         if self.resume is None or not self.resume.is_file():
             return
         try:
-            self.state = torch.load(self.resume, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            self.state = load_plain(self.resume)
+        except (RuntimeError, OSError, SongatlasError) as error:
             logger.warning(
                 "%s cannot be read (%s); training starts from its beginning",
                 self.resume,
