@@ -15,9 +15,12 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from pathlib import Path
 
 from snakemake.logging import logger
+from snakemake.settings.types import ExecMode
 
-from songatlas.errors import ConfigError
+from songatlas import running
+from songatlas.errors import ConfigError, SongatlasError
 from songatlas.jobs import QUIET
+from songatlas.preflight import preflight
 from songatlas.report.ending import ending
 from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
 
@@ -41,6 +44,12 @@ except ConfigError as error:
     # Any exception would be shown with the place in this file, which the user has not to mend.
     logger.error(str(error))
     sys.exit(1)
+
+
+# Not in the processes of a cluster's jobs, which parse this file too.
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for line in running.before_start(plan.config.run):
+        logger.warning(line)
 
 
 wildcard_constraints:
@@ -76,6 +85,27 @@ rule all:
         plan.path("metrics.json"),
 
 
+held = []
+
+
+onstart:
+    try:
+        held.append(running.begin(plan.config.run, Path(plan.results), os.environ))
+        logger.info(preflight(plan))
+        for line in plan.dangers():
+            logger.warning(line)
+    except SongatlasError as error:
+        logger.error(str(error))
+        sys.exit(1)
+
+
 onsuccess:
+    for lock in held:
+        lock.release()
     if not quiet:
         print(ending(Path(plan.results)))
+
+
+onerror:
+    for lock in held:
+        lock.release()

@@ -23,6 +23,8 @@ rule train:
     resources:
         gpu=1,
         gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        # Here and not among the parameters: how often a training saves changes nothing in it.
+        save_every_s=plan.config.compute.save_every_s,
     params:
         model=lambda wildcards: wildcards.model,
         declared=model_params("declared"),

@@ -40,6 +40,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
             beta=declared["beta"],
             seed=params.seed,
             resume_folder=params.resume,
+            resume_every_s=snakemake.resources.save_every_s,
             identity=params.code,
             progress_bar=sys.stderr.isatty(),
             tensorboard=params.tensorboard if watched else None,

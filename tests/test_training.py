@@ -514,19 +514,30 @@ class PowerCutError(Exception):
     pass
 
 
-@pytest.mark.parametrize(("architecture", "stop_at"), [("conv_vae", 2), ("vade", 2), ("vade", 4)])
+@pytest.mark.parametrize(
+    ("architecture", "stop_at"),
+    [
+        ("conv_vae", (2, 0)),
+        ("conv_vae", (1, 2)),
+        ("vade", (2, 0)),
+        ("vade", (4, 1)),
+        ("idec", (3, 2)),
+        ("vq_vae", (2, 1)),
+        ("contrastive_audio", (2, 1)),
+        ("hierarchical_vae", (3, 1)),
+    ],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(
     architecture: str,
-    stop_at: int,
+    stop_at: tuple[int, int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    options = (
-        {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 2}
-        if architecture == "vade"
-        else {}
-    )
+    options = {
+        "vade": {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 2},
+        "idec": {"n_clusters": 2, "pretrain_epochs": 2, "update_interval": 2},
+    }.get(architecture, {})
 
     def go(**more: Any) -> Trained:
         training = QUICK.model_copy(update={"plateau_patience": 0, "learning_rate": 0.01})
@@ -541,9 +552,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     whole = go()
     save = module.TrainingModule.save
 
-    def save_then_fail(self: module.TrainingModule) -> None:
-        save(self)
-        if self.epoch == stop_at:
+    def save_then_fail(self: module.TrainingModule, batch: int) -> None:
+        save(self, batch)
+        if (self.epoch, batch) == stop_at:
             raise PowerCutError
 
     monkeypatch.setattr(module.TrainingModule, "save", save_then_fail)
@@ -552,7 +563,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     monkeypatch.undo()
     with caplog.at_level(logging.INFO):
         resumed = go(resume_folder=tmp_path)
-    assert f"resuming at epoch {stop_at}" in caplog.text
+    assert "resuming at epoch {}, batch {}".format(*stop_at) in caplog.text
     assert same_weights(whole, resumed)
     timeless = ["epoch", "metric", "split", "value"]
     pd.testing.assert_frame_equal(

@@ -128,10 +128,23 @@ class Lyrics(Section):
         16, ge=1, le=512, description="Lines of lyrics kept per window for attention fusion."
     )
     max_tokens: int = Field(512, ge=8, le=8192, description="Hugging Face: tokens per chunk.")
-    trust_remote_code: bool = Field(
-        False,
-        description="Hugging Face: run code that comes with the model. Off unless you opt in.",
+    trust_remote_code: str | None = Field(
+        None,
+        description="Hugging Face: name of the encoder (as in `encoder`) that may run code which "
+        "comes with it. Off unless you name the model: another encoder does not inherit it.",
     )
+
+    @field_validator("trust_remote_code", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value is True:
+            raise ValueError("name the encoder whose code may run, instead of `true`")
+        return None if value is False else value
+
+    @property
+    def runs_remote_code(self) -> bool:
+        """Whether the encoder in use may run code that comes with it."""
+        return self.encoder != "tfidf" and self.trust_remote_code == self.encoder
 
     @model_validator(mode="after")
     def _ordered(self) -> "Lyrics":
@@ -393,6 +406,12 @@ class Compute(Section):
     tensorboard: bool = Field(
         False,
         description="Write TensorBoard logs under `results/<run>/tensorboard/` while models train.",
+    )
+    save_every_s: float = Field(
+        120.0,
+        ge=0.0,
+        description="Seconds of training that a sudden end (power cut, kill -9) may cost; a "
+        "time limit or Ctrl-C costs none.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What every entry script shares: its log, its progress bar, its last line, its way to fail."""
+"""What every entry script shares: its log, its progress bar, its last line, its ways to end."""
 
 import logging
 import os
@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from songatlas.errors import SongatlasError
+from songatlas.files import DiskFullError, is_disk_full
+from songatlas.interruption import Interrupted, StopSignals
+from songatlas.running import watched
 
 T = TypeVar("T")
 
@@ -30,8 +33,9 @@ def job(log: str | Path, threads: int = 1) -> Iterator[JobLog]:
 
     A finished job says so in one line: its name, its `result`, its time. A `SongatlasError` ends
     the process with its message alone, any other exception with its traceback; both are in the log
-    file. Import numerical libraries inside or after this block's start, since most read their
-    thread count once.
+    file. A stop signal ends it with a message and the code that shells give (143 for SIGTERM), and
+    so does the end of the Snakemake that started it. Import numerical libraries inside or after
+    this block's start, since most read their thread count once.
     """
     started = time.monotonic()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -52,17 +56,25 @@ def job(log: str | Path, threads: int = 1) -> Iterator[JobLog]:
     to_screen.addFilter(lambda record: record.name != "py.warnings")
     logger = JobLog(logging.getLogger("songatlas"), {})
     try:
-        yield logger
+        with StopSignals(), watched(log, os.environ):
+            yield logger
         line = f"{_name(Path(log))}: {logger.result} ({time.monotonic() - started:.1f} s)"
         logger.info("%s", line)
         if not os.environ.get(QUIET):
             # One call, so that lines of jobs that end together do not mix.
             sys.stderr.write(f"{line}\n")
+    except Interrupted as stopped:
+        logger.warning("%s", stopped)
+        sys.exit(stopped.exit_code)
     except SongatlasError as error:
         logger.error("%s", error)
         sys.exit(1)
-    except Exception:
-        logger.error("%s", traceback.format_exc())
+    except Exception as error:
+        named = getattr(error, "filename", None) or log
+        if is_disk_full(error, Path(str(named)).parent):
+            logger.error("%s", DiskFullError(named))
+        else:
+            logger.error("%s", traceback.format_exc())
         sys.exit(1)
     finally:
         logging.shutdown()

@@ -204,6 +204,12 @@ class Plan:
             return self._recorded_listing() or "absent"
         return listing_digest(self.config.corpus, Path(self.corpus_path))
 
+    def corpus_sizes(self) -> list[tuple[str, int]]:
+        """Suffix (lower case, with its dot) and bytes of every file that the corpus consists of."""
+        from songatlas.corpus.readers import file_sizes
+
+        return file_sizes(self.config.corpus, self.corpus_path)
+
     def _recorded_listing(self) -> str | None:
         path = Path(self.path("corpus", "sources.parquet"))
         if not path.is_file():
@@ -230,6 +236,15 @@ class Plan:
             return self.section("lyrics", "encoder", "ngram_min", "ngram_max", "dim", "max_lines")
         keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
         return self.section("lyrics", *keys)
+
+    def dangers(self) -> list[str]:
+        """What the config allows that a reader should know of whenever the run starts."""
+        if not self.config.lyrics.runs_remote_code:
+            return []
+        return [
+            f"REMOTE CODE IS ON: `{self.config.lyrics.encoder}` runs code that comes with the "
+            "model, with all your rights (lyrics.trust_remote_code)"
+        ]
 
     def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models read; 0 for lyrics where none of them reads any."""

@@ -1,5 +1,6 @@
 """Data sets that the mirdata library can load (Bittner et al., ISMIR 2019), once downloaded."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,8 @@ def _dataset(path: Path, name: str) -> Any:
 
 
 def _command(path: Path, name: str, what: str) -> str:
-    return (
-        f'python -c "import mirdata; '
-        f"mirdata.initialize('{name}', data_home='{path}').download({what})\""
-    )
+    code = f"import mirdata; mirdata.initialize({name!r}, data_home={str(path)!r}).download({what})"
+    return f"python -c {shlex.quote(code)}"
 
 
 def _row(dataset: Any, track_id: str, name: str, problems: Problems) -> dict[str, Any]:

@@ -25,7 +25,12 @@ from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
 from songatlas.training.collapse import collapsed
 from songatlas.training.data import Batches, Windows, prepare
-from songatlas.training.device import choose_device, choose_precision, peak_memory_gb
+from songatlas.training.device import (
+    choose_device,
+    choose_precision,
+    memory_errors_explained,
+    peak_memory_gb,
+)
 from songatlas.training.module import TrainingModule
 from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Schedule
@@ -37,6 +42,13 @@ ON_GPU_BYTES = 4 * 2**30
 """Spectrograms up to this size are kept on the GPU during training."""
 
 NO_VALIDATION = "no song with audio is left for validation"
+
+IN_PARTS = (
+    "out of memory at {batch} windows: every step still has the gradients of {batch} windows, "
+    "computed in parts of at most {part}; batch normalisation, codebooks and random draws see each "
+    "part by itself, the loss (negatives of contrastive models included) the whole batch"
+)
+"""Said of a training whose batches had to be split."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class Trained:
             temporary.write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
 
 
+@memory_errors_explained()
 def train(
     windows: Windows,
     description: Description,
@@ -80,16 +93,21 @@ def train(
     on the same machine with as many threads gives the same weights. The global random state of
     torch is set.
 
-    With `resume_folder`, `last-<digest>.ckpt` there is written at most every `resume_every_s`
-    seconds, and a run that was interrupted continues from it with the result of an uninterrupted
-    one. The digest is of the settings, the data and `identity` (of the code), so that what another
-    run left is not used. The caller deletes the folder.
+    With `resume_folder`, `last-<digest>.ckpt` there is written between batches at most every
+    `resume_every_s` seconds, and when a stop signal comes; a run that was interrupted continues
+    from it with the result of an uninterrupted one. The digest is of the settings, the data and
+    `identity` (of the code), so that what another run left is not used. The caller deletes the
+    folder.
+
+    Where the device's memory does not hold a batch, its gradients are computed in parts (see
+    `parts`), and the summary's `batch_note` says so.
 
     With `tensorboard`, every epoch's measures are logged there as they come in.
 
     Raises:
         NotApplicable: when there are fewer than two training windows.
-        SongatlasError: when the loss becomes NaN.
+        SongatlasError: when the loss becomes NaN, or no batch fits into memory.
+        Interrupted: when a stop signal came and the state was saved.
     """
     started = time.monotonic()
     rows, validation_rows = windows.rows("train"), windows.rows("validation")
@@ -192,6 +210,7 @@ def train(
             "best_validation_loss": best["loss"] if validated else None,
             "monitor": watched,
             "monitor_reason": None if validated else NO_VALIDATION,
+            "batch_note": _batch_note(module, size),
             "reconstruction": best.get("reconstruction"),
             "reconstruction_db": best.get("reconstruction_db"),
             "kl": best.get("kl"),
@@ -259,6 +278,7 @@ def not_trained(
             "best_validation_loss": None,
             "monitor": "train",
             "monitor_reason": note,
+            "batch_note": None,
             "reconstruction": None,
             "reconstruction_db": None,
             "kl": None,
@@ -277,6 +297,12 @@ def not_trained(
             "supervision": description.supervision,
         },
     )
+
+
+def _batch_note(module: TrainingModule, batch_size: int) -> str | None:
+    if module.part_size is None:
+        return None
+    return IN_PARTS.format(batch=batch_size, part=module.part_size)
 
 
 def _with_classes(description: Description, windows: Windows) -> Description:
@@ -328,6 +354,7 @@ def _fit(
         try:
             trainer.fit(module, module.train_batches, validation if module.validated else None)
         finally:
+            module.signals.__exit__()
             torch.use_deterministic_algorithms(deterministic)
 
 
