@@ -227,6 +227,8 @@ def train(
             "n_validation_windows": len(validation_rows),
             "seed": seed,
             "supervision": description.supervision,
+            "control": description.control,
+            "control_of": description.control_of,
         },
     )
 
@@ -295,6 +297,8 @@ def not_trained(
             "n_validation_windows": n_windows[1],
             "seed": seed,
             "supervision": description.supervision,
+            "control": description.control,
+            "control_of": description.control_of,
         },
     )
 
