@@ -1,5 +1,6 @@
 """The reference study's figures: what is drawn, and what is said where nothing can be."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -136,12 +137,28 @@ def test_controls_are_marked_in_the_ranking_and_left_out_of_the_tasks(
     assert marks.KIND_WORDS["control"] not in words(figures["tasks"])
 
 
-def test_a_run_without_scores_gives_figures_that_say_so() -> None:
-    nothing = SCORES.assign(value=np.nan)
-    figures = drawn(nothing)
+@pytest.mark.parametrize("scores", [SCORES.assign(value=np.nan), SCORES[:0]])
+def test_a_run_without_scores_gives_figures_that_say_so(scores: pd.DataFrame) -> None:
+    figures = score_figures(
+        ranking=as_read(ranking(scores)),
+        summary=as_read(summary_table(frames.comparison(SCORES), PUBLISHED, "song")[:0]),
+        scores=as_read(scores),
+        dataset=dataset_table(*frames.corpus()),
+        published=PUBLISHED,
+        level="song_vote",
+        evaluate_on="all",
+        controls={},
+        corpus_name="c",
+    )
     assert list(figures) == NAMES
     for figure in figures.values():
         assert marks.NOTHING.split(":")[0] in " ".join(words(figure).split())
+
+
+def as_read(frame: pd.DataFrame) -> pd.DataFrame:
+    """As the table comes back from its CSV, where an empty column has another type."""
+    text = io.StringIO(frame.to_csv(index=False))
+    return pd.read_csv(text, keep_default_na=False, na_values=[""])
 
 
 def test_reconstruction_is_drawn_with_both_correlations_and_every_name() -> None:
