@@ -22,6 +22,7 @@ from songatlas.figures.paper.score_figures import score_figures
 from songatlas.figures.paper.write import write_figures
 from songatlas.paper.corpus_kind import DIFFERENT
 from songatlas.paper.dataset import dataset_table
+from songatlas.paper.leakage import leakage_rows
 from songatlas.paper.published import Published, read_published
 from songatlas.paper.ranking import ranking_table
 from songatlas.paper.reconstruction import correlation_table, points
@@ -187,16 +188,21 @@ def test_few_models_or_none_are_said_in_the_reconstruction_figure() -> None:
 
 
 def test_leakage_is_drawn_per_split_or_the_missing_control_is_named() -> None:
-    figure = leakage_figure(frames.leakage(), corpus_name="c", words="")
-    values = {round(float(line.get_xdata()[0]), 3) for line in figure.axes[0].lines}
-    assert values == {0.3, 0.8}
+    table = frames.leakage()
+    accuracy = table.assign(metric="knn_accuracy", value=table["value"] + 0.1)
+    alone = table[:1].assign(task="language")  # without its other split
+    rows = leakage_rows(pd.concat([table, accuracy, alone]), PUBLISHED)
+    figure = leakage_figure(rows, corpus_name="c")
+    drawn = [{round(float(line.get_xdata()[0]), 3) for line in axes.lines} for axes in figure.axes]
+    assert drawn == [{0.3, 0.8}, {0.4, 0.9}]
     assert "windows split at random" in words(figure)
-    empty = leakage_figure(frames.leakage()[:0], corpus_name="c", words="")
+    assert "Conv VAE" in words(figure)
+    empty = leakage_figure(leakage_rows(table[:0], PUBLISHED), corpus_name="c")
     assert "random_windows" in words(empty)
 
 
 def test_figures_are_written_in_both_forms_and_names_must_agree(tmp_path: Path) -> None:
-    figure = leakage_figure(frames.leakage(), corpus_name="c", words="")
+    figure = leakage_figure(leakage_rows(frames.leakage(), PUBLISHED), corpus_name="c")
     files = [tmp_path / "leakage.svg", tmp_path / "leakage.png"]
     write_figures({"leakage": figure}, files, dpi=72, corpus_name="c", card="card.json")
     assert all(path.stat().st_size > 3000 for path in files)
