@@ -197,9 +197,9 @@ def _leakage(answers: Answers) -> list[str]:
         gap = window["value"] - song["value"]
         higher += _inflated(song, window)
         lines.append(
-            f"- `{escape(model)}`, {_task(task)}, {LEAKAGE_METRICS[str(metric)]}: {_bounded(song)} with "
-            f"songs split, {_bounded(window)} with windows split at random, {gap:+.2f}: "
-            f"{_leak_words(song, window)}."
+            f"- `{escape(model)}`, {_task(task)}, {LEAKAGE_METRICS[str(metric)]}: "
+            f"{_bounded(song)} with songs split, {_bounded(window)} with windows split at "
+            f"random, {gap:+.2f}: {_leak_words(song, window)}."
         )
     head = (
         "A split by windows puts windows of one song on both sides. On held-out windows it scores "
