@@ -14,6 +14,8 @@ from songatlas.paper.score_sheets import LEVEL_WORDS
 from songatlas.report.summary import escape
 
 SIGNIFICANT = 0.05
+ROUNDING = 1e-9
+"""What equal scores differ by."""
 APART = "cannot be told apart"
 LEAKAGE_METRICS = {
     "nmi": "NMI",
@@ -289,7 +291,7 @@ def _algorithm(answers: Answers) -> list[str]:
             words.append(f"{better} − {worse}: {gap}, too few models for an interval over them.")
             continue
         bounds = f"[{pair['ci_low']:.3f}, {pair['ci_high']:.3f}] over {int(pair['models'])} models"
-        apart = pair["ci_low"] > 0
+        apart = pair["ci_low"] > ROUNDING
         said = f"{better} is better" if apart else f"the two {APART}"
         words.append(f"{better} − {worse}, NMI above chance: {gap} {bounds}: {said}.")
     printed = answers.published.methods.dropna(subset=["nmi_mean"])
