@@ -72,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     write_study(folder / "the study")
     (folder / "reduced.yaml").write_text(REDUCED, encoding="utf-8")
-    snakemake(folder, "paper", *arguments())
+    snakemake(folder, "--nocolor", "paper", *arguments())
     return folder
 
 
@@ -150,4 +150,4 @@ def test_the_tables_compile_with_hostile_titles(results: Path, tmp_path: Path) -
 
 
 def test_the_target_paper_has_nothing_left_to_do(folder: Path) -> None:
-    assert planned(folder, "paper", *arguments()) == []
+    assert planned(folder, "--nocolor", "paper", *arguments()) == []

@@ -29,7 +29,7 @@ def test_with_the_key_a_run_makes_every_table_and_figure_of_the_study(tmp_path: 
 
 
 def test_without_the_key_the_target_makes_them_and_consensus_is_not_needed(tmp_path: Path) -> None:
-    rules = {rule for rule, _ in planned(tmp_path, "paper")}
+    rules = {rule for rule, _ in planned(tmp_path, "--nocolor", "paper")}
     assert rules >= RULES
     assert not {"consensus", "disentanglement", "provenance"} & rules
 
