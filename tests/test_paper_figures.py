@@ -182,6 +182,8 @@ def test_few_models_or_none_are_said_in_the_reconstruction_figure() -> None:
     about = {"corpus": DIFFERENT, "corpus_name": "c", "words": ""}
     figure = reconstruction_figure(found, correlation_table(found), **about)
     assert "fewer than 4 models" in words(figure)
+    figure.draw_without_rendering()
+    assert all(axes.get_position().width > 0.25 for axes in figure.axes)
     none = found[:0]
     figure = reconstruction_figure(none, correlation_table(none), **about)
     assert "no model reconstructs" in words(figure)
