@@ -143,6 +143,10 @@ def all_tables():
         files["latent_units"] = ("csv",)
     if plan.multimodal:
         files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
+    if len(plan.first_branches) > 1:
+        files["tests"] = ("csv", "md", "tex")
+    if plan.leaky:
+        files["leakage"] = ("csv", "md", "tex")
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]

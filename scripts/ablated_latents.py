@@ -5,6 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas import tables
     from songatlas.config import Training
+    from songatlas.training.controls import controlled, note
     from songatlas.training.data import read_inputs
     from songatlas.training.device import choose_device
     from songatlas.training.embed import write_latents
@@ -27,9 +28,11 @@ with job(snakemake.log[0], snakemake.threads) as log:
         )
         write_latents(
             model,
-            windows,
+            controlled(windows, description.control, params.seed),
             snakemake.output.latents,
             name=params.model,
             device=device,
             keep=params.modality,
+            supervision=description.supervision,
+            note=note(description.control, description.control_of),
         )

@@ -4,6 +4,7 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import Training
+    from songatlas.training.controls import controlled, note
     from songatlas.training.data import read_inputs
     from songatlas.training.device import choose_device
     from songatlas.training.embed import (
@@ -28,5 +29,14 @@ with job(snakemake.log[0], snakemake.threads) as log:
             seed=snakemake.params.seed,
         )
         check_labels(description, windows)
-        write_latents(model, windows, output.latents, name=name, device=device)
+        windows = controlled(windows, description.control, snakemake.params.seed)
+        write_latents(
+            model,
+            windows,
+            output.latents,
+            name=name,
+            device=device,
+            supervision=description.supervision,
+            note=note(description.control, description.control_of),
+        )
         write_reconstruction(model, windows, output.reconstruction, name=name, device=device)

@@ -10,6 +10,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import Loss, Training
     from songatlas.errors import NotApplicable
     from songatlas.models.base import InputSpec
+    from songatlas.training.controls import controlled
     from songatlas.training.data import read_inputs
     from songatlas.training.fit import not_trained, train
     from songatlas.training.weights import Description
@@ -21,6 +22,8 @@ with job(snakemake.log[0], snakemake.threads) as log:
         InputSpec(**params.spec),
         declared["latent_dim"],
         dict(params.options),
+        control=declared["control"],
+        control_of=declared["control_of"],
     )
     try:
         windows, spec = read_inputs(
@@ -30,7 +33,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
             seed=params.seed,
         )
         trained = train(
-            windows,
+            controlled(windows, description.control, params.seed),
             replace(description, spec=spec),
             training,
             loss,

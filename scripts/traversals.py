@@ -4,6 +4,7 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import LogMel, Training
+    from songatlas.training.controls import controlled
     from songatlas.training.data import read_inputs
     from songatlas.training.device import choose_device
     from songatlas.training.embed import check_labels
@@ -23,6 +24,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
             condition_on=model.condition_on,
         )
         check_labels(description, windows)
+        windows = controlled(windows, description.control, int(snakemake.wildcards.seed))
         logmel = LogMel(**snakemake.params.logmel)
         frame_rate_hz = logmel.sample_rate_hz / logmel.hop_length
         write_traversal(

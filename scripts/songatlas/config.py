@@ -39,6 +39,8 @@ Task = Literal["language", "genre", "language_genre", "artist", "song"]
 Algorithm = Literal["kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral"]
 Level = Literal["window", "song", "song_vote"]
 Attribute = Literal["tempo", "brightness", "loudness"]
+Control = Literal["shuffled_labels", "random_windows"]
+SongSet = Literal["all", "train", "validation", "test"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 
@@ -252,6 +254,17 @@ class Model(BaseModel):
         description="What this model changes against the one listed before it: models that say so "
         "are the rows of `tables/changes`, in the order of the config.",
     )
+    control: Control | None = Field(
+        None,
+        description="Makes this model a control of another one, which is declared the same but for "
+        "this. `shuffled_labels`: the labels that it is shown are permuted between songs, so what "
+        "it scores above an unconditioned model is due to conditioning alone. `random_windows`: "
+        "windows, not songs, are dealt to training, validation and test, so what it scores above "
+        "the other is leakage (`tables/leakage`).",
+    )
+    control_of: Name | None = Field(
+        None, description="The model that it is a control of (null: the one declared the same)."
+    )
 
     @property
     def options(self) -> dict[str, Any]:
@@ -301,8 +314,26 @@ class Evaluation(Section):
         min_length=1,
         description="Labels that clusterings are compared with.",
     )
-    evaluate_on: Literal["all", "validation", "test"] = Field(
-        "all", description="Songs that are clustered and scored (`validation`: the study)."
+    evaluate_on: SongSet = Field(
+        "all",
+        description="Songs that are clustered and scored (`validation`: the study): both `fit_on` "
+        "and `score_on`.",
+    )
+    fit_on: SongSet | None = Field(
+        None,
+        description="Songs that clusterers are fitted on, where these are not the ones scored "
+        "(null: `evaluate_on`). Scored songs then take clusters as unseen ones: k-means and GMM "
+        "predict; Ward gives the nearest centroid's cluster, spectral and HDBSCAN the nearest "
+        "fitted point's, DBSCAN the nearest core point's within eps, else noise.",
+    )
+    score_on: SongSet | None = Field(
+        None, description="Songs that are scored: another name of `evaluate_on`."
+    )
+    paired_test: Literal["wilcoxon", "permutation", "t"] = Field(
+        "wilcoxon",
+        description="`tables/tests`: exact Wilcoxon signed-rank test, exact sign-flip permutation "
+        "test of the mean, or t test of paired differences over seeds. The first two cannot go "
+        "below 2 / 2^seeds (5 seeds: 0.0625); the t test can, and takes differences for normal.",
     )
     permutations: int = Field(
         100, ge=0, le=100_000, description="Label permutations behind every chance level."
@@ -316,6 +347,25 @@ class Evaluation(Section):
         description="Algorithms that `<metric>_mean` and `<metric>_sd` average over.",
     )
     seed: int = Field(0, ge=0, description="Seed of permutations, bootstraps and clusterings.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _score_on_is_evaluate_on(cls, values: Any) -> Any:
+        """One of the two names says both, so that whatever reads `evaluate_on` agrees."""
+        if not isinstance(values, Mapping) or values.get("score_on") is None:
+            return values
+        scored = values["score_on"]
+        if values.get("evaluate_on", scored) != scored:
+            raise ValueError(
+                f"score_on ({scored}) and evaluate_on ({values['evaluate_on']}) name different "
+                "songs; set one of them"
+            )
+        return {**values, "evaluate_on": scored}
+
+    @property
+    def fitted_on(self) -> SongSet:
+        """Songs that clusterers are fitted on."""
+        return self.evaluate_on if self.fit_on is None else self.fit_on
 
     _no_duplicates = field_validator("tasks", "summary_algorithms")(_once)
 
@@ -515,6 +565,7 @@ class Config(Section):
                 except ValidationError as error:
                     problems += [f"models.{name}.{key}.{line}" for line in describe(error, root)]
             problems += self._unbound(name)
+            problems += self._without_twin(name)
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -531,6 +582,48 @@ class Config(Section):
             if isinstance(dimension, int) and dimension >= declared.latent_dim
         ]
 
+    def twin(self, name: str) -> str | None:
+        """The model that a control is a control of: named, or the first declared the same."""
+        declared = self.models[name]
+        if declared.control_of is not None:
+            return declared.control_of
+        same = (other for other in self.models if _twins(declared, self.models[other]))
+        return next(same, None)
+
+    @property
+    def controls(self) -> dict[str, tuple[Control, str]]:
+        """By name of every selected control: its kind, and the model that it is a control of."""
+        found = {}
+        for name in self.selected_models:
+            control, twin = self.models[name].control, self.twin(name)
+            if control is not None and twin is not None:
+                found[name] = (control, twin)
+        return found
+
+    def _without_twin(self, name: str) -> list[str]:
+        """What keeps a control from being compared with the model that it is a control of."""
+        declared = self.models[name]
+        if declared.control is None:
+            return [f"models.{name}.control_of: says of what, but `control` does not say which"] * (
+                declared.control_of is not None
+            )
+        twin = self.twin(name)
+        if twin is None:
+            return [
+                f"models.{name}.control: no model is declared the same but for `control`; "
+                "declare it, or correct this one"
+            ]
+        if twin not in self.models:
+            return [f"models.{name}.control_of: {_unknown('model', twin, tuple(self.models))}"]
+        if not _twins(declared, self.models[twin]):
+            return [
+                f"models.{name}.control_of: `{twin}` is another control or is declared otherwise; "
+                f"give `{name}` its architecture, options, latent_dim, beta, loss and training"
+            ]
+        if name in self.selected_models and twin not in self.selected_models:
+            return [f"include: `{name}` is a control of `{twin}`, which is left out; add it"]
+        return []
+
     def training_for(self, model: str) -> Training:
         """Training settings of one model: the common ones and what differs for it."""
         return Training.model_validate(self.training.model_dump() | self.models[model].training)
@@ -546,6 +639,13 @@ class Config(Section):
     @property
     def selected_baselines(self) -> list[str]:
         return [name for name in self.baselines if not self.include or name in self.include]
+
+
+def _twins(control: Model, model: Model) -> bool:
+    """Whether a control is declared as the model is, but for being a control."""
+    own = {"control", "control_of", "change"}
+    same = control.model_dump(exclude=own) == model.model_dump(exclude=own)
+    return same and control.control is not None and model.control is None
 
 
 def several_corpora(corpus_path: str) -> tuple[tuple[str, str], ...]:

@@ -86,6 +86,21 @@ class Plan:
         return [(name, change) for name, change in said if change is not None]
 
     @property
+    def leaky(self) -> dict[str, str]:
+        """By name of every control whose windows are dealt at random: what it is a control of."""
+        return {
+            name: twin
+            for name, (control, twin) in self.config.controls.items()
+            if control == "random_windows"
+        }
+
+    @property
+    def leakage_branches(self) -> list[tuple[str, int]]:
+        """Every (model, seed) of these controls and of the models that they control."""
+        names = dict.fromkeys([*self.leaky.values(), *self.leaky])
+        return [(name, seed) for name in names for seed in self.config.seeds]
+
+    @property
     def changed(self) -> list[tuple[str, int]]:
         """Every (model, seed) that the table of changes shows."""
         names = dict(self.changes)
@@ -265,6 +280,9 @@ class Plan:
                 "architecture": model.architecture,
                 "latent_dim": model.latent_dim,
                 "beta": model.beta,
+                # What it is called decides nothing, but stands in its latents and scores.
+                "control": model.control or "",
+                "control_of": (self.config.twin(name) or "") if model.control else "",
             },
             "training": self.config.training_for(name).model_dump(),
             "loss": self.config.loss_for(name).model_dump(),

@@ -74,6 +74,14 @@ def check(config: Config) -> None:
         try:
             options = entry(model.architecture).options.model_validate(model.options)
             problems += [f"models.{name}.{line}" for line in _encoder_problems(options)]
+            if (
+                model.control == "shuffled_labels"
+                and options.model_dump().get("condition_on") is None
+            ):
+                problems.append(
+                    f"models.{name}.control: `shuffled_labels` needs a model that is shown a label "
+                    f"(option `condition_on`); `{model.architecture}` is shown none"
+                )
         except ConfigError as error:
             problems.append(f"models.{name}.architecture: {error}")
         except ValidationError as error:

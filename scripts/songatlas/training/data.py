@@ -57,6 +57,8 @@ class Windows:
     """(n,) int64, −1 where unknown."""
     classes: tuple[str, ...] = ()
     """Names of the labels, in order."""
+    song_splits: tuple[str, ...] | None = None
+    """Split of each row's song, where windows were dealt to the splits one by one."""
 
     def __len__(self) -> int:
         return len(self.window_ids)

@@ -61,9 +61,12 @@ def write_latents(
     device: str = "cpu",
     batch_size: int = 32,
     keep: Literal["mel", "lyrics"] | None = None,
+    supervision: str | None = None,
+    note: str = "",
 ) -> None:
     """Write posterior means of every window, and the vector of every song (`embed_song`).
 
+    `supervision` (default: the model's own) and `note` stand beside every score of these latents.
     `keep` leaves one modality of those that have both: the ablation at inference.
 
     Windows of models with clusters of their own carry them as `own_label`.
@@ -92,7 +95,8 @@ def write_latents(
     )
     songs, first = np.unique(np.array(windows.track_ids, dtype=str), return_index=True)
     vectors = _song_vectors(model, torch.cat(summaries), windows.track)
-    splits = [windows.splits[row] for row in first]
+    of_songs_splits = windows.song_splits or windows.splits
+    splits = [of_songs_splits[row] for row in first]
     of_songs = tables.latents_frame("song", None, list(songs), splits, vectors)
     if not (np.isfinite(z).all() and np.isfinite(vectors).all()):
         raise SongatlasError(f"{path}: the model gives latents that are not finite; train it again")
@@ -102,9 +106,9 @@ def write_latents(
         tables.LATENTS,
         {
             "model": name,
-            "supervision": model.supervision,
+            "supervision": model.supervision if supervision is None else supervision,
             "z_dim": vectors.shape[1],
-            "note": "",
+            "note": note,
             "blocks": model.blocks,
             "gate": model.gate,
         },

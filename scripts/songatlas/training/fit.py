@@ -202,7 +202,7 @@ def train(
             "n_train_windows": len(rows),
             "n_validation_windows": len(validation_rows),
             "seed": seed,
-            "supervision": model.supervision,
+            "supervision": description.supervision,
         },
     )
 

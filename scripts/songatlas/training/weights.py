@@ -26,11 +26,16 @@ class Description:
     """Classes of a label-conditioned model, in the order that it knows them by."""
     note: str = ""
     """Why the model could not be trained on its corpus; it then has no weights."""
+    control: str = ""
+    """What was dealt at random, where the model is a control (see `training.controls`)."""
+    control_of: str = ""
+    """The model that it is a control of."""
 
     @property
     def supervision(self) -> str:
-        """`labels` when the model is shown labels, else `none`."""
-        return "labels" if self.options.get("condition_on") else "none"
+        """`labels` when the model is shown labels, else `none`: permuted ones tell it nothing."""
+        shown = self.options.get("condition_on") and self.control != "shuffled_labels"
+        return "labels" if shown else "none"
 
     def build(self) -> Model:
         """The model with fresh weights (from the global random state)."""
@@ -66,6 +71,8 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model | None, D
             options=content["options"],
             labels=tuple(content["labels"]),
             note=content["note"],
+            control=content["control"],
+            control_of=content["control_of"],
         )
         if description.note:
             return None, description
