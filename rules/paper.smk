@@ -229,8 +229,7 @@ rule paper_leakage:
         "../envs/analysis.yaml"
     params:
         figures=plan.section("figures", "png_dpi"),
-        level=plan.config.paper.level,
-        evaluation=plan.section("evaluation", "evaluate_on"),
+        published=plan.digest("published"),
         corpus_name=plan.corpus_name,
         card=plan.card,
         code=code_of("paper_leakage"),

@@ -1,5 +1,6 @@
 """The reference study's figures: what is drawn, and what is said where nothing can be."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from songatlas.figures.paper.score_figures import score_figures
 from songatlas.figures.paper.write import write_figures
 from songatlas.paper.corpus_kind import DIFFERENT
 from songatlas.paper.dataset import dataset_table
+from songatlas.paper.leakage import leakage_rows
 from songatlas.paper.published import Published, read_published
 from songatlas.paper.ranking import ranking_table
 from songatlas.paper.reconstruction import correlation_table, points
@@ -136,12 +138,28 @@ def test_controls_are_marked_in_the_ranking_and_left_out_of_the_tasks(
     assert marks.KIND_WORDS["control"] not in words(figures["tasks"])
 
 
-def test_a_run_without_scores_gives_figures_that_say_so() -> None:
-    nothing = SCORES.assign(value=np.nan)
-    figures = drawn(nothing)
+@pytest.mark.parametrize("scores", [SCORES.assign(value=np.nan), SCORES[:0]])
+def test_a_run_without_scores_gives_figures_that_say_so(scores: pd.DataFrame) -> None:
+    figures = score_figures(
+        ranking=as_read(ranking(scores)),
+        summary=as_read(summary_table(frames.comparison(SCORES), PUBLISHED, "song")[:0]),
+        scores=as_read(scores),
+        dataset=dataset_table(*frames.corpus()),
+        published=PUBLISHED,
+        level="song_vote",
+        evaluate_on="all",
+        controls={},
+        corpus_name="c",
+    )
     assert list(figures) == NAMES
     for figure in figures.values():
         assert marks.NOTHING.split(":")[0] in " ".join(words(figure).split())
+
+
+def as_read(frame: pd.DataFrame) -> pd.DataFrame:
+    """As the table comes back from its CSV, where an empty column has another type."""
+    text = io.StringIO(frame.to_csv(index=False))
+    return pd.read_csv(text, keep_default_na=False, na_values=[""])
 
 
 def test_reconstruction_is_drawn_with_both_correlations_and_every_name() -> None:
@@ -164,22 +182,29 @@ def test_few_models_or_none_are_said_in_the_reconstruction_figure() -> None:
     about = {"corpus": DIFFERENT, "corpus_name": "c", "words": ""}
     figure = reconstruction_figure(found, correlation_table(found), **about)
     assert "fewer than 4 models" in words(figure)
+    figure.draw_without_rendering()
+    assert all(axes.get_position().width > 0.25 for axes in figure.axes)
     none = found[:0]
     figure = reconstruction_figure(none, correlation_table(none), **about)
     assert "no model reconstructs" in words(figure)
 
 
 def test_leakage_is_drawn_per_split_or_the_missing_control_is_named() -> None:
-    figure = leakage_figure(frames.leakage(), corpus_name="c", words="")
-    values = {round(float(line.get_xdata()[0]), 3) for line in figure.axes[0].lines}
-    assert values == {0.3, 0.8}
+    table = frames.leakage()
+    accuracy = table.assign(metric="knn_accuracy", value=table["value"] + 0.1)
+    alone = table[:1].assign(task="language")  # without its other split
+    rows = leakage_rows(pd.concat([table, accuracy, alone]), PUBLISHED)
+    figure = leakage_figure(rows, corpus_name="c")
+    drawn = [{round(float(line.get_xdata()[0]), 3) for line in axes.lines} for axes in figure.axes]
+    assert drawn == [{0.3, 0.8}, {0.4, 0.9}]
     assert "windows split at random" in words(figure)
-    empty = leakage_figure(frames.leakage()[:0], corpus_name="c", words="")
+    assert "Conv VAE" in words(figure)
+    empty = leakage_figure(leakage_rows(table[:0], PUBLISHED), corpus_name="c")
     assert "random_windows" in words(empty)
 
 
 def test_figures_are_written_in_both_forms_and_names_must_agree(tmp_path: Path) -> None:
-    figure = leakage_figure(frames.leakage(), corpus_name="c", words="")
+    figure = leakage_figure(leakage_rows(frames.leakage(), PUBLISHED), corpus_name="c")
     files = [tmp_path / "leakage.svg", tmp_path / "leakage.png"]
     write_figures({"leakage": figure}, files, dpi=72, corpus_name="c", card="card.json")
     assert all(path.stat().st_size > 3000 for path in files)

@@ -75,6 +75,10 @@ def test_a_paired_test_over_seeds_goes_before_intervals_over_songs() -> None:
     pairs = pairs.replace("conv_vae", "Conv VAE")
     text = part(questions(answers(scores, pairs=pairs)), 1)
     assert "it differs from each of the 1 others (paired over seeds, Holm)" in text
+    once = pairs.assign(p_holm=np.nan, ci_low=-0.1)
+    assert f"it {APART} from any of the 1 others (interval of the difference over songs)" in part(
+        questions(answers(scores, pairs=once)), 1
+    )
     weak = part(questions(answers(scores, pairs=pairs.assign(p_holm=0.4))), 1)
     assert f"it {APART} from any of the 1 others (paired over seeds, Holm)" in weak
 
@@ -99,8 +103,8 @@ def test_without_the_control_the_page_names_the_config_key() -> None:
 def test_leakage_is_measured_and_said_honestly() -> None:
     inflated = part(questions(answers(leakage=frames.leakage(0.8))), 2)
     assert "clearly higher in 1 of 1 comparisons" in inflated
-    assert "NMI 0.30 [0.25, 0.35] with songs split" in inflated
-    assert "NMI 0.80 [0.75, 0.85] with windows split at random, +0.50" in inflated
+    assert "Genre, NMI: 0.30 [0.25, 0.35] (chance 0.10) with songs split" in inflated
+    assert "0.80 [0.75, 0.85] (chance 0.10) with windows split at random, +0.50" in inflated
     unclear = part(questions(answers(leakage=frames.leakage(0.33))), 2)
     assert "clearly higher in 0 of 1 comparisons" in unclear
     assert APART in unclear

@@ -1,6 +1,6 @@
 """The reference study's protocol, end to end, on a small corpus in its layout."""
 
-import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -72,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     write_study(folder / "the study")
     (folder / "reduced.yaml").write_text(REDUCED, encoding="utf-8")
-    snakemake(folder, *arguments())
+    snakemake(folder, "--nocolor", "paper", *arguments())
     return folder
 
 
@@ -139,14 +139,8 @@ def test_the_summary_is_in_the_published_columns(results: Path) -> None:
 def test_the_four_questions_are_answered(results: Path) -> None:
     text = (results / "report" / "questions.md").read_text(encoding="utf-8")
     assert text.count("\n## ") == 4
-    assert "nan" not in text
+    assert not re.search(r"\bnan\b", text)
     assert "validation songs, level `song_vote`" in text
-
-
-def test_the_card_lists_tables_figures_and_questions(results: Path) -> None:
-    entities = json.loads((results / "provenance.json").read_text())["entity"]
-    for name in ("tables/paper_best.tex", "figures/paper/ranking.svg", "report/questions.md"):
-        assert f"run:results/paper/{name}" in entities
 
 
 def test_the_tables_compile_with_hostile_titles(results: Path, tmp_path: Path) -> None:
@@ -156,4 +150,4 @@ def test_the_tables_compile_with_hostile_titles(results: Path, tmp_path: Path) -
 
 
 def test_the_target_paper_has_nothing_left_to_do(folder: Path) -> None:
-    assert planned(folder, *arguments("--", "paper")) == []
+    assert planned(folder, "--nocolor", "paper", *arguments()) == []

@@ -442,7 +442,9 @@ def test_pairs_carry_the_studys_names_and_an_empty_table_says_why() -> None:
     sheet = pairwise_sheet(frames.paired_tests(), PUBLISHED, "song_vote", "c")
     assert sheet.frame["model_b"].tolist() == ["VaDE"]
     empty = pairwise_sheet(frames.paired_tests()[:0], PUBLISHED, "song_vote", "c")
-    assert "nothing was tested" in empty.notes[0]
+    assert "No models were compared" in empty.notes[0]
+    once = pairwise_sheet(frames.paired_tests().assign(p=np.nan), PUBLISHED, "song_vote", "c")
+    assert "no test over seeds" in once.notes[0]
     assert empty.frame.empty
 
 

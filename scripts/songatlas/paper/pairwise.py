@@ -23,7 +23,17 @@ COLUMNS = (
 )
 """Columns that the table of tests has, among others."""
 
-SHOWN = ("task", "metric", "model_a", "model_b", "n_pairs", "difference", "p_holm")
+SHOWN = (
+    "task",
+    "metric",
+    "model_a",
+    "model_b",
+    "n_pairs",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "p_holm",
+)
 """Columns that fit a page."""
 
 
@@ -46,12 +56,19 @@ def pairwise_sheet(
 ) -> Sheet:
     """`paper_pairwise`: the arguments are those of `pairwise_table`, the last for the heading."""
     frame = pairwise_table(tests, published, level)
-    note = (
-        f"Level {level}. Paired over seeds, p corrected by Holm within each task and metric; "
-        "difference: model_a - model_b, with 95% bounds."
-        if len(frame)
-        else f"No pair of models has several seeds at level {level}: nothing was tested."
-    )
+    if frame.empty:
+        note = f"No models were compared at level {level}."
+    elif frame["p"].isna().all():
+        note = (
+            f"Level {level}. One seed each: no test over seeds. difference: model_a - model_b, "
+            "with 95% bootstrap bounds over songs."
+        )
+    else:
+        note = (
+            f"Level {level}. Pairs: equal seeds; p corrected by Holm over all pairs of models of a "
+            "task and metric. difference: model_a - model_b, with 95% bootstrap bounds over songs "
+            "and pairs."
+        )
     return Sheet(
         "paper_pairwise",
         frame,

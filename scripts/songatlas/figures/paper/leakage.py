@@ -24,51 +24,59 @@ NO_CONTROL = (
 )
 
 
-def leakage_figure(
-    leakage: pd.DataFrame, metric: str = "nmi", *, corpus_name: str, words: str
-) -> Figure:
-    """A panel per task, a row per model: score with either split, intervals and chance.
+METRIC_WORDS = {
+    "nmi": "NMI of clusters (0 to 1)",
+    "knn_accuracy": "Accuracy, nearest training windows (0 to 1)",
+}
+
+
+def leakage_figure(leakage: pd.DataFrame, *, corpus_name: str) -> Figure:
+    """A row of panels per metric, a panel per task: either split, with intervals and chance.
 
     Args:
-        leakage: rows of `tables/leakage.csv`.
-        metric: which rows.
-        corpus_name, words: as for `ranking_figure`.
+        leakage: what `leakage_rows` returns.
+        corpus_name: stands in the title.
     """
-    name = marks.METRIC_NAMES[metric]
     title = f"What splitting windows instead of songs adds — {plain(corpus_name)}"
-    rows = leakage[(leakage["metric"] == metric) & leakage["value"].notna()]
-    if rows.empty:
+    if leakage.empty:
         return marks.empty(title, NO_CONTROL)
-    tasks = list(dict.fromkeys(rows["task"]))
-    models = list(dict.fromkeys(rows["model"]))
+    tasks = list(dict.fromkeys(leakage["task"]))
+    metrics = [metric for metric in METRIC_WORDS if (leakage["metric"] == metric).any()]
+    models = list(dict.fromkeys(leakage["model"]))
     handles = [marks.mark(WORDS[split], **look) for split, look in LOOKS.items()]
     handles.append(marks.chance_handle())
-    width_in = max(1.6 + 2.1 * len(tasks), 5.2)
+    width_in = max(1.6 + 2.2 * len(tasks), 5.4)
     columns, footer_in = style.legend_size([str(h.get_label()) for h in handles], width_in)
     with style.context():
         figure = style.canvas(
             width_in,
-            0.85 + 0.4 * len(models),
+            len(metrics) * (0.8 + 0.42 * len(models)),
             title,
-            f"Mean over algorithms and seeds; line: 95% interval. {words}",
+            "Held-out windows; mean over seeds, line: 95% bootstrap interval over songs. Chance: "
+            "labels dealt to songs at random; where songs are on both sides, recognising a song "
+            "is enough to get its label right.",
             footer_in=footer_in,
         )
-        axes = figure.subplots(1, len(tasks), squeeze=False, sharex=True, sharey=True)[0]
-        for ax, task in zip(axes, tasks, strict=True):
-            _draw(ax, rows[rows["task"] == task], models)
-            style.panel_title(ax, marks.task_name(task))
-            ax.set_xlabel(f"{name} (0 to 1)")
-            ax.set_xlim(-0.03, 1.03)
+        grid = figure.subplots(len(metrics), len(tasks), squeeze=False, sharey=True)
+        for line, metric in zip(grid, metrics, strict=True):
+            for ax, task in zip(line, tasks, strict=True):
+                rows = leakage[(leakage["metric"] == metric) & (leakage["task"] == task)]
+                marks.rows_axis(ax, models)
+                if rows.empty:
+                    ax.set_axis_off()
+                    continue
+                _draw(ax, rows, models)
+                style.panel_title(ax, marks.task_name(task))
+                ax.set_xlabel(METRIC_WORDS[metric])
+                ax.set_xlim(-0.03, 1.03)
         style.legend(figure, handles, columns)
     return figure
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, models: list[str]) -> None:
-    for y, model in enumerate(models):
-        for split, shift in (("song", -0.16), ("window", 0.16)):
-            for _, row in rows[(rows["model"] == model) & (rows["split"] == split)].iterrows():
-                look = LOOKS[split]
-                marks.chance_tick(ax, row["chance"], y + shift, 0.14)
-                ax.hlines(y + shift, row["ci_low"], row["ci_high"], color=look["color"], lw=1.5)
-                ax.plot(row["value"], y + shift, ls="none", zorder=4, **look)
-    marks.rows_axis(ax, models)
+    for _, row in rows.iterrows():
+        look = LOOKS[row["split"]]
+        y = models.index(row["model"]) + (-0.16 if row["split"] == "song" else 0.16)
+        marks.chance_tick(ax, row["chance"], y, 0.14)
+        ax.hlines(y, row["ci_low"], row["ci_high"], color=look["color"], lw=1.5)
+        ax.plot(row["value"], y, ls="none", zorder=4, **look)

@@ -1,5 +1,6 @@
 """Reconstruction loss against NMI: a point per model, ours above the study's."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,7 +83,8 @@ def _facts(correlations: pd.DataFrame, source: str, task: str) -> list[str]:
         return []
     row = found.iloc[0]
     if pd.isna(row["spearman"]):
-        return [plain(row["note"], 60)]
+        # A long line would take the axes' room.
+        return textwrap.wrap(plain(row["note"], 80), 36)
     return [
         f"{name} {_signed(row[key])} [{_signed(row[f'{key}_low'])}, {_signed(row[f'{key}_high'])}]"
         for name, key in (("Spearman", "spearman"), ("Pearson", "pearson"))

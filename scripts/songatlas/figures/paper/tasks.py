@@ -51,10 +51,10 @@ def tasks_figure(
             ax.annotate(
                 plain(best["model"], 22),
                 (float(np.max(places)), best["nmi"]),
-                xytext=(-6, 1),
+                xytext=(4, 5),
                 textcoords="offset points",
                 ha="right",
-                va="center",
+                va="bottom",
                 size=style.SMALL_SIZE,
                 color=marks.KINDS[best["look"]]["color"],
             )
