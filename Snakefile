@@ -82,7 +82,7 @@ held = []
 onstart:
     try:
         held.append(running.begin(plan.config.run, Path(plan.results), os.environ))
-        logger.info(preflight(plan))
+        logger.info(preflight(plan, stages_to_write(workflow)))
         for line in plan.dangers():
             logger.warning(line)
     except SongatlasError as error:

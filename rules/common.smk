@@ -146,3 +146,13 @@ def all_tables():
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
     return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]
+
+
+def stages_to_write(workflow):
+    """Folders under `results/<run>/` that jobs will write to; None before the corpus is known."""
+    jobs = list(workflow.dag.needrun_jobs())
+    if any(job.is_checkpoint for job in jobs):
+        return None
+    start = f"{plan.results}/"
+    paths = [str(path) for job in jobs for path in job.output]
+    return {path.removeprefix(start).split("/")[0] for path in paths if path.startswith(start)}

@@ -388,8 +388,8 @@ class Compute(Section):
     save_every_s: float = Field(
         120.0,
         ge=0.0,
-        description="Seconds of training that a sudden end (power cut, kill -9) may cost at most; a "
-        "time limit or Ctrl-C costs none.",
+        description="Seconds of training that a sudden end (power cut, kill -9) may cost at most; "
+        "a time limit or Ctrl-C costs none.",
     )
 
 

@@ -9,7 +9,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 """SIGTERM and SIGUSR1 are what batch systems send before a time limit, SIGINT is Ctrl-C."""
 
 
-class Interrupted(BaseException):  # noqa: N818 - says what happened; nobody did wrong
+class Interrupted(BaseException):
     """The process was told to stop. Not an `Exception`: nothing that handles errors holds it up.
 
     What is written at that moment is left as it was before (see `tables.atomic`).
