@@ -19,6 +19,7 @@ import pytest
 from conftest import ROOT
 from pipeline import snakemake, start, write_corpus
 from songatlas import running, tables
+from songatlas.config import load_yaml
 from songatlas.files import PARTIAL, partial_files
 from songatlas.interruption import Interrupted, StopSignals
 
@@ -279,6 +280,18 @@ def test_what_killed_jobs_had_begun_is_swept_and_nothing_else(folder: Path) -> N
     assert running.sweep(results) == [begun]
     assert kept.exists()
     assert (results / ".hidden").exists()
+
+
+def test_a_run_keeps_the_config_that_it_was_begun_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_yaml(ROOT / "config" / "config.yaml")
+    monkeypatch.setattr(running.RunLock, "stop_jobs_on_signals", lambda _: None)
+    environment: dict[str, str] = {}
+    values = config.model_dump(mode="json")
+    running.begin("demo", folder / "results" / "demo", values, environment).release()
+    assert set(environment) == {running.LOCK_VARIABLE, running.OWNER_VARIABLE}
+    assert load_yaml(running.FOLDER / "demo.yaml") == config
 
 
 # --- whole runs --------------------------------------------------------------------------------
