@@ -20,8 +20,10 @@ from conftest import ROOT
 from pipeline import snakemake, start, write_corpus
 from songatlas import running, tables
 from songatlas.config import load_yaml
+from songatlas.errors import SongatlasError
 from songatlas.files import PARTIAL, partial_files
 from songatlas.interruption import Interrupted, StopSignals
+from songatlas.versioning.run import clean
 
 SLOW = pytest.mark.slow
 CONFIG = """\
@@ -181,6 +183,17 @@ def test_the_second_on_one_run_is_refused_and_another_run_is_not(holder: subproc
         f"results/demo: {running.living(running.run_lock('demo'))} works on this run"
     ]
     running.take("other").release()
+
+
+def test_a_run_that_is_worked_on_is_not_removed(holder: subprocess.Popen, folder: Path) -> None:
+    (folder / "results" / "demo").mkdir(parents=True)
+    with pytest.raises(SongatlasError, match=f"process {holder.pid} on .* works on this run"):
+        clean("demo")
+    holder.kill()
+    holder.wait()
+    clean("demo")
+    assert not (folder / "results" / "demo").exists()
+    assert not running.run_lock("demo").exists()
 
 
 def test_of_many_that_start_at_once_one_gets_the_run(folder: Path) -> None:

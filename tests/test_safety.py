@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from conftest import ROOT
 from pipeline import snakemake, write_song
@@ -251,7 +252,7 @@ def check_svg(path: Path) -> None:
 CONFIG = """\
 run: hostile
 corpus: manifest
-corpus_path: songs
+corpus_path: "songs $(touch pwned) {wildcards.x} `touch pwned` 'it' <b>"
 shards: 1
 windows: {length_s: 8.0, hop_s: 4.0}
 logmel: {n_mels: 32, hop_length: 2048}
@@ -299,8 +300,9 @@ def write_hostile_corpus(folder: Path) -> None:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on the hostile corpus, with its HTML report."""
     folder = tmp_path_factory.mktemp("outer") / "inner" / "work"
-    (folder / "songs").mkdir(parents=True)
-    write_hostile_corpus(folder / "songs")
+    songs = folder / yaml.safe_load(CONFIG)["corpus_path"]
+    songs.mkdir(parents=True)
+    write_hostile_corpus(songs)
     (folder / "hostile.yaml").write_text(CONFIG, encoding="utf-8")
     snakemake(folder, "--configfile", "hostile.yaml")
     snakemake(folder, "--configfile", "hostile.yaml", "--report", "report.html")
@@ -369,6 +371,18 @@ def test_figures_and_report_hold_nothing_that_acts(hostile: Path) -> None:
         html = page.read_text(encoding="utf-8")
         assert "<script>alert(1)" not in html, page
         assert "onerror=alert(1)>" not in html, page
+
+
+def test_a_name_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from songatlas.jobs import job
+
+    with job(tmp_path / "x.log") as log:
+        log.warning("cannot read %s", "a\x1b[2J\x07\u202eb.mp3")
+    said = capsys.readouterr().err + (tmp_path / "x.log").read_text(encoding="utf-8")
+    assert said.count(r"a\x1b[2J\x07\u202eb.mp3") == 2
+    assert "\x1b" not in said
 
 
 # --- the network -------------------------------------------------------------------------------
