@@ -288,7 +288,8 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(_epoch_seed(self.seed, 0))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        self.stop_if_told(len(self.train_batches))
+        if self.signals.received is not None:
+            self.stop_if_told(len(self.train_batches))
         random = _random_state(self.device)
         while (done := self.try_pass(batch)) is None:
             self.lower_part_size(len(batch["row"]))
