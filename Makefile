@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-slow docs rulegraph lock report explain format clean-venv
+.PHONY: help setup demo resume test lint test-slow docs rulegraph lock report explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,11 @@ $(STAMP):
 
 demo: setup ## run the embedded demo; ends with the comparison table
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1
+
+# A run keeps the config that it was begun with; where that is gone, RUN_CONFIG (below).
+BEGUN = $(wildcard .snakemake/songatlas/$(RUN).yaml)
+resume: setup ## finish an interrupted run with the config it was begun with (RUN=demo)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(if $(BEGUN),--configfile $(BEGUN),$(RUN_CONFIG)))
 
 test: setup lint ## linters, unit tests and an end-to-end run
 	@$(BIN)/python -m pytest

@@ -91,8 +91,9 @@ held = []
 
 onstart:
     try:
-        held.append(running.begin(plan.config.run, Path(plan.results), os.environ))
-        logger.info(preflight(plan))
+        settings = plan.config.model_dump(mode="json")
+        held.append(running.begin(plan.config.run, Path(plan.results), settings, os.environ))
+        logger.info(preflight(plan, stages_to_write(workflow)))
         for line in plan.dangers():
             logger.warning(line)
     except SongatlasError as error:

@@ -165,6 +165,7 @@ def all_tables():
         *paper,
     ]
 
+
 def markdown_pages():
     """The summary and every table in Markdown."""
     return [path for path in all_tables() if path.endswith(".md")]
@@ -235,3 +236,13 @@ def all_paper_tables():
         plan.path("tables", "paper_reconstruction_points.csv"),
         plan.path("report", "questions.md"),
     ]
+
+
+def stages_to_write(workflow):
+    """Folders under `results/<run>/` that jobs will write to; None before the corpus is known."""
+    jobs = list(workflow.dag.needrun_jobs())
+    if any(job.is_checkpoint for job in jobs):
+        return None
+    start = f"{plan.results}/"
+    paths = [str(path) for job in jobs for path in job.output]
+    return {path.removeprefix(start).split("/")[0] for path in paths if path.startswith(start)}

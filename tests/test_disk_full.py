@@ -149,9 +149,8 @@ def test_a_job_says_so_in_its_log(disk: Path, tmp_path: Path) -> None:
 
     (disk / "full").write_bytes(bytes(SMALL_BYTES - 8192))
     log = tmp_path / "x.log"
-    with pytest.raises(SystemExit) as ended, job(log), (disk / "new").open("wb") as file:
-        file.write(bytes(100_000))
-        file.flush()
+    with pytest.raises(SystemExit) as ended, job(log):
+        (disk / "new").write_bytes(bytes(100_000))
     assert ended.value.code == 1
     assert "no space left" in log.read_text(encoding="utf-8")
     assert "Traceback" not in log.read_text(encoding="utf-8")

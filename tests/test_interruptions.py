@@ -19,8 +19,11 @@ import pytest
 from conftest import ROOT
 from pipeline import snakemake, start, write_corpus
 from songatlas import running, tables
+from songatlas.config import load_yaml
+from songatlas.errors import SongatlasError
 from songatlas.files import PARTIAL, partial_files
 from songatlas.interruption import Interrupted, StopSignals
+from songatlas.versioning.run import clean
 
 SLOW = pytest.mark.slow
 CONFIG = """\
@@ -182,6 +185,17 @@ def test_the_second_on_one_run_is_refused_and_another_run_is_not(holder: subproc
     running.take("other").release()
 
 
+def test_a_run_that_is_worked_on_is_not_removed(holder: subprocess.Popen, folder: Path) -> None:
+    (folder / "results" / "demo").mkdir(parents=True)
+    with pytest.raises(SongatlasError, match=f"process {holder.pid} on .* works on this run"):
+        clean("demo")
+    holder.kill()
+    holder.wait()
+    clean("demo")
+    assert not (folder / "results" / "demo").exists()
+    assert not running.run_lock("demo").exists()
+
+
 def test_of_many_that_start_at_once_one_gets_the_run(folder: Path) -> None:
     racing = [python(HOLDER) for _ in range(6)]
     wait_for(lambda: sum(process.poll() is not None for process in racing) == 5)
@@ -279,6 +293,18 @@ def test_what_killed_jobs_had_begun_is_swept_and_nothing_else(folder: Path) -> N
     assert running.sweep(results) == [begun]
     assert kept.exists()
     assert (results / ".hidden").exists()
+
+
+def test_a_run_keeps_the_config_that_it_was_begun_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_yaml(ROOT / "config" / "config.yaml")
+    monkeypatch.setattr(running.RunLock, "stop_jobs_on_signals", lambda _: None)
+    environment: dict[str, str] = {}
+    values = config.model_dump(mode="json")
+    running.begin("demo", folder / "results" / "demo", values, environment).release()
+    assert set(environment) == {running.LOCK_VARIABLE, running.OWNER_VARIABLE}
+    assert load_yaml(running.FOLDER / "demo.yaml") == config
 
 
 # --- whole runs --------------------------------------------------------------------------------

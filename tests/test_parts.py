@@ -15,6 +15,7 @@ from songatlas.errors import SongatlasError
 from songatlas.models.base import Model, Pass
 from songatlas.training import fit
 from songatlas.training.data import Batches, Windows, prepare
+from songatlas.training.device import out_of_memory
 from songatlas.training.fit import Trained
 from songatlas.training.module import TrainingModule
 from songatlas.training.parts import backward_in_parts, split_batch
@@ -155,6 +156,20 @@ def test_another_error_is_not_taken_for_missing_memory(monkeypatch: pytest.Monke
     monkeypatch.setattr(TrainingModule, "backwards", broken)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         run(training=SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 5.41 GB)"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+    ],
+)
+def test_missing_memory_is_known_by_its_words(error: RuntimeError, expected: bool) -> None:
+    assert out_of_memory(error) is expected
 
 
 def test_gradients_in_parts_are_those_of_the_whole_batch() -> None:

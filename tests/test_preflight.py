@@ -45,6 +45,14 @@ def test_what_is_there_is_not_needed_again(plan: Plan, tmp_path: Path) -> None:
     assert found.missing(Path("results/demo")) == before - 1_000_000
 
 
+def test_only_what_is_asked_for_is_needed(plan: Plan) -> None:
+    found = need(plan, {"conv_vae": 1_000_000, "vade": 3_000_000})
+    features = found.only({"features", "corpus"})
+    assert features.missing(Path("results/demo")) == found.stages["features"]
+    models = found.only({"models"})
+    assert models.missing(Path("results/demo")) == found.stages["models"] + found.temporary
+
+
 def windows_known(tmp_path: Path, n: int) -> None:
     frame = tables.empty(tables.WINDOWS).reindex(range(n))
     frame = frame.assign(window_id=[f"w{i}" for i in range(n)], track_id="t", index=0)

@@ -14,6 +14,7 @@ import torch
 from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import ConfigError, NotApplicable, SongatlasError, TableError
+from songatlas.interruption import Interrupted
 from songatlas.models.base import InputSpec
 from songatlas.training import data, fit, module
 from songatlas.training.data import Batches, Windows, prepare, read_windows
@@ -571,6 +572,53 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         resumed.history.query("metric != 'seconds'")[timeless],
     )
     assert whole.summary["best_epoch"] == resumed.summary["best_epoch"]
+
+
+@pytest.mark.parametrize("architecture", ["conv_vae", "idec"])
+def test_a_run_stopped_after_every_step_equals_an_uninterrupted_one(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before every second training batch and in every validation."""
+    options = {"idec": {"n_clusters": 2, "pretrain_epochs": 1}}.get(architecture, {})
+
+    def go(**more: Any) -> Trained:
+        settings = QUICK.model_copy(update={"max_epochs": 3})
+        return run(architecture=architecture, training=settings, options=options, **more)
+
+    whole = go()
+    steps = {"training": 0, "validation": 0}
+    stopped: list[str] = []
+    train, validate = module.TrainingModule.training_step, module.TrainingModule.validation_step
+
+    def training_step(self: module.TrainingModule, batch: Any, batch_idx: int) -> None:
+        steps["training"] += batch_idx >= self.first_batch
+        if steps["training"] == 2:
+            self.signals.received = 15
+        train(self, batch, batch_idx)
+
+    def validation_step(self: module.TrainingModule, batch: Any, batch_idx: int) -> None:
+        if steps["validation"] <= self.epoch:
+            steps["validation"] += 1
+            self.signals.received = 15
+        validate(self, batch, batch_idx)
+
+    monkeypatch.setattr(module.TrainingModule, "training_step", training_step)
+    monkeypatch.setattr(module.TrainingModule, "validation_step", validation_step)
+    for _ in range(100):
+        steps["training"] = 0
+        try:
+            stepwise = go(resume_folder=tmp_path)
+            break
+        except Interrupted as told:
+            stopped.append(str(told))
+    assert len(stopped) >= 9
+    assert sum("before batch 3 " in text for text in stopped) >= 3  # of three: in validation
+    assert same_weights(whole, stepwise)
+    timeless = ["epoch", "metric", "split", "value"]
+    pd.testing.assert_frame_equal(
+        whole.history.query("metric != 'seconds'")[timeless],
+        stepwise.history.query("metric != 'seconds'")[timeless],
+    )
 
 
 def test_what_another_run_left_is_not_resumed(tmp_path: Path) -> None:

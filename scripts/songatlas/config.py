@@ -460,8 +460,8 @@ class Compute(Section):
     save_every_s: float = Field(
         120.0,
         ge=0.0,
-        description="Seconds of training that a sudden end (power cut, kill -9) may cost; a "
-        "time limit or Ctrl-C costs none.",
+        description="Seconds of training that a sudden end (power cut, kill -9) may cost at most; "
+        "a time limit or Ctrl-C costs none.",
     )
 
 
@@ -549,6 +549,7 @@ class Config(Section):
             for name in self.include
             if name not in declared
         ]
+        problems += _read_as_html(self.model_dump(mode="json"), "")
         if self.corpus != "demo" and not self.corpus_path:
             problems.append(
                 f"the reader `{self.corpus}` needs `corpus_path` "
@@ -717,6 +718,18 @@ def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> tuple
     if isinstance(section, type) and issubclass(section, BaseModel):
         return tuple(section.model_fields)
     return ()
+
+
+def _read_as_html(value: Any, where: str) -> list[str]:
+    """Texts that the HTML report, which shows parameters, would read as the end of its script."""
+    if isinstance(value, dict):
+        inside = [(f"{where}.{key}".lstrip("."), item) for key, item in value.items()]
+        return [line for name, item in inside for line in _read_as_html(item, name)]
+    if isinstance(value, list):
+        return [line for item in value for line in _read_as_html(item, where)]
+    if not isinstance(value, str) or not re.search(r"</script|<!--", value, re.I):
+        return []
+    return [f"{where}: may hold neither `</script` nor `<!--`, which the HTML report would act on"]
 
 
 def describe(

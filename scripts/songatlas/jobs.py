@@ -27,6 +27,16 @@ class JobLog(logging.LoggerAdapter[logging.Logger]):
     result: str = "done"
 
 
+class _Plain(logging.Formatter):
+    """Names of files and songs stand in messages: what would steer a terminal is spelled out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "".join(
+            c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode()
+            for c in super().format(record)
+        )
+
+
 @contextmanager
 def job(log: str | Path, threads: int = 1) -> Iterator[JobLog]:
     """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
@@ -44,11 +54,11 @@ def job(log: str | Path, threads: int = 1) -> Iterator[JobLog]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("MPLBACKEND", "agg")
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    formatter = _Plain("%(asctime)s %(levelname)s %(name)s: %(message)s")
     to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
     to_file.setFormatter(formatter)
     to_screen = logging.StreamHandler(sys.stderr)
-    to_screen.setFormatter(logging.Formatter("%(message)s"))
+    to_screen.setFormatter(_Plain("%(message)s"))
     to_screen.setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, handlers=[to_file, to_screen], force=True)
     logging.captureWarnings(True)

@@ -1,6 +1,7 @@
 """The disk that a run needs, before it starts."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from songatlas.errors import SongatlasError
@@ -42,6 +43,11 @@ class Need:
     stages: dict[str, int] = field(default_factory=dict)
     temporary: int = 0
     """Bytes beside that while a model trains: what an interrupted training goes on from."""
+
+    def only(self, stages: Collection[str]) -> "Need":
+        """What some stages need of it."""
+        kept = {stage: size for stage, size in self.stages.items() if stage in stages}
+        return replace(self, stages=kept, temporary=self.temporary if "models" in stages else 0)
 
     def missing(self, results: Path) -> int:
         """Bytes that are still to be written."""
@@ -86,8 +92,8 @@ def need(plan: Plan, parameters: dict[str, int]) -> Need:
     return Need(windows, counted is not None, scaled, temporary)
 
 
-def preflight(plan: Plan) -> str:
-    """What the run needs and what is free, in a sentence.
+def preflight(plan: Plan, stages: Collection[str] | None = None) -> str:
+    """What the run (or those of its stages that jobs will write to) needs, and what is free.
 
     Raises:
         NoSpaceError: when the windows are known and the disk holds less than the run needs.
@@ -99,6 +105,8 @@ def preflight(plan: Plan) -> str:
         models, spec = plan.declared_models(), plan.spec(*plan.models)
         parameters = count_parameters(models, spec, FOLDER / "parameters")
     needed = need(plan, parameters or {})
+    if stages is not None:
+        needed = needed.only(stages)
     missing, free = needed.missing(results), free_bytes(results)
     said = f"disk: {results} needs about {_shown(missing)} more, {_shown(free)} are free"
     if not needed.known:

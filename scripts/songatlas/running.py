@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from songatlas.errors import SongatlasError
-from songatlas.files import partial_files
+from songatlas.files import atomic, partial_files
 
 FOLDER = Path(".snakemake/songatlas")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
@@ -235,8 +235,12 @@ def stop_file(lock: Path) -> Path:
     return lock.with_suffix(".stop")
 
 
-def begin(run: str, folder: Path, environment: MutableMapping[str, str]) -> RunLock:
+def begin(
+    run: str, folder: Path, config: Mapping[str, Any], environment: MutableMapping[str, str]
+) -> RunLock:
     """Take a run, remove what its dead predecessors had begun to write, let jobs find this process.
+
+    `config` is kept beside the lock: `make resume` goes on with it.
 
     Raises:
         RunningError: when somebody else works on it.
@@ -244,6 +248,9 @@ def begin(run: str, folder: Path, environment: MutableMapping[str, str]) -> RunL
     lock = take(run)
     stop_file(lock.held.path).unlink(missing_ok=True)
     sweep(folder)
+    with atomic(lock.held.path.with_suffix(".yaml")) as temporary:
+        # JSON is YAML.
+        temporary.write_text(json.dumps(dict(config), indent=1) + "\n", encoding="utf-8")
     environment.update(lock.environment)
     lock.stop_jobs_on_signals()
     return lock

@@ -1,5 +1,6 @@
 """Data sets that the mirdata library can load (Bittner et al., ISMIR 2019), once downloaded."""
 
+import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -44,7 +45,7 @@ def read(path: Path, name: str) -> ReaderResult:
     except FileNotFoundError:
         raise SongatlasError(
             f"{path}: the index of mirdata's `{name}` is not there; fetch it with: "
-            + _command(path, name, "['index']")
+            + _command(path, name, '["index"]')
         ) from None
     except AttributeError:
         raise SongatlasError(
@@ -87,7 +88,8 @@ def _dataset(path: Path, name: str) -> Any:
 
 
 def _command(path: Path, name: str, what: str) -> str:
-    code = f"import mirdata; mirdata.initialize({name!r}, data_home={str(path)!r}).download({what})"
+    initialise = f"mirdata.initialize({json.dumps(name)}, data_home={json.dumps(str(path))})"
+    code = f"import mirdata; {initialise}.download({what})"
     return f"python -c {shlex.quote(code)}"
 
 

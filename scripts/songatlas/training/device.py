@@ -64,7 +64,7 @@ def _cpu_computes_bf16() -> bool:
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether a device had no memory left (MPS and the CPU have no class of error for that)."""
-    words = ("out of memory", "can't allocate memory")
+    words = ("out of memory", "can't allocate memory", "alloc_failed")  # cuBLAS, cuDNN
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or any(word in text for word in words)
 

@@ -117,6 +117,8 @@ class TrainingModule(lightning.LightningModule):
         self.first_epoch = 0
         self.part_size: int | None = None
         self.state: dict[str, Any] = {}
+        self.random: list[Tensor] | None = None
+        self.modes: list[bool] = []
         self.signals = StopSignals(deferred=True)
 
     @property
@@ -164,14 +166,16 @@ class TrainingModule(lightning.LightningModule):
         self.kl_weight = self.schedule.kl_weight(epoch)
         self.totals = {"train": Epoch(), "validation": Epoch()}
         self.started = time.monotonic()
-        self.first_batch = 0
+        self.first_batch, self.random = 0, None
         if self.state:
             # The epoch began before the interruption: what its beginning does has been done.
-            for part, training in zip(self.model.modules(), self.state["modes"], strict=True):
+            self.modes = self.state["modes"]
+            for part, training in zip(self.model.modules(), self.modes, strict=True):
                 part.training = training
             self.totals["train"].restore(self.state["totals"], self.device)
             self.started -= self.state["seconds"]
-            self.first_batch = self.state["batch"]
+            self.first_batch, self.random = self.state["batch"], self.state["random"]
+            self.state = {}
             return
         # Everything random in an epoch follows from its number.
         torch.manual_seed(_epoch_seed(self.seed, epoch))
@@ -185,6 +189,8 @@ class TrainingModule(lightning.LightningModule):
             self.model.start_epoch(epoch, self.latent_batches.rows, self.latents)
             # What a model draws in its hook must not shift the noise of the epoch.
             torch.manual_seed(_epoch_seed(self.seed, epoch))
+        # Of training: a state that is saved during validation is one to train on from.
+        self.modes = [part.training for part in self.model.modules()]
 
     def on_after_batch_transfer(
         self, batch: dict[str, Tensor], dataloader_idx: int
@@ -194,9 +200,9 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         if batch_idx < self.first_batch:
             return
-        if self.state:
-            _set_random_state(self.state["random"], self.device)
-            self.state = {}
+        if self.random is not None:
+            _set_random_state(self.random, self.device)
+            self.random = None
         self.pause(batch_idx)
         optimizer: Any = self.optimizers()
         # A closure, so that fp16's scaling is taken off before gradients are clipped.
@@ -288,7 +294,8 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(_epoch_seed(self.seed, 0))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        self.stop_if_told(len(self.train_batches))
+        if self.signals.received is not None:
+            self.stop_if_told(len(self.train_batches))
         random = _random_state(self.device)
         while (done := self.try_pass(batch)) is None:
             self.lower_part_size(len(batch["row"]))
@@ -445,7 +452,7 @@ class TrainingModule(lightning.LightningModule):
             "batch": batch,
             "part_size": self.part_size,
             "random": _random_state(self.device),
-            "modes": [part.training for part in self.model.modules()],
+            "modes": self.modes,
             "totals": self.totals["train"].state(),
             "seconds": time.monotonic() - self.started,
             "model": self.model.state_dict(),
