@@ -144,10 +144,10 @@ class Plan:
             return [self.path("features", feature, "part-00.parquet")]
         return [self.path("features", feature, f"part-{shard}.parquet") for shard in self.shards]
 
-    def reject_files(self) -> list[str]:
-        """Rejects tables of the features that this run extracts."""
+    def problem_files(self, kind: str) -> list[str]:
+        """Tables of `rejects` or `warnings` of the features that this run extracts."""
         return [
-            self.path("features", feature, f"rejects-{shard}.parquet")
+            self.path("features", feature, f"{kind}-{shard}.parquet")
             for feature in ("logmel", "descriptors")
             if feature in self.features
             for shard in self.shards

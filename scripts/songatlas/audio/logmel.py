@@ -76,10 +76,12 @@ def write_logmel(
     length_s: float,
     config: LogMel,
     rejects_path: str | Path | None = None,
+    warnings_path: str | Path | None = None,
 ) -> None:
     """Write the log-mel spectrograms of a shard's windows: raw dB as float16.
 
-    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `logmel`).
+    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `logmel`);
+    what is odd about the others goes to `warnings_path`.
 
     Args:
         shard_path: a table `tables.SHARD`.
@@ -98,7 +100,15 @@ def write_logmel(
         metadata={"logmel": config.model_dump(), "length_s": length_s},
         compute=compute,
     )
-    write_window_feature(feature, shard_path, output, rejects_path, config.sample_rate_hz, length_s)
+    write_window_feature(
+        feature,
+        shard_path,
+        output,
+        rejects_path,
+        config.sample_rate_hz,
+        length_s,
+        warnings_path,
+    )
 
 
 @lru_cache(maxsize=4)
