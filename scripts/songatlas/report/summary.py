@@ -189,7 +189,7 @@ def _what_became(fates: pd.DataFrame | None) -> list[str]:
     ]
     if len(reasons):
         rows = [
-            f"| {FATE_WORDS[row.fate]} | `{row.reason}` | `{row.stage}` | {row.path} |"
+            f"| {FATE_WORDS[str(row.fate)]} | `{row.reason}` | `{row.stage}` | {row.path} |"
             for row in reasons.reset_index().itertuples()
         ]
         head = ["| fate | reason | stage | inputs |", "| --- | --- | --- | ---: |"]
