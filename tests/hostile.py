@@ -111,7 +111,8 @@ def write_audio(folder: Path) -> list[Case]:
     path = add("cut.mp3", bad, "truncated", "probe")
     soundfile.write(path, music(9.0, seed=53), RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    path = add("cut.flac", bad, "truncated", "logmel")
+    # Damage in the first seconds that are decoded: nothing of the song can be read.
+    path = add("damaged.flac", bad, "unreadable", "logmel")
     soundfile.write(path, music(9.0, seed=54), RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     unknown_codec(add("codec.wav", bad, "unsupported_codec", "probe"))
@@ -124,7 +125,8 @@ def write_audio(folder: Path) -> list[Case]:
     add("dangling.wav", bad, "missing_file", "probe").symlink_to(place / "nowhere.wav")
     os.mkfifo(add("pipe.wav", bad, "unreadable", "probe"))
     shutil.copy(place / "float.wav", add("z copy of float.wav", bad, "duplicate", "corpus"))
-    add("float.mp3", bad, "duplicate_id", "list_sources").write_bytes(b"same name")
+    soundfile.write(add("twin.flac"), music(9.0, seed=56), RATE)
+    soundfile.write(add("twin.wav", bad, "duplicate_id", "list_sources"), music(9.0, seed=57), RATE)
 
     (folder / "lost.wav").write_bytes(b"at no language and genre")
     cases.append(Case("lost.wav", bad, "wrong_place", "list_sources"))
@@ -166,6 +168,9 @@ def write_lyrics(folder: Path) -> list[Case]:
         song, text = f"english/rock/{stem}.wav", f"english/rock/{name}"
         if reason == "language_mismatch":  # said of the song, whose label it is
             cases += [Case(song, "warned", reason, "list_sources"), Case(text)]
+            continue
+        if name == "stamps.lrc":  # one line is stamped behind the song's end
+            cases += [Case(song, "warned", reason, "corpus"), Case(text, "warned", reason)]
             continue
         lacks = reason == "bad_lyrics"
         cases.append(Case(song, *(("warned", "missing_lyrics", "corpus") if lacks else ())))

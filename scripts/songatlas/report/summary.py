@@ -194,7 +194,11 @@ def _what_became(fates: pd.DataFrame | None) -> list[str]:
         ]
         head = ["| fate | reason | stage | inputs |", "| --- | --- | --- | ---: |"]
         parts.append("\n".join([*head, *rows]))
-    return [*parts, "`tables/fates.csv` lists every one of them with its reason."]
+    return [
+        *parts,
+        "`tables/fates.csv` lists every one of them with its reason. A song counts with each of "
+        "its files: lyrics of a song that is set aside are set aside with it.",
+    ]
 
 
 def _folds(tracks: pd.DataFrame) -> list[str]:
