@@ -5,6 +5,7 @@ song alone. Labels are never changed: a contradiction becomes a warning.
 """
 
 import functools
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from lingua import LanguageDetector
 
 CONFIDENT = 0.9
-"""Least confidence of lingua in each half of a text."""
+"""Least confidence of lingua, in each half of a text, in a language and its close relatives."""
 
 MIN_LETTERS = 60
-"""Letters that each half needs: fewer are shared by too many languages."""
+"""Letters that each half needs: fewer are shared by too many languages. Signs of vowels count, and
+East Asian characters count thrice, since each says as much as a syllable or a word."""
 
 MAX_CHARACTERS = 400
 """Of each half, from its beginning: more take longer and change nothing."""
@@ -68,11 +70,15 @@ def other_language(text: str, label: str) -> str | None:
     """The language (ISO 639-1) that `text` is in where that is surely not `label`, else None."""
     verdicts = set()
     for half in _halves(text):
-        if sum(character.isalpha() for character in half) < MIN_LETTERS:
+        if _letters(half) < MIN_LETTERS:
             return None
-        best = _detector().compute_language_confidence_values(half)[0]
-        code = best.language.iso_code_639_1.name.lower()
-        if best.value < CONFIDENT or code == label or _alike(code, label):
+        found = {
+            value.language.iso_code_639_1.name.lower(): value.value
+            for value in _detector().compute_language_confidence_values(half)
+        }
+        code = max(found, key=found.__getitem__)
+        sure = sum(share for other, share in found.items() if other == code or _alike(other, code))
+        if sure < CONFIDENT or code == label or _alike(code, label):
             return None
         verdicts.add(code)
     return str(verdicts.pop()) if len(verdicts) == 1 else None
@@ -93,6 +99,11 @@ def _detector() -> "LanguageDetector":
 
     # Trigrams alone: what longer texts need, and the least memory.
     return LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
+
+
+def _letters(text: str) -> int:
+    kinds = ((unicodedata.category(c)[0], unicodedata.east_asian_width(c)) for c in text)
+    return sum(3 if width in "WF" else 1 for kind, width in kinds if kind in "LM")
 
 
 def _alike(one: str, other: str) -> bool:
