@@ -39,7 +39,7 @@ if quiet:
 
 
 try:
-    plan = Plan(config)
+    plan = Plan(config, workflow.configfiles)
 except ConfigError as error:
     # Any exception would be shown with the place in this file, which the user has not to mend.
     logger.error(str(error))

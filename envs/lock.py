@@ -23,7 +23,10 @@ HEADER = """\
 
 COMMON = ("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "tqdm")
 ENVIRONMENTS = {
-    "audio": (*COMMON, "av", "espeakng-loader", "librosa", "mirdata", "scipy", "soundfile", "soxr"),
+    "audio": (
+        *(*COMMON, "av", "espeakng-loader", "librosa", "lingua-language-detector", "mirdata"),
+        *("scipy", "soundfile", "soxr"),
+    ),
     "torch": (
         *(*COMMON, "av", "lightning", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr"),
         *("tensorboardx", "torch", "torchaudio", "transformers"),

@@ -143,6 +143,7 @@ def all_tables():
     files = {
         "comparison": ("csv", "md", "tex", "txt"),
         "disentanglement": ("csv", "md", "tex"),
+        "fates": ("csv",),
     }
     if not plan.folds:
         files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}

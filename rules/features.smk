@@ -10,6 +10,7 @@ rule logmel:
     output:
         part=plan.path("features", "logmel", "part-{shard}.parquet"),
         rejects=plan.path("features", "logmel", "rejects-{shard}.parquet"),
+        warnings=plan.path("features", "logmel", "warnings-{shard}.parquet"),
     log:
         plan.path("logs", "logmel", "{shard}.log"),
     benchmark:
@@ -35,6 +36,7 @@ rule descriptors:
     output:
         part=plan.path("features", "descriptors", "part-{shard}.parquet"),
         rejects=plan.path("features", "descriptors", "rejects-{shard}.parquet"),
+        warnings=plan.path("features", "descriptors", "warnings-{shard}.parquet"),
     log:
         plan.path("logs", "descriptors", "{shard}.log"),
     benchmark:

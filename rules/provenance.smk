@@ -73,7 +73,8 @@ rule features:
     """Every feature that the selected models and baselines read."""
     input:
         *(part for feature in sorted(plan.features) for part in plan.parts(feature)),
-        *plan.reject_files(),
+        *plan.problem_files("rejects"),
+        *plan.problem_files("warnings"),
 
 
 for name in plan.models:

@@ -1,4 +1,32 @@
-"""The result in plain words."""
+"""What became of every input, and the result in plain words."""
+
+
+rule fates:
+    """Every input once: used, used with a warning, not used, or set aside, and why."""
+    input:
+        sources=rules.list_sources.output.sources,
+        tracks=corpus_table("tracks"),
+        rejects=[plan.path("corpus", "rejects.parquet"), *plan.problem_files("rejects")],
+        warnings=[plan.path("corpus", "warnings.parquet"), *plan.problem_files("warnings")],
+    output:
+        report(
+            plan.path("tables", "fates.csv"),
+            caption="captions/fates.rst",
+            category="Tables",
+            labels={"table": "inputs"},
+        ),
+    log:
+        plan.path("logs", "fates.log"),
+    benchmark:
+        plan.path("benchmarks", "fates.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=plan.code("fates"),
+    message:
+        "Listing what became of every input"
+    script:
+        "../scripts/fates.py"
 
 
 rule summary:
@@ -8,8 +36,9 @@ rule summary:
         tracks=corpus_table("tracks"),
         labels=corpus_table("labels"),
         windows=corpus_table("windows"),
-        rejects=[plan.path("corpus", "rejects.parquet"), *plan.reject_files()],
+        rejects=[plan.path("corpus", "rejects.parquet"), *plan.problem_files("rejects")],
         warnings=corpus_table("warnings"),
+        fates=rules.fates.output[0],
         summaries=plan.branch_files("models/{model}/seed-{seed}/summary.json", plan.trained),
     output:
         plan.path("report", "summary.md"),

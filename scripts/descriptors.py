@@ -12,4 +12,5 @@ with job(snakemake.log[0], snakemake.threads) as log:
         snakemake.params.windows["length_s"],
         LogMel(**snakemake.params.logmel),
         snakemake.output.rejects,
+        snakemake.output.warnings,
     )

@@ -5,9 +5,11 @@ Snakefile validates the merged YAML files with `load`. Library functions never s
 entry scripts hand them the section that they need.
 """
 
+import contextlib
+import copy
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -761,9 +763,101 @@ def load(values: Mapping[str, Any]) -> Config:
     """
     try:
         return Config.model_validate(dict(values))
-    except ValidationError as error:
-        lines = "\n".join(f"  - {line}" for line in describe(error, Config))
-        raise ConfigError(f"The configuration has problems:\n{lines}") from None
+    except ValidationError:
+        raise problems_error(problems(values)) from None
+
+
+def problems(values: Mapping[str, Any]) -> list[str]:
+    """One line per problem of the merged configuration; empty where there is none.
+
+    Keys are checked together only where each is right by itself, so wrong ones are taken out and
+    the rest is checked again. What follows from a key that was taken out is not told.
+    """
+    lines: list[str] = []
+    gone: set[str] = set()
+    left: dict[str, Any] = copy.deepcopy(dict(values))
+    while True:
+        try:
+            Config.model_validate(left)
+        except ValidationError as error:
+            found = describe(error, Config)
+            lines += [line for line in found if not any(key in line for key in gone)]
+            places = [_place(item["loc"], left) for item in error.errors()]
+            places = [place for place in dict.fromkeys(places) if place]
+            if not places:
+                return lines
+            for place in places:
+                _take_out(left, place)
+                # Plain words such as `run` count only where they are quoted as a key.
+                gone |= {".".join(map(str, place))} if len(place) > 1 else set()
+                gone.add(f"`{place[-1]}`")
+        else:
+            return lines
+
+
+def problems_error(lines: Sequence[str]) -> ConfigError:
+    """The one message that lists every problem of a configuration."""
+    listed = "\n".join(f"  - {line}" for line in lines)
+    return ConfigError(f"The configuration has problems:\n{listed}")
+
+
+def models_in(values: Mapping[str, Any]) -> dict[str, Model]:
+    """The declared models that are right by themselves, of a configuration that may be wrong."""
+    declared = values.get("models")
+    found = {}
+    for name, model in declared.items() if isinstance(declared, Mapping) else ():
+        with contextlib.suppress(ValidationError):
+            found[str(name)] = Model.model_validate(model)
+    return found
+
+
+def repeated_keys(path: Path) -> list[str]:
+    """One line per key that a YAML file has twice in one mapping, where the last silently counts.
+
+    A file that is no YAML has none: whoever loads it says what is wrong with it.
+    """
+    import yaml
+
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []
+    lines = []
+    waiting: list[tuple[yaml.Node | None, str]] = [(root, "")]
+    while waiting:
+        node, prefix = waiting.pop()
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            name = f"{prefix}{key.value}" if isinstance(key, yaml.ScalarNode) else prefix
+            line = key.start_mark.line + 1
+            if name in first and key.value != "<<":
+                lines.append(
+                    f"{name}: stands twice in {path} (lines {first[name]} and {line}); the second "
+                    "would replace the first: rename or remove one"
+                )
+            first.setdefault(name, line)
+            waiting.append((value, f"{name}."))
+    return sorted(lines)
+
+
+def _place(location: tuple[int | str, ...], values: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """The innermost key of `values` that a problem at `location` is about."""
+    place: list[int | str] = []
+    here: Any = values
+    for part in location:
+        if not isinstance(here, Mapping) or part not in here:
+            break
+        place.append(part)
+        here = here[part]
+    return tuple(place)
+
+
+def _take_out(values: Any, place: tuple[int | str, ...]) -> None:
+    for part in place[:-1]:
+        values = values.get(part, {})
+    values.pop(place[-1], None)
 
 
 def load_yaml(*paths: Path) -> Config:

@@ -44,6 +44,7 @@ REJECT_REASONS = (
 
 WARNING_REASONS = (
     "unknown_language",
+    "language_mismatch",
     "missing_genre",
     "missing_language",
     "missing_audio",

@@ -6,7 +6,7 @@ Snakefile anew.
 
 import functools
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,20 @@ FEATURE_OF_KIND = {
 class Plan:
     """The jobs of one run, from its config."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        """Validate the merged config.
+    def __init__(self, values: Mapping[str, Any], files: Iterable[str | Path] = ()) -> None:
+        """Validate the merged config, and the `files` that it was merged from.
 
         Raises:
-            ConfigError: with one line per problem.
+            ConfigError: with one line per problem, all of them at once.
         """
+        problems = [
+            *chain.from_iterable(configuration.repeated_keys(Path(file)) for file in files),
+            *configuration.problems(values),
+            *registry.problems(configuration.models_in(values)),
+        ]
+        if problems:
+            raise configuration.problems_error(problems)
         self.config: Config = configuration.load(values)
-        registry.check(self.config)
         self.results = f"results/{self.config.run}"
         self.models = self.config.selected_models
         self.baselines = self.config.selected_baselines
@@ -165,10 +171,10 @@ class Plan:
             return [self.path("features", feature, "part-00.parquet")]
         return [self.path("features", feature, f"part-{shard}.parquet") for shard in self.shards]
 
-    def reject_files(self) -> list[str]:
-        """Rejects tables of the features that this run extracts."""
+    def problem_files(self, kind: str) -> list[str]:
+        """Tables of `rejects` or `warnings` of the features that this run extracts."""
         return [
-            self.path("features", feature, f"rejects-{shard}.parquet")
+            self.path("features", feature, f"{kind}-{shard}.parquet")
             for feature in ("logmel", "descriptors")
             if feature in self.features
             for shard in self.shards

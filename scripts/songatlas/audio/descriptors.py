@@ -107,10 +107,12 @@ def write_descriptors(
     length_s: float,
     config: LogMel,
     rejects_path: str | Path | None = None,
+    warnings_path: str | Path | None = None,
 ) -> str:
     """Write the descriptors of a shard's windows (float32; metadata `names` names the entries).
 
-    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `descriptors`).
+    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `descriptors`);
+    what is odd about the others goes to `warnings_path`.
 
     Args:
         shard_path: a table `tables.SHARD`.
@@ -133,7 +135,13 @@ def write_descriptors(
         compute=compute,
     )
     return write_window_feature(
-        feature, shard_path, output, rejects_path, config.sample_rate_hz, length_s
+        feature,
+        shard_path,
+        output,
+        rejects_path,
+        config.sample_rate_hz,
+        length_s,
+        warnings_path,
     )
 
 

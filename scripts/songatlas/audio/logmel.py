@@ -76,10 +76,12 @@ def write_logmel(
     length_s: float,
     config: LogMel,
     rejects_path: str | Path | None = None,
+    warnings_path: str | Path | None = None,
 ) -> str:
     """Write the log-mel spectrograms of a shard's windows: raw dB as float16.
 
-    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `logmel`).
+    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `logmel`);
+    what is odd about the others goes to `warnings_path`.
 
     Args:
         shard_path: a table `tables.SHARD`.
@@ -102,7 +104,13 @@ def write_logmel(
         compute=compute,
     )
     return write_window_feature(
-        feature, shard_path, output, rejects_path, config.sample_rate_hz, length_s
+        feature,
+        shard_path,
+        output,
+        rejects_path,
+        config.sample_rate_hz,
+        length_s,
+        warnings_path,
     )
 
 
