@@ -54,6 +54,7 @@ include: "rules/tables.smk"
 include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/explorer.smk"
 include: "rules/provenance.smk"
 
 
