@@ -29,6 +29,10 @@ ENVIRONMENTS = {
         *("torch", "torchaudio", "transformers"),
     ),
     "analysis": (*COMMON, "scikit-learn", "scipy", "seaborn", "umap-learn"),
+    "explorer": (
+        *(*COMMON, "av", "matplotlib", "pillow", "scikit-learn", "scipy", "soundfile", "soxr"),
+        "umap-learn",
+    ),
 }
 """What the rules of each conda environment import."""
 

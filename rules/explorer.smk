@@ -21,7 +21,7 @@ rule explorer:
     benchmark:
         plan.path("benchmarks", "explorer.tsv")
     conda:
-        "../envs/audio.yaml"
+        "../envs/explorer.yaml"
     params:
         names=[name for name, _ in plan.first_branches],
         run=plan.config.run,

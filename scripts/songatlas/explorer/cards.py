@@ -78,7 +78,7 @@ def cards(
                 "cluster": cluster,
                 "size": len(inside),
                 "songs": len(np.unique(items.songs[inside])),
-                "centre": centre(z, inside).tolist(),
+                "centre": centre(z, inside, items.songs).tolist(),
                 "classes": classes,
                 "sound": sound,
                 "words": words[cluster],
@@ -88,10 +88,17 @@ def cards(
     return found
 
 
-def centre(z: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The items nearest to their mean: those with the least squared distance from the others."""
+def centre(z: np.ndarray, inside: np.ndarray, songs: np.ndarray) -> np.ndarray:
+    """The items nearest to their mean, at most one of a song.
+
+    The first is the medoid under the squared distance: no item is nearer to all others together.
+    """
+    if not len(inside):
+        return inside
     distance = ((z[inside] - z[inside].mean(axis=0)) ** 2).sum(axis=1)
-    return inside[np.argsort(distance, kind="stable")[:CENTRES]]
+    ordered = inside[np.argsort(distance, kind="stable")]
+    _, first = np.unique(songs[ordered], return_index=True)
+    return ordered[np.sort(first)[:CENTRES]]
 
 
 def name(

@@ -6,8 +6,16 @@ const MARGIN = 0.9;
 
 export class Camera {
   constructor() {
+    this.fit([]);
     this.reset();
     this.resize(1, 1);
+  }
+
+  /** Zoom 1 shall show all of these positions (2n, centred on the origin). */
+  fit(positions) {
+    this.extent = [0.05, 0.05];
+    for (let i = 0; i < positions.length; i++)
+      this.extent[i % 2] = Math.max(this.extent[i % 2], Math.abs(positions[i]));
   }
 
   reset() {
@@ -24,7 +32,8 @@ export class Camera {
 
   /** CSS pixels per unit of the plane. */
   get scale() {
-    return (Math.min(this.width, this.height) / 2) * MARGIN * this.zoom;
+    const fitting = Math.min(this.width / this.extent[0], this.height / this.extent[1]);
+    return (fitting / 2) * MARGIN * this.zoom;
   }
 
   /** What the renderer multiplies and adds to come to clip space. */

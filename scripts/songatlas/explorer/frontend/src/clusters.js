@@ -85,8 +85,8 @@ export function clustersPanel(actions) {
           selectRows(map.level, rows());
           actions.say(`${heading} selected`);
         } }, "Select"),
-        h("button", { type: "button", class: "button", "aria-label": `Playlist of ${heading} (M3U)`, onclick: () => save("m3u") }, "M3U"),
-        h("button", { type: "button", class: "button", "aria-label": `Table of ${heading} (CSV)`, onclick: () => save("csv") }, "CSV")),
+        h("button", { type: "button", class: "button", "aria-label": `M3U: playlist of ${heading}`, onclick: () => save("m3u") }, "M3U"),
+        h("button", { type: "button", class: "button", "aria-label": `CSV: table of ${heading}`, onclick: () => save("csv") }, "CSV")),
     );
   }
 

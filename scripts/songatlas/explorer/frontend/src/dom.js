@@ -16,13 +16,13 @@ export function h(tag, properties = {}, ...children) {
       element[key] = value;
     else element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== false));
   return element;
 }
 
 /** Replace what is in `element`. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== false));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== false));
   return element;
 }
 

@@ -5,6 +5,7 @@ import { clustersPanel } from "./clusters.js";
 import { SHAPES } from "./colours.js";
 import { loadModel, loadRun } from "./data.js";
 import { fill, h, iconButton, select } from "./dom.js";
+import { playlist } from "./exports.js";
 import { helpDialog } from "./help.js";
 import { drawLegend } from "./legend.js";
 import { listenPanel } from "./listen.js";
@@ -109,6 +110,7 @@ async function start(run) {
     const view = new MapView(map, actions);
     view.bar = h("div", { class: "map-bar" });
     view.legend = h("div", { class: "legend", role: "group", "aria-label": "Legend: press to hide or show" });
+    view.painted = () => drawLegend(view.legend, view);
     view.tools = h("div", { class: "map-tools" },
       iconButton("plus", "Zoom in", () => view.zoom(1.5)),
       iconButton("minus", "Zoom out", () => view.zoom(1 / 1.5)),
@@ -249,9 +251,6 @@ async function start(run) {
   );
   if (!run.attributes.some((one) => one.key === state.colour)) state.colour = run.attributes[0]?.key ?? "";
 
-  on("look selection maps", () => {
-    for (const view of views) drawLegend(view.legend, view);
-  });
   on("active", controls);
   on("look", () => controls());
   on("selection", () => {
@@ -281,5 +280,5 @@ async function start(run) {
   if (run.models.length) await addMap({ model: first, level: "window", projection: "umap" });
   document.documentElement.dataset.ready = "true";
   // For tests and for whoever is curious; nothing on the page reads it.
-  globalThis.SONGATLAS.page = { state, views, audio: player.audio };
+  globalThis.SONGATLAS.page = { state, views, actions, playlist, audio: player.audio };
 }

@@ -67,6 +67,7 @@ export class MapView {
     });
     this.rowOf = new Map(Array.from(map.data.points, (row, i) => [row, i]));
     this.cursor = -1;
+    this.camera.fit(positions);
     this.camera.reset();
     this.points.setPositions(ordered);
     if (this.points.supported) this.complain(this.n ? "" : "This representation has no points at this level.");
@@ -110,6 +111,7 @@ export class MapView {
     this.plain = !shapes.some(Boolean) && this.n > 20_000;
     this.points.setLooks(colours, shapes);
     this.draw();
+    this.painted?.();
   }
 
   get size() {

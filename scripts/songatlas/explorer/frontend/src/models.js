@@ -44,7 +44,7 @@ export function modelsPanel(actions) {
             h("th", { scope: "row" },
               h("button", { type: "button", disabled: number < 0, "aria-pressed": String(number === on_map) }, row.model),
               row.supervised && h("small", { title: "The model was shown labels: its score is not an unsupervised one" }, " saw labels")),
-            row.values.map((one) => h("td", {}, one === null ? "–" : one.toFixed(2))));
+            row.values.map((one) => h("td", {}, one === null ? "–" : (Math.abs(one) < 0.005 ? 0 : one).toFixed(2).replace("-", "−"))));
         }))),
     );
   }
