@@ -121,7 +121,9 @@ def write_inputs(folder: Path) -> Inputs:
             z = rng.normal(size=(len(ids), 6)) + 4.0 * pop[:, None] * np.array([1, 1, 1, 0, 0, 0])
             window_ids = list(cut["window_id"]) if level == "window" else None
             frames.append(
-                tables.latents_frame(level, window_ids, list(ids["track_id"]), ["train"] * len(ids), z)
+                tables.latents_frame(
+                    level, window_ids, list(ids["track_id"]), ["train"] * len(ids), z
+                )
             )
             for kind in (level, "song_vote") if level == "song" else (level,):
                 found.append(

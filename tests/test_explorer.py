@@ -344,9 +344,7 @@ def test_audio_that_is_gone_leaves_the_page_whole(
 ) -> None:
     inputs = explorer_page.write_inputs(tmp_path)
     (tmp_path / "song 0.wav").unlink()
-    page.write_page(
-        inputs, tmp_path / "page", explorer_page.settings(), run="r", corpus_name="c"
-    )
+    page.write_page(inputs, tmp_path / "page", explorer_page.settings(), run="r", corpus_name="c")
     has = unpacked(provided(tmp_path / "page" / "data" / "run.js")["audio"]["preview"])
     assert has[:4].tolist() == [0, 0, 0, 1]
     assert "missing_file" in caplog.text
@@ -440,7 +438,11 @@ def test_the_bundle_is_what_the_sources_build(tmp_path: Path) -> None:
     shutil.copytree(FRONTEND, copy, ignore=shutil.ignore_patterns("node_modules"))
     clean = {key: value for key, value in os.environ.items() if not key.startswith("npm_")}
     installed = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund"], cwd=copy, env=clean, capture_output=True, text=True
+        ["npm", "ci", "--no-audit", "--no-fund"],
+        cwd=copy,
+        env=clean,
+        capture_output=True,
+        text=True,
     )
     if installed.returncode:
         pytest.skip(f"npm ci found no registry: {installed.stderr.strip()[-200:]}")

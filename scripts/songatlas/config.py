@@ -370,12 +370,12 @@ class Figures(Section):
 class Explorer(Section):
     """The page for the browser (`report/explorer`)."""
 
-    projections: Annotated[
-        list[Literal["umap", "tsne", "pca"]], BeforeValidator(_split_commas)
-    ] = Field(
-        ["umap", "tsne", "pca"],
-        min_length=1,
-        description="Maps of every model (t-SNE only up to 5,000 points).",
+    projections: Annotated[list[Literal["umap", "tsne", "pca"]], BeforeValidator(_split_commas)] = (
+        Field(
+            ["umap", "tsne", "pca"],
+            min_length=1,
+            description="Maps of every model (t-SNE only up to 5,000 points).",
+        )
     )
     neighbours: int = Field(10, ge=0, le=100, description="Nearest songs that are listed.")
     previews: bool = Field(

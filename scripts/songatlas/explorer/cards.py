@@ -106,7 +106,7 @@ def name(
     of_cluster: Mapping[str, Mapping[str, Any]],
     sound: Sequence[Mapping[str, Any]],
 ) -> str:
-    """"Fast, bright hip-hop in French": the clearest effects, and the classes that dominate."""
+    """ "Fast, bright hip-hop in French": the clearest effects, and the classes that dominate."""
     adjectives = [str(item["word"]) for item in sound if item["word"]][:WORDS_IN_NAME]
     dominant = {}
     for item in classes:

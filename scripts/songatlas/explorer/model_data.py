@@ -83,9 +83,7 @@ def model_data(
         z = np.zeros((len(labels), vectors[level].shape[1]), np.float32)
         z[points[level]] = vectors[level]
         made.append(
-            cards.cards(
-                items[level], labels, z, bootstraps=settings.bootstraps, seed=settings.seed
-            )
+            cards.cards(items[level], labels, z, bootstraps=settings.bootstraps, seed=settings.seed)
         )
     summary = {
         "name": info["model"],

@@ -167,7 +167,9 @@ def _audio(found: Catalogue, folder: Path, settings: Settings) -> dict[str, Any]
                 continue
             rows = by_song.get_group(song)
             wanted = audio.Windows(tuple(rows.index), tuple(rows["start_s"]))
-            length_s = min(settings.explorer.preview_s, float((rows["end_s"] - rows["start_s"]).max()))
+            length_s = min(
+                settings.explorer.preview_s, float((rows["end_s"] - rows["start_s"]).max())
+            )
             try:
                 previews[list(audio.write_previews(path, wanted, length_s, folder))] = 1
             except audio.AudioError as error:

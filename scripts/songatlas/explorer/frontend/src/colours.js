@@ -5,6 +5,9 @@ const LIGHT = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9",
 const DARK = ["#3D9BE0", "#F0AE2A", "#1DB98C", "#F07A2E", "#DD93BB", "#8CCBF2", "#F0E442", "#F2F2F2"];
 export const MISSING = { light: "#B4B8BE", dark: "#5A606B" };
 
+/** Ground of the map: the variable `--paper` of the style sheet. */
+export const PAPER = { light: "#FFFFFF", dark: "#15181D" };
+
 export const SHAPES = ["circle", "square", "triangle", "diamond", "plus", "down triangle", "cross", "ring"];
 
 /** viridis, eleven stops: even in lightness, so it reads in grey too. */

@@ -1,7 +1,7 @@
 /** One map: points, pointer, keyboard, lasso, and rings around what plays and is pointed at. */
 import { valuesOf } from "./attributes.js";
 import { Camera } from "./camera.js";
-import { css, look, ramp, rgb, MISSING, SHAPES } from "./colours.js";
+import { css, look, ramp, rgb, MISSING, PAPER, SHAPES } from "./colours.js";
 import { h } from "./dom.js";
 import { enclosed } from "./lasso.js";
 import { shuffled } from "./order.js";
@@ -133,8 +133,8 @@ export class MapView {
 
   /** Draw all points now, or (while the map moves) as many as keep it smooth. */
   draw(count = this.n) {
-    const rim = state.dark ? [0.07, 0.08, 0.1, 0.7] : [1, 1, 1, 0.75];
-    this.points.draw(this.camera.view, this.size * (this.ratio ?? 1), rim, this.plain, count);
+    const paper = rgb(state.dark ? PAPER.dark : PAPER.light).map((value) => value / 255);
+    this.points.draw(this.camera.view, this.size * (this.ratio ?? 1), paper, this.plain, count);
     this.drawn = count;
     this.drawOverlay();
   }
@@ -170,13 +170,18 @@ export class MapView {
   }
 
   drawOverlay() {
-    const context = this.overlay.getContext("2d");
     const { camera } = this;
+    const { current, hover } = state;
+    const cursor = this.cursor >= 0 && document.activeElement === this.element;
+    // An empty sheet over the map would cost a good part of every frame.
+    const empty = !this.positions || !(cursor || this.outline || current.song >= 0 || hover.song >= 0);
+    this.overlay.hidden = empty;
+    if (empty) return;
+    const context = this.overlay.getContext("2d");
     context.setTransform(this.ratio ?? 1, 0, 0, this.ratio ?? 1, 0, 0);
     context.clearRect(0, 0, camera.width, camera.height);
-    if (!this.positions) return;
     const ink = state.dark ? "#fff" : "#111";
-    const paper = state.dark ? "#15181d" : "#fff";
+    const paper = state.dark ? PAPER.dark : PAPER.light;
     const ring = (i, radius, width) => {
       const [x, y] = this.at(i);
       for (const [colour, line] of [[paper, width + 2.5], [ink, width]]) {
@@ -188,7 +193,6 @@ export class MapView {
       }
     };
     const half = this.size / 2;
-    const { current, hover } = state;
     // The other windows of the song that plays: a thin trail, in order of time.
     if (current.song >= 0 && this.map.level === "window") {
       const trail = this.pointOf({ song: current.song, window: -1 });
@@ -202,7 +206,7 @@ export class MapView {
     }
     for (const i of this.pointOf(hover)) ring(i, half + 3, 1.2);
     for (const i of this.pointOf(current)) ring(i, half + 5, 2.4);
-    if (this.cursor >= 0 && document.activeElement === this.element) {
+    if (cursor) {
       const [x, y] = this.at(this.cursor);
       context.strokeStyle = ink;
       context.lineWidth = 1.6;

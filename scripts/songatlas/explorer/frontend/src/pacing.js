@@ -13,7 +13,7 @@ export class Pacing {
     const took = now - this.last;
     this.last = now;
     if (took < 300) {
-      if (took > 30) this.budget = Math.max(this.budget * (took > 60 ? 0.6 : 0.8), 3000);
+      if (took > 30) this.budget = Math.max(this.budget * (took > 60 ? 0.6 : 0.8), 8000);
       else if (took < 22) this.budget = Math.min(this.budget * 1.15, 2_000_000);
     }
     return Math.min(n, Math.round(this.budget));

@@ -54,7 +54,7 @@ void main() {
 /** The renderer of one canvas. `supported` is false where there is no WebGL 2. */
 export class Points {
   constructor(canvas) {
-    const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
+    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
     this.gl = gl;
     this.supported = Boolean(gl);
     this.n = 0;
@@ -86,19 +86,19 @@ export class Points {
     twgl.setAttribInfoBufferFromArray(this.gl, this.buffers.attribs.shape, shapes);
   }
 
-  /** Draw the first `count` points under a view (scale and offset in clip space). */
-  draw(view, size, rim, plain, count = this.n) {
+  /** Draw the first `count` points on `paper` under a view (scale and offset in clip space). */
+  draw(view, size, paper, plain, count = this.n) {
     const { gl } = this;
     if (!this.supported) return;
     gl.viewport(0, 0, gl.canvas.width, gl.canvas.height);
-    gl.clearColor(0, 0, 0, 0);
+    gl.clearColor(...paper, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (!this.buffers || !this.n) return;
     gl.enable(gl.BLEND);
-    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA); // colours are multiplied by their alpha
     gl.useProgram(this.program.program);
     twgl.setBuffersAndAttributes(gl, this.program, this.buffers);
-    twgl.setUniforms(this.program, { view, size, rim, plain });
+    twgl.setUniforms(this.program, { view, size, rim: [...paper, 0.75], plain });
     gl.drawArrays(gl.POINTS, 0, Math.min(count, this.n));
   }
 }
