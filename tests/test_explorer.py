@@ -218,7 +218,7 @@ def test_a_card_names_what_dominates_and_the_songs_at_the_centre(
         "window": np.zeros((24, 1)),
         "song": np.array([[0.0], [1], [9], [10], [2], [11], [0], [9]]),
     }
-    items = page.card_items(found, sound)["song"]
+    items = page.card_items(found, sound, attributes.DESCRIPTORS[:1])["song"]
     labels = np.array([genre == "pop" for genre in explorer_page.GENRES]).astype(int)
     z = np.arange(8, dtype=float)[:, None]
     rock, pop = cards.cards(items, labels, z, bootstraps=20, seed=0)
@@ -237,7 +237,7 @@ def test_a_card_plays_no_song_twice() -> None:
 
 def test_a_clustering_of_noise_alone_has_no_card(found: catalogue.Catalogue) -> None:
     sound = {"window": np.zeros((24, 0)), "song": np.zeros((8, 0))}
-    items = page.card_items(found, sound)["song"]
+    items = page.card_items(found, sound, ())["song"]
     assert cards.cards(items, np.full(8, -1), np.zeros((8, 2)), bootstraps=5, seed=0) == []
 
 

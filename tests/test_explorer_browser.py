@@ -17,10 +17,11 @@ from conftest import ROOT
 pytest.importorskip("playwright", reason="playwright is absent: the explorer's browser tests skip")
 from playwright.sync_api import Browser, Page, sync_playwright
 
-FLAGS = (
-    "--no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    *("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+    *("--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
 
 SCREENSHOTS = Path(os.environ.get("SONGATLAS_SCREENSHOTS", ROOT / "results" / "screenshots"))
 """Where every test leaves a picture of how it ended."""
@@ -84,7 +85,7 @@ class Visit:
         return self.page.evaluate(expression)
 
     def until(self, expression: str, timeout_s: float = 20.0) -> None:
-        """Wait until an expression holds (Playwright's own wait needs eval, which the page bars)."""
+        """Wait until an expression holds (Playwright's own wait uses eval, which the page bars)."""
         ends = time.monotonic() + timeout_s
         while not self.js(expression):
             if time.monotonic() > ends:
@@ -110,7 +111,8 @@ class Visit:
               gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, data);
               const counts = {{}};
               for (let i = 0; i < data.length; i += 4) {{
-                const key = [0, 1, 2].map((c) => data[i + c].toString(16).padStart(2, "0")).join("");
+                const key = [0, 1, 2]
+                  .map((c) => data[i + c].toString(16).padStart(2, "0")).join("");
                 if (key !== "ffffff") counts[key] = (counts[key] ?? 0) + 1;
               }}
               return counts;

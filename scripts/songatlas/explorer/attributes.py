@@ -70,7 +70,7 @@ def descriptor_attributes(
         Attributes for the page; values of shape (windows, D) and (songs, D), NaN where unknown,
         D being the entries of `DESCRIPTORS` that the feature has.
     """
-    known = [item for item in DESCRIPTORS if item.entry in names]
+    known = known_descriptors(names)
     columns = [list(names).index(item.entry) for item in known]
     of_window = np.full((len(found.windows), len(known)), np.nan, np.float32)
     rows = found.window_rows(list(ids))
@@ -89,6 +89,11 @@ def descriptor_attributes(
         for column, item in enumerate(known)
     ]
     return described, of_window, of_song
+
+
+def known_descriptors(names: Sequence[str]) -> tuple[Descriptor, ...]:
+    """Those of `DESCRIPTORS` that a feature has, in their order."""
+    return tuple(item for item in DESCRIPTORS if item.entry in names)
 
 
 def _attribute(column: str, values: pd.Series) -> dict[str, Any] | None:

@@ -37,7 +37,7 @@ def clusterings(
     """
     listed = []
     keys = ["level", "algorithm", "k"]
-    for (level, algorithm, k), rows in clusters.groupby(keys, dropna=False, sort=False):
+    for (level, algorithm, _), rows in clusters.groupby(keys, dropna=False, sort=False):
         window = level == "window"
         shown = points.get("window" if window else "song")
         if shown is None or not len(shown):
@@ -45,6 +45,6 @@ def clusterings(
         of = found.window_rows(rows["window_id"]) if window else found.song_rows(rows["track_id"])
         all_labels = np.full(len(found.windows if window else found.songs), NOT_CLUSTERED, np.int16)
         all_labels[of[of >= 0]] = rows["label"].to_numpy()[of >= 0]
-        number = None if pd.isna(k) else int(k)
+        number = None if rows["k"].isna().any() else int(rows["k"].iloc[0])
         listed.append(Labelled(str(level), str(algorithm), number, all_labels[shown]))
     return listed

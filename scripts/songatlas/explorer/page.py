@@ -12,8 +12,9 @@ import numpy as np
 from songatlas import tables
 from songatlas.explorer import audio, cards, scripts
 from songatlas.explorer.attributes import (
-    DESCRIPTORS,
+    Descriptor,
     descriptor_attributes,
+    known_descriptors,
     label_attributes,
 )
 from songatlas.explorer.catalogue import Catalogue, described, read_catalogue, texts
@@ -66,8 +67,9 @@ def write_page(
     shutil.copytree(BUNDLE, folder)
     found = read_catalogue(inputs.tracks, inputs.labels, inputs.windows)
     lines = lyrics_of_songs(found, tables.read(inputs.lines, tables.LINES))
-    attributes, sound = _attributes(inputs, found)
-    items = card_items(found, sound)
+    attributes, sound, every = _attributes(inputs, found)
+    scripts.write(folder / "data/descriptors.js", "descriptors", packed(every.values))
+    items = card_items(found, sound, known_descriptors(every.names))
     names = list(inputs.latents)
     summaries = []
     for number, name in enumerate(progress(names, "explorer", "model")):
@@ -84,6 +86,7 @@ def write_page(
         "corpus": corpus_name,
         **described(found),
         "attributes": attributes,
+        "descriptors": list(every.names),
         "card_classes": [
             {"key": item.key, "names": list(item.names)} for item in items["song"].classes
         ],
@@ -97,25 +100,43 @@ def write_page(
     scripts.write(folder / "data/run.js", "run", run_data)
 
 
+@dataclass(frozen=True)
+class _Descriptors:
+    """Every descriptor of every window: `values` (windows, d) float32, NaN where unknown."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+
+
 def _attributes(
     inputs: Inputs, found: Catalogue
-) -> tuple[list[dict[str, Any]], Mapping[str, np.ndarray]]:
-    """What colours points, and the descriptors of windows and songs, shape (n, D) each."""
+) -> tuple[list[dict[str, Any]], Mapping[str, np.ndarray], _Descriptors]:
+    """What colours points, the plain descriptors of windows and songs (n, D), and all of them."""
     listed = label_attributes(found)
     for attribute in listed:
         if attribute["key"] == "language":
             attribute["names"] = [language_name(code) for code in attribute["names"]]
     n_windows, n_songs = len(found.windows), len(found.songs)
     if not inputs.descriptors:
-        return listed, {"window": np.zeros((n_windows, 0)), "song": np.zeros((n_songs, 0))}
+        sound = {"window": np.zeros((n_windows, 0)), "song": np.zeros((n_songs, 0))}
+        return listed, sound, _Descriptors((), np.zeros((n_windows, 0), np.float32))
     ids, values = tables.read_feature(inputs.descriptors)
     names = tables.read_metadata(inputs.descriptors[0])["names"]
     measured, of_window, of_song = descriptor_attributes(found, ids, values, names)
-    return [*listed, *measured], {"window": of_window, "song": of_song}
+    every = np.full((n_windows, len(names)), np.nan, np.float32)
+    rows = found.window_rows(ids)
+    every[rows[rows >= 0]] = values[rows >= 0]
+    sound = {"window": of_window, "song": of_song}
+    return [*listed, *measured], sound, _Descriptors(tuple(names), every)
 
 
-def card_items(found: Catalogue, sound: Mapping[str, np.ndarray]) -> dict[str, cards.Items]:
-    """What cards are made of, of all windows and all songs of the catalogue."""
+def card_items(
+    found: Catalogue, sound: Mapping[str, np.ndarray], known: tuple[Descriptor, ...]
+) -> dict[str, cards.Items]:
+    """What cards are made of, of all windows and all songs of the catalogue.
+
+    `sound` has descriptors of shape (n, D) by level; `known` are the D that they are.
+    """
     song_of = {
         "window": found.windows["song"].to_numpy(),
         "song": np.arange(len(found.songs)),
@@ -124,13 +145,12 @@ def card_items(found: Catalogue, sound: Mapping[str, np.ndarray]) -> dict[str, c
     codes = texts(found.songs["language"])
     listed = {}
     for level, song in song_of.items():
-        width = sound[level].shape[1]
         counts = count_words(texts(lyrics[level]), [codes[row] for row in song])
         listed[level] = cards.Items(
             songs=song,
             classes=_classes(found, song),
             descriptors=sound[level],
-            names=DESCRIPTORS[:width],
+            names=known,
             words={language_name(code): of for code, of in counts.items()},
         )
     return listed

@@ -34,6 +34,7 @@ export const clusteringOf = (map, key) => clusteringsOf(map).find((one) => one.k
 export function colourOptions(map) {
   const groups = new Map();
   for (const attribute of state.run.attributes) {
+    if (attribute.key.startsWith("descriptor:")) continue;
     if (!groups.has(attribute.group)) groups.set(attribute.group, []);
     groups.get(attribute.group).push([attribute.key, name(attribute)]);
   }
@@ -46,6 +47,8 @@ export function colourOptions(map) {
   const clusters = [{ group: "Clusters", options: entries(points) }];
   if (votes.length) clusters.push({ group: "Clusters of windows, by majority", options: entries(votes) });
   options.splice(at < 0 ? options.length : at, 0, ...clusters.filter((one) => one.options.length));
+  if (state.run.descriptors.length)
+    options.push({ group: "All descriptors", options: state.run.descriptors.map((one) => [`descriptor:${one}`, one]) });
   return options;
 }
 

@@ -44,7 +44,7 @@ const TYPES = {
 
 /** The typed array in `{ f32: "<base64>" }` (little-endian, as every browser's machine is). */
 export function unpack(packed) {
-  const [[kind, text]] = Object.entries(packed);
+  const [kind, text] = Object.entries(packed).find(([key]) => key in TYPES);
   const raw = atob(text);
   const bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
@@ -86,6 +86,22 @@ export async function loadModel(number) {
     models.set(number, data);
   }
   return models.get(number);
+}
+
+/** Make the descriptor of this name an attribute like the others, from a file of its own. */
+export async function loadDescriptor(run, name) {
+  const key = `descriptor:${name}`;
+  if (run.attributes.some((one) => one.key === key)) return;
+  const packed = await load("descriptors");
+  const values = (packed.unpacked ??= unpack(packed));
+  const width = run.descriptors.length;
+  const column = run.descriptors.indexOf(name);
+  const window = Float32Array.from({ length: run.nWindows }, (_, row) => values[row * width + column]);
+  const song = Float32Array.from(run.windowsOf, (rows) => {
+    const known = rows.map((row) => window[row]).filter(Number.isFinite);
+    return known.length ? known.reduce((sum, one) => sum + one, 0) / known.length : NaN;
+  });
+  run.attributes.push({ key, label: name, group: "All descriptors", window, song });
 }
 
 /** Lines of one song: [start_s, end_s, text], times null where unknown. */

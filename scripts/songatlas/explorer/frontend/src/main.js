@@ -3,13 +3,14 @@ import { clusteringOf, colourOptions, shapeOptions } from "./attributes.js";
 import { chosenPanel } from "./chosen.js";
 import { clustersPanel } from "./clusters.js";
 import { SHAPES } from "./colours.js";
-import { loadModel, loadRun } from "./data.js";
+import { loadDescriptor, loadModel, loadRun } from "./data.js";
 import { fill, h, iconButton, select } from "./dom.js";
 import { playlist } from "./exports.js";
 import { helpDialog } from "./help.js";
 import { drawLegend } from "./legend.js";
 import { listenPanel } from "./listen.js";
 import { MapView } from "./mapview.js";
+import { miniPlayer } from "./mini.js";
 import { modelsPanel } from "./models.js";
 import * as player from "./player.js";
 import { searchField } from "./search.js";
@@ -66,7 +67,8 @@ async function start(run) {
       side.show("listen");
     },
     showModel: (number) => change(views[Math.min(state.active, views.length - 1)], { model: number }),
-    colourBy: (key) => {
+    colourBy: async (key) => {
+      if (key.startsWith("descriptor:")) await loadDescriptor(run, key.slice("descriptor:".length));
       state.colour = key;
       state.hidden.clear();
       controls();
@@ -226,6 +228,7 @@ async function start(run) {
     "Panels",
   );
   const help = helpDialog();
+  const mini = miniPlayer();
   const header = h(
     "header",
     { class: "top" },
@@ -246,6 +249,7 @@ async function start(run) {
     h("main", { class: "body" },
       h("div", { class: "atlas" }, h("div", { class: "atlas-bar" }, lookBar, tools), panes),
       h("aside", { class: "side", id: "side", "aria-label": "Details" }, side.list, ...side.bodies)),
+    mini,
     status,
     help,
   );
