@@ -194,10 +194,10 @@ def test_words_are_lower_case_and_keep_marks() -> None:
 
 def test_distinctive_words_are_compared_within_a_language() -> None:
     texts = [
-        "the moon the river moon",
-        "the moon and the sea",
-        "the train the road",
-        "the train and the dust",
+        "the moon the river moon moon",
+        "the moon moon and the sea",
+        "the train the road train train",
+        "the train train and the dust",
         "la luna",
         None,
     ]
@@ -208,6 +208,8 @@ def test_distinctive_words_are_compared_within_a_language() -> None:
     assert "the" not in found[0]["en"]
     assert "river" not in found[0]["en"]  # in one of its two songs
     assert found[1]["en"][0] == "train"
+    assert words.distinctive(words.count_words(["a night", "the day"], ["en"] * 2),
+                             np.array([0, 1])) == [{}, {}]  # fmt: skip
     assert "es" not in found[0]  # nothing else is in Spanish to compare with
 
 

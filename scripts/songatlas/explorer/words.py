@@ -16,6 +16,10 @@ from scipy import sparse
 LEAST_LIFT = 1.3
 """A distinctive word is at least this many times as frequent here as in the language."""
 
+LEAST_EVIDENCE = 6.63
+"""Log-likelihood ratio (Dunning 1993) that chance exceeds for one word in a hundred: without it the
+function words that a few songs happen to repeat would pass for distinctive."""
+
 SHORTEST = 2
 """Letters; single letters are mostly elisions and particles."""
 
@@ -75,7 +79,8 @@ def distinctive(
     """The `top` words of every cluster by language; `labels` (n,) of all items, -1 is noise.
 
     A word counts where two items of the cluster have it (one, where the cluster has one in that
-    language) and where it is clearly more frequent than in the whole language. A cluster that
+    language) and where it is more frequent than in the whole language, clearly and by more than
+    chance. A cluster that
     holds all of a language has nothing to be distinguished from: it gets no words there.
     """
     n_clusters = int(labels.max(initial=-1)) + 1
@@ -100,9 +105,24 @@ def distinctive(
             share = in_class[cluster] / length[cluster]
             lift = share / np.maximum(total / total.sum(), 1e-12)
             least = min(2, int((own == cluster).sum()))
-            score = share * rarity * (lift >= LEAST_LIFT) * (having[cluster] >= least)
+            here = length[cluster] / length.sum()
+            told = (lift >= LEAST_LIFT) & (
+                evidence(in_class[cluster], total, here) > LEAST_EVIDENCE
+            )
+            score = share * rarity * told * (having[cluster] >= least)
             best = np.lexsort((np.arange(len(score)), -score))[:top]
             chosen = [of.vocabulary[index] for index in best if score[index] > 0]
             if chosen:
                 found[cluster][language] = chosen
     return found
+
+
+def evidence(inside: np.ndarray, total: np.ndarray, share: float) -> np.ndarray:
+    """Log-likelihood ratio of `inside` of `total` occurrences where `share` of them is expected."""
+    outside = total - inside
+    with np.errstate(invalid="ignore", divide="ignore"):
+        parts = (
+            inside * np.log(inside / (total * share)),
+            outside * np.log(outside / (total * (1.0 - share))),
+        )
+    return np.asarray(2.0 * np.nan_to_num(parts[0]) + 2.0 * np.nan_to_num(parts[1]))

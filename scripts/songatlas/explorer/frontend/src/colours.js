@@ -25,9 +25,12 @@ export function rgb(hex) {
 
 export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
+const DARKEST_ON_DARK = 0.22; // of the scale: what is darker would sink into a dark ground
+
 /** Colour of a share of the scale, 0 to 1. */
-export function ramp(share) {
-  const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
+export function ramp(share, dark) {
+  const least = dark ? DARKEST_ON_DARK : 0;
+  const at = (least + (1 - least) * Math.min(Math.max(share, 0), 1)) * (VIRIDIS.length - 1);
   const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
   return VIRIDIS[low].map((value, i) => Math.round(value + (VIRIDIS[low + 1][i] - value) * (at - low)));
 }

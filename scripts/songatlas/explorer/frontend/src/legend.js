@@ -1,5 +1,5 @@
 /** What colours and shapes mean on one map; a class is hidden and shown by its button. */
-import { MISSING, SHAPES, css, look, ramp } from "./colours.js";
+import { MISSING, SHAPES, css, look, palette, ramp } from "./colours.js";
 import { fill, h } from "./dom.js";
 import { state, tell } from "./state.js";
 
@@ -58,15 +58,15 @@ export function drawLegend(element, view) {
         h("span", { class: "muted" }, count.toLocaleString("en")),
       );
     };
-    const shown = colour.names.map((name, code) => [code, name, colour.counts[code]]).filter(([, , count]) => count);
-    parts.push(...shown.slice(0, MOST).map((one) => item(...one)));
-    if (shown.length > MOST) parts.push(h("span", { class: "muted" }, `and ${shown.length - MOST} more`));
+    const present = shown(colour);
+    parts.push(...present.slice(0, MOST).map((one) => item(...one)));
+    if (present.length > MOST) parts.push(h("span", { class: "muted" }, `and ${present.length - MOST} more`));
     if (colour.unknown) parts.push(item(-1, colour.unknownName, colour.unknown));
   } else {
     const bar = h("canvas", { width: 160, height: 10, class: "ramp", "aria-hidden": "true" });
     const context = bar.getContext("2d");
     for (let x = 0; x < 160; x++) {
-      context.fillStyle = css(ramp(x / 159));
+      context.fillStyle = css(ramp(x / 159, state.dark));
       context.fillRect(x, 0, 1, 10);
     }
     const number = (value) => Number(value.toPrecision(3)).toLocaleString("en");
@@ -77,6 +77,8 @@ export function drawLegend(element, view) {
     );
     if (colour.unknown) parts.push(h("span", { class: "muted" }, `${colour.unknown} not known (grey)`));
   }
+  if (shape && colour.kind === "classes" && shown(colour).length > palette(state.dark).length)
+    parts.push(h("span", { class: "muted" }, "Colours repeat while shapes show another label: point to tell them apart."));
   if (shape)
     parts.push(
       h("span", { class: "legend-break" }),
@@ -86,3 +88,7 @@ export function drawLegend(element, view) {
     );
   fill(element, parts);
 }
+
+/** Classes that have points: [code, name, count]. */
+const shown = (colour) =>
+  colour.names.map((name, code) => [code, name, colour.counts[code]]).filter(([, , count]) => count);

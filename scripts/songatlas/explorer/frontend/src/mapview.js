@@ -98,7 +98,7 @@ export class MapView {
         if (code >= 0) ({ colour, shape } = looks[code]);
         hidden = state.hidden.has(code);
       } else if (Number.isFinite(this.colour.values[row])) {
-        colour = ramp((this.colour.values[row] - this.colour.low) / span);
+        colour = ramp((this.colour.values[row] - this.colour.low) / span, dark);
       }
       if (this.shape) shape = this.shape.codes[row] < 0 ? 0 : this.shape.codes[row] % SHAPES.length;
       const off = dim && !chosen[map.data.points[row]];
