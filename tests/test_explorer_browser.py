@@ -401,6 +401,7 @@ def test_small_screens_hold_everything(
     visit = Visit(browser, folder, viewport={"width": size[0], "height": size[1]}, has_touch=True)
     visit.page.touchscreen.tap(*visit.place(0))
     visit.page.wait_for_selector(".song-title:visible")
+    assert visit.page.locator(".mini").is_visible()
     for tab in ("listen", "clusters", "models", "selection"):
         visit.page.click(f"#tab-{tab}")
         visit.page.wait_for_timeout(200)

@@ -9,7 +9,7 @@ import numpy as np
 from songatlas.clustering.gate import balanced
 from songatlas.explorer.scripts import packed
 
-CHUNK = 2048
+CHUNK = 256
 """Songs whose distances are computed at a time."""
 
 
