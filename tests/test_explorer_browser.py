@@ -203,7 +203,7 @@ def test_the_sung_line_is_lit_as_it_plays(visit: Visit) -> None:
 def test_search_finds_an_arabic_title(visit: Visit) -> None:
     visit.page.fill("#search", "مباراة")
     visit.page.wait_for_selector(".result")
-    assert visit.page.locator(".result-title").all_inner_texts() == [explorer_page.ARABIC]
+    assert visit.page.locator(".results .result-title").all_inner_texts() == [explorer_page.ARABIC]
     visit.page.keyboard.press("Enter")
     title = visit.page.locator(".song-title")
     assert title.inner_text() == explorer_page.ARABIC

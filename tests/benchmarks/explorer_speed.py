@@ -5,7 +5,8 @@
 
 Prints seconds until the first map is drawn, and frames per second while the map is dragged: as the
 page does it (as many points as the machine draws in time, all at rest), and with all points in
-every frame. The GPU process's CPU time per frame says more than frames per second on a busy machine.
+every frame. The GPU process's CPU time per frame says more than frames per second on a busy
+machine.
 """
 
 import os
