@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo resume test lint test-slow docs rulegraph lock report explain format clean-venv
+.PHONY: help setup demo resume test lint test-slow docs rulegraph lock report explorer frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,13 @@ explain: setup ## why each job would run, in words (RUN=name of a finished run, 
 RUN ?= demo
 report: setup ## Snakemake's report of a finished run (RUN=demo)
 	@$(BIN)/snakemake --report results/$(RUN)/report/report.html $(or $(ARGS),$(RUN_CONFIG))
+
+explorer: setup ## the page to see and hear a finished run (RUN=demo)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(RUN_CONFIG)) -- explorer
+	@echo "Open results/$(RUN)/report/explorer/index.html in a browser"
+
+frontend: ## build the explorer's page anew (needs Node and npm)
+	@cd scripts/songatlas/explorer/frontend && npm ci --no-audit --no-fund && npm run build
 
 lock: setup ## resolve the versions anew
 	@$(BIN)/python -m pip install --quiet uv

@@ -73,6 +73,7 @@ include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
 include: "rules/paper.smk"
 include: "rules/report.smk"
+include: "rules/explorer.smk"
 include: "rules/provenance.smk"
 
 

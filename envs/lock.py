@@ -32,6 +32,10 @@ ENVIRONMENTS = {
         *("tensorboardx", "torch", "torchaudio", "transformers"),
     ),
     "analysis": (*COMMON, "markdown-it-py", "scikit-learn", "scipy", "seaborn", "umap-learn"),
+    "explorer": (
+        *(*COMMON, "av", "matplotlib", "pillow", "scikit-learn", "scipy", "soundfile", "soxr"),
+        "umap-learn",
+    ),
 }
 """What the rules of each conda environment import."""
 

@@ -92,7 +92,7 @@ rule paper_scores:
 rule paper_pairwise:
     """Models compared in pairs, under the study's names."""
     input:
-        tests=written("tables", "tests.csv"),
+        tests=plan.path("tables", "tests.csv"),
     output:
         paper_tables("pairwise"),
     log:
@@ -148,11 +148,15 @@ rule paper_figures:
         scores=rules.paper_scores.output.scores,
         dataset=plan.path("tables", "paper_dataset.csv"),
     output:
-        svg=report(
-            paper_figures("svg", *PAPER_FIGURES),
-            caption="captions/paper_figures.rst",
-            category="The study's figures",
-        ),
+        svg=[
+            report(
+                path,
+                caption="captions/paper_figures.rst",
+                category="The study's figures",
+                labels={"figure": Path(path).stem.replace("_", " ")},
+            )
+            for path in paper_figures("svg", *PAPER_FIGURES)
+        ],
         png=paper_figures("png", *PAPER_FIGURES),
     log:
         plan.path("logs", "paper_figures.log"),
@@ -212,7 +216,7 @@ rule paper_reconstruction_figure:
 rule paper_leakage:
     """What splitting windows instead of songs adds to the score."""
     input:
-        leakage=written("tables", "leakage.csv"),
+        leakage=plan.path("tables", "leakage.csv"),
     output:
         svg=report(
             plan.path("figures", "paper", "leakage.svg"),
@@ -246,11 +250,15 @@ rule paper_tsne:
         labels=corpus_table("classes"),
     output:
         projections=plan.path("analysis", "tsne.parquet"),
-        svg=report(
-            map_figures("svg", "paper", "tsne"),
-            caption="captions/paper_tsne.rst",
-            category="Maps",
-        ),
+        svg=[
+            report(
+                path,
+                caption="captions/paper_tsne.rst",
+                category="Maps",
+                labels={"map": f"t-SNE {Path(path).stem}"},
+            )
+            for path in map_figures("svg", "paper", "tsne")
+        ],
         png=map_figures("png", "paper", "tsne"),
     log:
         plan.path("logs", "paper_tsne.log"),
@@ -276,17 +284,13 @@ rule paper_questions:
     input:
         ranking=plan.path("tables", "paper_ranking.csv"),
         pairs=plan.path("tables", "paper_pairwise.csv"),
-        leakage=written("tables", "leakage.csv"),
+        leakage=plan.path("tables", "leakage.csv"),
         correlations=plan.path("tables", "paper_reconstruction.csv"),
         methods=plan.path("tables", "paper_methods.csv"),
         method_pairs=plan.path("tables", "paper_methods_pairs.csv"),
         dataset=plan.path("tables", "paper_dataset.csv"),
     output:
-        report(
-            plan.path("report", "questions.md"),
-            caption="captions/paper_questions.rst",
-            category="Summary",
-        ),
+        plan.path("report", "questions.md"),
     log:
         plan.path("logs", "paper_questions.log"),
     benchmark:

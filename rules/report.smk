@@ -60,6 +60,12 @@ rule summary:
         "../scripts/summary.py"
 
 
+PAGE_CAPTIONS = {
+    "summary": "captions/summary.rst",
+    "questions": "captions/paper_questions.rst",
+}
+
+
 rule pages:
     """The summary and the Markdown tables as HTML: Snakemake's report shows no Markdown."""
     input:

@@ -69,6 +69,20 @@ def test_every_model_and_baseline_is_measured_against_every_factor(results: Path
     assert unknown["note"].str.endswith("no song has it").all()
 
 
+def test_the_explorer_is_made_when_asked_for(folder: Path, results: Path) -> None:
+    page = results / "report" / "explorer"
+    assert not page.exists()
+    run(folder, "explorer={projections: [pca]}", "--", "explorer")
+    assert (page / "index.html").is_file()
+    assert len(list((page / "data").glob("model-*.js"))) == len([*MODELS, *BASELINES])
+    assert len(list((page / "spectrograms").rglob("*.png"))) == len(
+        tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
+    )
+    assert not (page / "audio").exists()  # only the demo's config turns previews on
+    for path in page.rglob("*.js"):
+        assert str(folder) not in path.read_text(encoding="utf-8")
+
+
 def test_lyrics_tell_the_languages_apart(results: Path) -> None:
     table = pd.read_csv(results / "tables" / "comparison.csv")
     rows = table[(table["model"] == "lyrics_tfidf") & (table["level"] == "song")]

@@ -305,10 +305,10 @@ def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Run
     run.edit(
         code,
         "class Config(Section):\n",
-        "class Explorer(Section):\n"
+        "class Server(Section):\n"
         '    port: int = Field(8000, description="Port.")\n\n\n'
         "class Config(Section):\n"
-        '    explorer: Explorer = Field(Explorer(), description="Serving.")\n',
+        '    server: Server = Field(Server(), description="Serving.")\n',
     )
     run.edit(code, 'ge=1, le=1000, description="Starts', 'ge=1, le=999, description="Starts')
     expected = clustered(EVERYONE) | vectors(BASELINES) | jobs("baseline_latents", BASELINES)

@@ -450,6 +450,34 @@ class Paper(Section):
     )
 
 
+class Explorer(Section):
+    """The page for the browser (`report/explorer`)."""
+
+    projections: Annotated[list[Literal["umap", "tsne", "pca"]], BeforeValidator(_split_commas)] = (
+        Field(
+            ["umap", "tsne", "pca"],
+            min_length=1,
+            description="Maps of every model (t-SNE only up to 5,000 points).",
+        )
+    )
+    neighbours: int = Field(10, ge=0, le=100, description="Nearest songs that are listed.")
+    previews: bool = Field(
+        False,
+        description="Put a short, low-rate copy of every window (mono MP3, 16 kHz) beside the "
+        "page, so that the folder can be moved. Off: the page plays your own files where they lie.",
+    )
+    preview_s: float = Field(
+        30.0, ge=1.0, le=60.0, description="Longest preview, in seconds (at most a window)."
+    )
+    previews_despite_licence: bool = Field(
+        False,
+        description="Previews also of songs whose licence forbids derivatives (CC ... ND, all "
+        "rights reserved). Off unless you opt in.",
+    )
+
+    _no_duplicates = field_validator("projections")(_once)
+
+
 class Compute(Section):
     """What changes no result but by rounding: what jobs declare, and what they show meanwhile."""
 
@@ -512,6 +540,7 @@ class Config(Section):
     )
     figures: Figures = Field(Figures(), description="Figures.")
     paper: Paper = Field(Paper(), description="The reference study's tables and figures.")
+    explorer: Explorer = Field(Explorer(), description="The page for the browser.")
     compute: Compute = Field(
         Compute(),
         description="What jobs declare, and show meanwhile. Another number of threads changes "

@@ -337,6 +337,15 @@ class Plan:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()[:16]
 
+    @property
+    def explorer_bundle(self) -> str:
+        """Digest of the explorer's page, which is built with npm and no Python code."""
+        files = sorted((ROOT / "songatlas" / "explorer" / "bundle").iterdir())
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        return digest.hexdigest()[:16]
+
     def code(self, script: str, *architectures: str) -> str:
         """Fingerprint of an entry script's code, and of the architectures it builds."""
         modules = [f"songatlas.models.{architecture}" for architecture in architectures]

@@ -30,9 +30,10 @@ def ending(results: Path) -> str:
         ("table", results / "tables" / "comparison.csv"),
         ("figures", results / "figures"),
         ("report", results / "report" / "summary.md"),
+        ("explorer", results / "report" / "explorer" / "index.html"),
     ):
         if path.exists():
-            lines.append(f"{what:<8} {path}")
+            lines.append(f"{what:<9}{path}")
     return "\n".join(lines)
 
 
