@@ -18,7 +18,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
 from songatlas import running
-from songatlas.errors import ConfigError, SongatlasError
+from songatlas.errors import SongatlasError
 from songatlas.jobs import QUIET
 from songatlas.preflight import preflight
 from songatlas.report.ending import ending
