@@ -40,7 +40,9 @@ if quiet:
 
 try:
     plan = Plan(config, workflow.configfiles)
-except ConfigError as error:
+    if workflow.exec_mode == ExecMode.DEFAULT:
+        plan.corpus_listing  # so that a folder that is no corpus is said before any job, too
+except SongatlasError as error:
     # Any exception would be shown with the place in this file, which the user has not to mend.
     logger.error(str(error))
     sys.exit(1)
