@@ -40,11 +40,14 @@ BEGUN = $(wildcard .snakemake/songatlas/$(RUN).yaml)
 resume: setup ## finish an interrupted run with the config it was begun with (RUN=demo)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(if $(BEGUN),--configfile $(BEGUN),$(RUN_CONFIG)))
 
+# One process per core, a test file in one of them; numerical libraries then keep to one thread each.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
 test: setup lint ## linters, unit tests and an end-to-end run
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-slow: setup ## tests too long for `make test`, with the reason of every skip
-	@$(BIN)/python -m pytest -m slow
+	@$(PYTEST) -m slow
 
 lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/ruff check .
