@@ -53,6 +53,11 @@ def test_only_what_is_asked_for_is_needed(plan: Plan) -> None:
     assert models.missing(Path("results/demo")) == found.stages["models"] + found.temporary
 
 
+def test_songs_that_are_elsewhere_keep_nothing_from_starting(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "songs").rename(tmp_path / "away")
+    assert need(plan, {}).windows == 0
+
+
 def windows_known(tmp_path: Path, n: int) -> None:
     frame = tables.empty(tables.WINDOWS).reindex(range(n))
     frame = frame.assign(window_id=[f"w{i}" for i in range(n)], track_id="t", index=0)

@@ -142,11 +142,11 @@ def _guessed_windows(plan: Plan) -> int:
     if config.corpus == "demo":
         lengths = [DEMO_SONG_S] * DEMO_SONGS
     else:
-        lengths = [
-            size / BYTES_PER_S[suffix]
-            for suffix, size in plan.corpus_sizes()
-            if suffix in BYTES_PER_S
-        ]
+        try:
+            sizes = plan.corpus_sizes()
+        except SongatlasError:  # where it is needed, listing it says what is wrong with it
+            sizes = []
+        lengths = [size / BYTES_PER_S[suffix] for suffix, size in sizes if suffix in BYTES_PER_S]
     length, hop = config.windows.length_s, config.windows.hop_s
     return sum(int(max(0.0, seconds - length) // hop) + 1 for seconds in lengths)
 
