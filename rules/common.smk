@@ -158,16 +158,6 @@ def all_tables():
     ]
 
 
-def written(*parts):
-    """A file of the run where some rule writes it; nothing where none does."""
-
-    def paths(wildcards):
-        path = plan.path(*parts)
-        return [path] if any(path in map(str, rule.output) for rule in workflow.rules) else []
-
-    return paths
-
-
 PAPER_SCORES = (
     "clustering_summary",
     "clustering_summary_vs_published",

@@ -46,6 +46,7 @@ HOW = Protocol(
     levels=frames.LEVELS,
     algorithms=frames.ALGORITHMS,
     evaluate_on="validation",
+    fit_on=None,
     permutations=20,
     corpus=DIFFERENT,
     corpus_name=frames.CORPUS,

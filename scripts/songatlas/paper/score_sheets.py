@@ -31,6 +31,7 @@ class Protocol:
     levels: Sequence[str]
     algorithms: Sequence[str]
     evaluate_on: str
+    fit_on: str | None
     permutations: int
     corpus: str
     corpus_name: str
@@ -41,6 +42,8 @@ class Protocol:
     def note(self) -> str:
         """One sentence: what was clustered, with what, at which k."""
         songs = "all songs" if self.evaluate_on == "all" else f"{self.evaluate_on} songs"
+        if self.fit_on is not None:
+            songs += f", clusters fitted on {self.fit_on} songs"
         return (
             f"Level {self.level} ({LEVEL_WORDS[self.level]}), {songs}; "
             f"{', '.join(self.algorithms)} at k = number of classes. Chance: the same clusterings "
