@@ -20,7 +20,7 @@ rule clusters:
         seed=lambda wildcards: int(wildcards.seed),
         clustering=plan.section("clustering"),
         evaluation=plan.section(
-            "evaluation", "tasks", "evaluate_on", "permutations", "bootstraps", "seed"
+            "evaluation", "tasks", "evaluate_on", "fit_on", "permutations", "bootstraps", "seed"
         ),
         code=plan.code("clusters"),
     message:

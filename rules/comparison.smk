@@ -27,7 +27,13 @@ rule comparison:
         models=[name for name, _ in plan.first_branches],
         clustering=plan.section("clustering", "levels"),
         evaluation=plan.section(
-            "evaluation", "tasks", "evaluate_on", "permutations", "summary_algorithms", "seed"
+            "evaluation",
+            "tasks",
+            "evaluate_on",
+            "fit_on",
+            "permutations",
+            "summary_algorithms",
+            "seed",
         ),
         corpus_name=plan.corpus_name,
         card=plan.card,

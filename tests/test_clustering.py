@@ -246,3 +246,112 @@ def test_clusters_can_be_written_and_read(tmp_path):
     assert set(frame.loc[frame["algorithm"] == "gmm", "k"]) == {3}
     assert frame.loc[frame["level"] == "song_vote", "window_id"].isna().all()
     assert len(tables.empty(tables.CLUSTERS)) == len(clusters_frame([]))
+
+
+# --- clusters of unseen points --------------------------------------------------------------------
+
+
+def halves(seed=0, n=160):
+    """Fitted and unseen points of the same well-separated groups, and the groups of both."""
+    z, truth = blobs(n, seed=seed)
+    return z[: n // 2], z[n // 2 :], truth[: n // 2], truth[n // 2 :]
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_unseen_points_join_the_clusters_of_their_group(algorithm):
+    fitted, unseen, own, other = halves()
+    k = k_for(algorithm, 3)
+    before = cluster(fitted, algorithm, k, seed=0).labels
+    after = cluster(fitted, algorithm, k, seed=0, unseen=unseen).labels
+    assert after.shape == (80,)
+    both = np.concatenate([before, after])
+    clustered = both >= 0
+    assert clustered.mean() > 0.7
+    # One numbering for both: a label is the same cluster among fitted and unseen points.
+    truth = np.concatenate([own, other])
+    assert adjusted_rand_score(truth[clustered], both[clustered]) > 0.95
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_fitted_points_that_are_seen_again_keep_their_clusters(algorithm):
+    z, _ = blobs(60, seed=3)
+    k = k_for(algorithm, 3)
+    before = cluster(z, algorithm, k, seed=0)
+    again = cluster(z, algorithm, k, seed=0, unseen=z[::-1])
+    same = again.labels[::-1] == before.labels
+    # DBSCAN: a border point within eps of two clusters may go to either.
+    assert same.mean() > (0.95 if algorithm == "dbscan" else 0.999)
+    if algorithm == "gmm":
+        assert again.probability[::-1] == pytest.approx(before.probability, abs=1e-5)
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_the_label_of_an_unseen_point_does_not_depend_on_the_others(algorithm):
+    fitted, unseen, _, _ = halves(seed=5)
+    k = k_for(algorithm, 4)
+    together = cluster(fitted, algorithm, k, unseen=unseen).labels
+    alone = [cluster(fitted, algorithm, k, unseen=unseen[i : i + 1]).labels[0] for i in range(6)]
+    assert alone == together[:6].tolist()
+
+
+def test_kmeans_and_gmm_predict_as_scikit_learn_does():
+    from sklearn.cluster import KMeans
+    from sklearn.mixture import GaussianMixture
+
+    rng = np.random.default_rng(4)
+    fitted, unseen = rng.normal(size=(120, 3)), rng.normal(size=(50, 3))
+    for algorithm, model in (
+        ("kmeans", KMeans(4, n_init=10, random_state=0)),
+        ("gmm", GaussianMixture(4, n_init=10, random_state=0)),
+    ):
+        expected = model.fit(fitted).predict(unseen)
+        found = cluster(fitted, algorithm, 4, seed=0, unseen=unseen).labels
+        assert adjusted_rand_score(expected, found) > 0.9
+
+
+def test_points_far_from_every_core_point_are_noise_for_dbscan():
+    fitted, _, _, _ = halves()
+    far = np.full((1, fitted.shape[1]), 1e4)
+    assert cluster(fitted, "dbscan", None, unseen=far).labels.tolist() == [-1]
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_unseen_points_that_cannot_be_labelled_give_null_with_a_note(algorithm):
+    fitted, unseen, _, _ = halves()
+    k = k_for(algorithm, 3)
+    assert cluster(fitted[:1], algorithm, k, unseen=unseen).note == "fewer than 2 points"
+    wrong = cluster(fitted, algorithm, k, unseen=np.full((2, 6), np.nan))
+    assert (wrong.labels, wrong.note) == (None, "values that are not finite")
+    assert len(cluster(fitted, algorithm, k, unseen=fitted[:0]).labels) == 0
+
+
+def test_wide_unseen_points_go_to_the_axes_of_the_fitted_ones():
+    rng = np.random.default_rng(0)
+    fitted, unseen = rng.normal(size=(20, 300)), rng.normal(size=(9, 300))
+    first, second = reduction.reduce_both(fitted, unseen, max_dim=256, pca_dim=8)
+    expected = PCA(8, svd_solver="full").fit(fitted)
+    assert np.abs(first.z) == pytest.approx(np.abs(expected.transform(fitted)), abs=1e-3)
+    assert np.abs(second.z) == pytest.approx(np.abs(expected.transform(unseen)), abs=1e-3)
+    assert second.note == "PCA 300 -> 8"
+
+
+def test_a_sample_of_many_points_is_fitted_for_unseen_ones_too(monkeypatch):
+    monkeypatch.setattr(algorithms, "LARGE", 40)
+    fitted, unseen, _, truth = halves(n=240)
+    found = cluster(fitted, "agglomerative", 3, unseen=unseen)
+    assert adjusted_rand_score(truth, found.labels) > 0.95
+    assert found.note == "fitted on a sample of 40 of 120 points"
+
+
+def test_clusters_fitted_on_training_songs_are_given_to_validation_songs():
+    settings = config.Clustering(algorithms=["kmeans", "hdbscan"], k=[3])
+    unseen = points_of(latents(), "window", "validation")
+    fitted = points_of(latents(), "window", "train")
+    found = attempts(unseen, settings, [], seed=0, fitted=fitted)
+    for attempt in found:
+        assert attempt.points is unseen
+        expected = cluster(fitted.z, attempt.algorithm, attempt.k, unseen=unseen.z)
+        assert (attempt.clustering.labels == expected.labels).all()
+    nothing = points_of(latents(), "window", "test")
+    empty = attempts(unseen, settings, [], seed=0, fitted=nothing)
+    assert [attempt.clustering.note for attempt in empty] == ["no songs to fit on"] * 2

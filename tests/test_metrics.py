@@ -208,3 +208,62 @@ def test_internal_draws_equal_scoring_the_repeated_points():
 def test_internal_scores_that_do_not_exist_are_absent_with_a_note(labels, note):
     found = internal(np.eye(4), np.array(labels), np.ones((3, 4), int))
     assert (found.values, found.note) == ({}, note)
+
+
+# --- what holds for every labelling ---------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(labellings(), st.randoms(use_true_random=False))
+def test_the_order_of_points_changes_nothing(labelling, random):
+    codes, songs, clusters = labelling
+    order = list(range(len(songs)))
+    random.shuffle(order)
+    shuffled = scores(codes, songs[order], clusters[order])
+    assert shuffled == pytest.approx(scores(codes, songs, clusters), abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(labellings(), st.integers(0, 4), st.integers(0, 4))
+def test_merging_two_clusters_never_raises_purity_or_information(labelling, one, other):
+    codes, songs, clusters = labelling
+    merged = np.where(clusters == one, other, clusters)
+    before, after = scores(codes, songs, clusters), scores(codes, songs, merged)
+    assert after["purity"] <= before["purity"] + 1e-12
+    true = codes[songs]
+    known = [reference.mutual_info_score(true, singletons(of)) for of in (clusters, merged)]
+    assert known[1] <= known[0] + 1e-9
+    assert after["nmi"] == pytest.approx(
+        reference.normalized_mutual_info_score(true, singletons(merged)), abs=1e-9
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(labellings(noise=False))
+def test_one_cluster_is_zero_and_as_pure_as_the_largest_class(labelling):
+    codes, songs, _ = labelling
+    found = scores(codes, songs, np.zeros(len(songs), np.int64))
+    share = np.bincount(codes[songs]).max() / len(songs)
+    assert found["purity"] == pytest.approx(share)
+    assert found["accuracy"] == pytest.approx(share)
+    if len(set(codes[songs])) > 1:
+        assert [found[name] for name in ("ari", "nmi", "ami", "v_measure")] == [0.0] * 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(labellings())
+def test_noise_is_the_same_as_clusters_of_one_point(labelling):
+    codes, songs, clusters = labelling
+    spelled = scores(codes, songs, singletons(clusters))
+    assert spelled == pytest.approx(scores(codes, songs, clusters), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(labellings(max_songs=10), st.integers(0, 99))
+def test_agreement_is_symmetric_where_it_should_be(labelling, seed):
+    codes, songs, clusters = labelling
+    true, found = codes[songs], singletons(clusters)
+    points = np.arange(len(songs))
+    here, there = scores(true, points, found), scores(found, points, true)
+    for name in ("ari", "nmi", "ami", "v_measure", "accuracy"):
+        assert here[name] == pytest.approx(there[name], abs=1e-9)

@@ -248,3 +248,56 @@ def test_language_and_genre_join_only_where_both_are_known():
     assert task_labels(labels, "genre") == {"t00": "pop", "t02": "rock"}
     assert task_labels(labels, "song")["t03"] == "t03"
     assert n_classes(task_labels(labels, "language"), ["t00", "t01", "t02"]) == 1
+
+
+# --- fitted on some songs, scored on others -------------------------------------------------------
+
+
+def test_scores_of_unseen_songs_are_of_clusters_fitted_on_the_others():
+    labels = label_table()
+    latents = latent_table(labels)
+    split = EVALUATION.model_copy(update={"evaluate_on": "validation", "fit_on": "train"})
+    clusters, scores = run(latents, labels, evaluation=split)
+    scored = set(latents.loc[latents["split"] == "validation", "track_id"])
+    assert set(clusters["track_id"]) == scored
+    assert set(scores["split"]) == {"validation"}
+    assert scores["note"].str.contains("clusters fitted on train").all()
+    nmi = scores[(scores["metric"] == "nmi") & (scores["task"] == "language")]
+    best = nmi[(nmi["algorithm"] == "kmeans") & (nmi["k"] == 4)]
+    assert set(best["level"]) == {"window", "song", "song_vote"}
+    assert (best["value"] > 0.9).all()
+    assert best["chance"].notna().all()
+
+
+def test_fitting_on_what_is_scored_is_the_shorthand():
+    labels = label_table()
+    latents = latent_table(labels)
+    plain = EVALUATION.model_copy(update={"evaluate_on": "validation"})
+    spelled = config.Evaluation(
+        permutations=20, bootstraps=30, fit_on="validation", score_on="validation"
+    )
+    first, second = (run(latents, labels, evaluation=settings) for settings in (plain, spelled))
+    for one, other in zip(first, second, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_one_name_for_the_scored_songs_sets_the_other():
+    assert config.Evaluation(score_on="test").evaluate_on == "test"
+    assert config.Evaluation(evaluate_on="test").fitted_on == "test"
+    assert config.Evaluation(evaluate_on="validation", fit_on="train").fitted_on == "train"
+    dumped = config.Evaluation(score_on="test", fit_on="train").model_dump()
+    assert config.Evaluation(**dumped).model_dump() == dumped
+    with pytest.raises(ValueError, match="name different songs; set one of them"):
+        config.Evaluation(score_on="test", evaluate_on="validation")
+
+
+def test_every_score_that_looks_at_labels_has_a_chance_level(scored):
+    """But for those that are null themselves; shapes of clusters look at no label."""
+    _, _, scores = scored
+    external = scores[scores["metric"].isin(metrics.EXTERNAL)]
+    assert external["value"].notna().any()
+    assert (external["value"].isna() | external["chance"].notna()).all()
+    # AMI is corrected for chance, NMI is not: with these few songs it is far above 0.
+    chance = external[(external["level"] == "song") & (external["k"] == 12)].groupby("metric")
+    assert chance["chance"].mean()["nmi"] > 0.3
+    assert abs(chance["chance"].mean()["ami"]) < 0.1

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,10 +37,22 @@ class Clustering:
     labels: np.ndarray | None
     probability: np.ndarray | None = None
     note: str | None = None
+    assign: "Assign | None" = field(default=None, repr=False, compare=False)
+    """Within this module: clusters of other points."""
+
+
+Assign = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+"""Clusters (m,) of points (m, d) that were not fitted, and their `probability` where there is."""
 
 
 def cluster(
-    z: np.ndarray, algorithm: str, k: int | None, *, n_init: int = 10, seed: int = 0
+    z: np.ndarray,
+    algorithm: str,
+    k: int | None,
+    *,
+    n_init: int = 10,
+    seed: int = 0,
+    unseen: np.ndarray | None = None,
 ) -> Clustering:
     """Cluster the points `z` of shape (n, d).
 
@@ -52,6 +64,10 @@ def cluster(
         k: number of clusters; None for `dbscan` and `hdbscan`.
         n_init: starts of k-means and GMM, of which the best is kept.
         seed: of everything random.
+        unseen: points of shape (m, d) to label instead, with the clusters that `z` was fitted to.
+            k-means and GMM predict; Ward gives the nearest centroid's cluster, spectral and HDBSCAN
+            the nearest fitted point's (noise where that is noise), DBSCAN the nearest core point's
+            within eps, else noise.
 
     Returns:
         Labels, or None with a note: where k is not below n, all points are the same, fewer than k
@@ -59,16 +75,23 @@ def cluster(
     """
     z = np.asarray(z, np.float64)
     problem = _problem(z, k)
+    if unseen is not None and not np.isfinite(unseen).all():
+        problem = "values that are not finite"
     if problem:
         return Clustering(None, note=problem)
-    z = z - z.mean(axis=0)
-    z /= np.abs(z).max()
-    z /= np.sqrt(z.var(axis=0).mean())
+    mean = z.mean(axis=0)
+    z = z - mean
+    largest = np.abs(z).max()
+    z /= largest
+    deviation = np.sqrt(z.var(axis=0).mean())
+    z /= deviation
+    if unseen is not None:
+        unseen = (np.asarray(unseen, np.float64) - mean) / largest / deviation
     if len(z) > LARGE and algorithm != "kmeans":
-        return _sampled(z, algorithm, k, n_init, seed)
+        return _sampled(z, algorithm, k, n_init, seed, unseen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters of them stands in the notes
-        return _in_order(_ALGORITHMS[algorithm](z, k or 0, n_init, seed))
+        return _in_order(_ALGORITHMS[algorithm](z, k or 0, n_init, seed), unseen)
 
 
 def _problem(z: np.ndarray, k: int | None) -> str | None:
@@ -89,22 +112,39 @@ def _problem(z: np.ndarray, k: int | None) -> str | None:
     return None
 
 
-def _in_order(clustering: Clustering) -> Clustering:
-    """Number clusters by first appearance, so that equal partitions have equal labels."""
+def _in_order(clustering: Clustering, unseen: np.ndarray | None = None) -> Clustering:
+    """Number clusters by first appearance, so that equal partitions have equal labels.
+
+    Where points are `unseen`, it is their labels, as the fitted points number the clusters.
+    """
     labels = np.asarray(clustering.labels)
+    probability = clustering.probability
     seen = {int(label): None for label in labels if label >= 0}
     rank = {label: position for position, label in enumerate(seen)}
+    if unseen is not None:
+        assert clustering.assign is not None
+        labels, probability = clustering.assign(unseen) if len(unseen) else (labels[:0], None)
     ordered = np.array([rank.get(int(label), -1) for label in labels], np.int32)
-    return replace(clustering, labels=ordered)
+    return Clustering(ordered, probability, clustering.note)
 
 
-def _sampled(z: np.ndarray, algorithm: str, k: int | None, n_init: int, seed: int) -> Clustering:
+def _sampled(
+    z: np.ndarray,
+    algorithm: str,
+    k: int | None,
+    n_init: int,
+    seed: int,
+    unseen: np.ndarray | None,
+) -> Clustering:
     from sklearn.neighbors import NearestNeighbors
 
     sample = np.sort(np.random.default_rng(seed).choice(len(z), LARGE, replace=False))
-    found = cluster(z[sample], algorithm, k, n_init=n_init, seed=seed)
+    found = cluster(z[sample], algorithm, k, n_init=n_init, seed=seed, unseen=unseen)
     if found.labels is None:
         return found
+    if unseen is not None:
+        note = f"fitted on a sample of {LARGE} of {len(z)} points"
+        return replace(found, note=note if found.note is None else f"{note}; {found.note}")
     nearest = NearestNeighbors(n_neighbors=1).fit(z[sample]).kneighbors(z)[1][:, 0]
     note = (
         f"clustered on a sample of {LARGE} of {len(z)} points; "
@@ -122,13 +162,31 @@ def _sampled(z: np.ndarray, algorithm: str, k: int | None, n_init: int, seed: in
 def _kmeans(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
     from sklearn.cluster import KMeans
 
-    return Clustering(KMeans(k, n_init=n_init, random_state=seed).fit_predict(z))
+    model = KMeans(k, n_init=n_init, random_state=seed)
+    labels = model.fit_predict(z)
+    return Clustering(labels, assign=lambda new: (model.predict(new), None))
 
 
 def _agglomerative(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
     from sklearn.cluster import AgglomerativeClustering
 
-    return Clustering(AgglomerativeClustering(k, linkage="ward").fit_predict(z))
+    labels = AgglomerativeClustering(k, linkage="ward").fit_predict(z)
+    present = np.unique(labels)
+    centroids = np.stack([z[labels == label].mean(axis=0) for label in present])
+    return Clustering(labels, assign=_nearest(centroids, present))
+
+
+def _nearest(points: np.ndarray, labels: np.ndarray, within: float = np.inf) -> Assign:
+    """The label of the nearest of `points` (m, d), -1 where none is `within` that distance."""
+    from sklearn.neighbors import NearestNeighbors
+
+    def assign(new: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        if not len(points):
+            return np.full(len(new), -1), None
+        distance, nearest = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(new)
+        return np.where(distance[:, 0] <= within, labels[nearest[:, 0]], -1), None
+
+    return assign
 
 
 def _gmm(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
@@ -142,9 +200,10 @@ def _gmm(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
     from sklearn.mixture import GaussianMixture
 
     n, width = z.shape
+    axes = np.eye(0)
     if width > n - 1:
-        left, values, _ = np.linalg.svd(z, full_matrices=False)
-        z = (left * values)[:, : n - 1]
+        left, values, right = np.linalg.svd(z, full_matrices=False)
+        z, axes = (left * values)[:, : n - 1], right[: n - 1].T
     model = GaussianMixture(
         k, covariance_type="full", n_init=n_init, reg_covar=REG_COVAR, random_state=seed
     )
@@ -157,7 +216,12 @@ def _gmm(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
     if n / k <= width:
         notes.append(f"GMM covariances rest on {n / k:.0f} points for {width} dimensions")
     probability = model.predict_proba(z).max(axis=1).astype(np.float32)
-    return Clustering(labels, probability, "; ".join(notes) or None)
+
+    def assign(new: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        shares = model.predict_proba(new @ axes if len(axes) else new)
+        return shares.argmax(axis=1), shares.max(axis=1).astype(np.float32)
+
+    return Clustering(labels, probability, "; ".join(notes) or None, assign)
 
 
 def _dbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
@@ -176,7 +240,9 @@ def _dbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
     eps = float(curve[np.argmax(chord - curve)])
     if eps <= 0.0:  # more than half of the points have copies
         eps = float(curve[curve > 0].min()) if (curve > 0).any() else np.finfo(float).tiny
-    return Clustering(DBSCAN(eps=eps, min_samples=least).fit_predict(z))
+    model = DBSCAN(eps=eps, min_samples=least).fit(z)
+    core = model.core_sample_indices_
+    return Clustering(model.labels_, assign=_nearest(z[core], model.labels_[core], eps))
 
 
 def _hdbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
@@ -185,7 +251,8 @@ def _hdbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
     least = max(2, min(MIN_SAMPLES, len(z) // 2))
     model = HDBSCAN(min_cluster_size=least, min_samples=min(least, len(z) - 1), copy=True)
     labels = model.fit_predict(z)
-    return Clustering(labels, model.probabilities_.astype(np.float32))
+    probability = model.probabilities_.astype(np.float32)
+    return Clustering(labels, probability, assign=_nearest(z, labels))
 
 
 def _spectral(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
@@ -212,7 +279,8 @@ def _spectral(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
         eigen_solver="arpack",
         random_state=seed,
     )
-    return Clustering(model.fit_predict(affinity))
+    labels = model.fit_predict(affinity)
+    return Clustering(labels, assign=_nearest(z, labels))
 
 
 _ALGORITHMS: dict[str, Callable[[np.ndarray, int, int, int], Clustering]] = {

@@ -44,22 +44,29 @@ class Gate:
     weight: float
 
 
-def balanced(z: np.ndarray, blocks: Mapping[str, tuple[int, int]]) -> np.ndarray:
+def balanced(
+    z: np.ndarray, blocks: Mapping[str, tuple[int, int]], like: np.ndarray | None = None
+) -> np.ndarray:
     """Blocks of `z` (n, d) centred and scaled to total variance 1 over rows that have them.
 
-    A block of zeros is missing and stays zeros, which is the mean of the others: it neither draws
-    its song to a cluster nor away. Constant blocks become zeros.
+    With `like` (m, d) the means and variances are of its rows. A block of zeros is missing and
+    stays zeros, which is the mean of the others: it neither draws its song to a cluster nor away.
+    Constant blocks become zeros.
     """
     found = np.zeros_like(np.asarray(z, np.float64))
     for start, stop in blocks.values():
         part = np.asarray(z[:, start:stop], np.float64)
         there = part.any(axis=1)
-        if not there.any():
+        known = part[there]
+        if like is not None:
+            known = np.asarray(like[:, start:stop], np.float64)
+            known = known[known.any(axis=1)]
+        if not there.any() or not len(known):
             continue
-        centred = part[there] - part[there].mean(axis=0)
-        total = centred.var(axis=0).sum()
+        mean = known.mean(axis=0)
+        total = (known - mean).var(axis=0).sum()
         if total > np.finfo(np.float32).eps:
-            found[there, start:stop] = centred / np.sqrt(total)
+            found[there, start:stop] = (part[there] - mean) / np.sqrt(total)
     return found
 
 

@@ -1,6 +1,6 @@
 """The clusterings of one model's latents, at every level."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 from songatlas import config, tables
 from songatlas.clustering.algorithms import WITHOUT_K, Clustering, cluster
 from songatlas.clustering.gate import Gate, balanced, describe, gates, weighted
-from songatlas.clustering.reduction import reduce_width
+from songatlas.clustering.reduction import reduce_both, reduce_width
 
 OWN = "own"
 """Name of the algorithm that stands for a model's own assignments (VaDE, DEC, IDEC)."""
@@ -69,8 +69,12 @@ def attempts(
     classes: Iterable[int],
     seed: int,
     blocks: Mapping[str, tuple[int, int]] | None = None,
+    fitted: Points | None = None,
 ) -> list[Attempt]:
     """Every algorithm at every k, and the model's own assignments.
+
+    With `fitted`, clusterers, reduction and weights of blocks are fitted on those points, and the
+    points take clusters as unseen ones (see `algorithms.cluster`).
 
     `classes` are the tasks' numbers of classes, which join `clustering.k`. With `blocks` the points
     are clustered with the blocks balanced, and at every k weighted by their stability there
@@ -79,15 +83,42 @@ def attempts(
     if not len(points):
         return []
     ks = sorted({*clustering.k, *(count for count in classes if count >= 2)})
-    if blocks and np.isfinite(points.z).all():
-        return _gated(points, clustering, ks, seed, blocks)
-    reduction = reduce_width(points.z, clustering.max_dim, clustering.pca_dim, seed)
+    if fitted is not None and not len(fitted):
+        nothing = Clustering(None, note="no songs to fit on")
+        return [
+            Attempt(points, algorithm, k, nothing)
+            for algorithm in clustering.algorithms
+            for k in ([None] if algorithm in WITHOUT_K else ks)
+        ]
+    everything = [points.z] if fitted is None else [points.z, fitted.z]
+    if blocks and all(np.isfinite(z).all() for z in everything):
+        return _gated(points, clustering, ks, seed, blocks, fitted)
+    run = _clusterer(points.z, None if fitted is None else fitted.z, clustering, seed)
     found = []
     for algorithm in clustering.algorithms:
         for k in [None] if algorithm in WITHOUT_K else ks:
-            result = cluster(reduction.z, algorithm, k, n_init=clustering.n_init, seed=seed)
-            found.append(Attempt(points, algorithm, k, _with_note(result, reduction.note)))
+            found.append(Attempt(points, algorithm, k, run(algorithm, k)))
     return [*found, *_own(points)]
+
+
+def _clusterer(
+    z: np.ndarray, fitted: np.ndarray | None, clustering: config.Clustering, seed: int
+) -> Callable[[str, int | None], Clustering]:
+    """What clusters `z` (n, d), or gives it the clusters of `fitted` (m, d), by algorithm and k."""
+    unseen = None
+    if fitted is None:
+        reduction = reduce_width(z, clustering.max_dim, clustering.pca_dim, seed)
+    else:
+        reduction, rest = reduce_both(fitted, z, clustering.max_dim, clustering.pca_dim, seed)
+        unseen = rest.z
+
+    def run(algorithm: str, k: int | None) -> Clustering:
+        found = cluster(
+            reduction.z, algorithm, k, n_init=clustering.n_init, seed=seed, unseen=unseen
+        )
+        return _with_note(found, reduction.note)
+
+    return run
 
 
 def _own(points: Points) -> list[Attempt]:
@@ -104,26 +135,29 @@ def _gated(
     ks: Sequence[int],
     seed: int,
     blocks: Mapping[str, tuple[int, int]],
+    fitted: Points | None,
 ) -> list[Attempt]:
-    points = replace(points, z=balanced(points.z, blocks))
+    if fitted is None:
+        points = replace(points, z=balanced(points.z, blocks))
+        known = points
+    else:
+        points = replace(points, z=balanced(points.z, blocks, fitted.z))
+        known = replace(fitted, z=balanced(fitted.z, blocks))
     of_k: dict[int, list[Gate]] = {k: [] for k in ks}
-    for gate in gates(points.z, blocks, ks, seed, points.track_ids):
+    for gate in gates(known.z, blocks, ks, seed, known.track_ids):
         of_k[gate.k].append(gate)
     found = []
     for algorithm in clustering.algorithms:
         for k in [None] if algorithm in WITHOUT_K else ks:
-            z, note = points.z, "blocks weighted the same"
+            z, of_fitted, note = points.z, known.z, "blocks weighted the same"
             if k is not None:
-                z = weighted(z, blocks, {gate.block: gate.weight for gate in of_k[k]})
+                weights = {gate.block: gate.weight for gate in of_k[k]}
+                z = weighted(z, blocks, weights)
+                of_fitted = weighted(of_fitted, blocks, weights)
                 note = describe(of_k[k])
-            reduction = reduce_width(z, clustering.max_dim, clustering.pca_dim, seed)
-            result = cluster(reduction.z, algorithm, k, n_init=clustering.n_init, seed=seed)
-            notes = "; ".join(part for part in (note, reduction.note) if part)
-            found.append(
-                Attempt(
-                    points, algorithm, k, _with_note(result, notes), tuple(of_k.get(k or 0, ()))
-                )
-            )
+            run = _clusterer(z, None if fitted is None else of_fitted, clustering, seed)
+            result = _with_note(run(algorithm, k), note)
+            found.append(Attempt(points, algorithm, k, result, tuple(of_k.get(k or 0, ()))))
     return [*found, *_own(points)]
 
 

@@ -37,6 +37,21 @@ def reduce_width(z: np.ndarray, max_dim: int, pca_dim: int, seed: int = 0) -> Re
     return Reduction(reduced, f"PCA {width} -> {reduced.shape[1]}")
 
 
+def reduce_both(
+    fitted: np.ndarray, unseen: np.ndarray, max_dim: int, pca_dim: int, seed: int = 0
+) -> tuple[Reduction, Reduction]:
+    """`reduce_width` of `fitted` (n, d), and `unseen` (m, d) on the same axes."""
+    n, width = fitted.shape
+    together = np.concatenate([fitted, unseen]).astype(np.float64)
+    if width <= max_dim or n < 2 or not np.isfinite(together).all():
+        return Reduction(together[:n]), Reduction(together[n:])
+    reduced = principal_components(
+        lambda: iter([together]), min(pca_dim, n - 1), seed=seed, fit=np.arange(len(together)) < n
+    )
+    note = f"PCA {width} -> {reduced.shape[1]}"
+    return Reduction(reduced[:n], note), Reduction(reduced[n:], note)
+
+
 def principal_components(
     blocks: Blocks,
     components: int,

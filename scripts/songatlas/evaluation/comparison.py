@@ -396,7 +396,12 @@ def write_comparison(
         f"chance_nmi: the same with labels permuted between songs ({evaluation.permutations} "
         "permutations; between windows in the task song). best_nmi: largest over everything tried; "
         "best_chance_nmi: the same maximum by chance.",
-        f"Evaluated on: {evaluation.evaluate_on}.",
+        f"Evaluated on: {evaluation.evaluate_on}"
+        + (
+            f", with clusters fitted on: {evaluation.fitted_on}."
+            if evaluation.fitted_on != evaluation.evaluate_on
+            else "."
+        ),
     ]
     n_folds = max(
         (len(fold_sizes(seeds, level)) for seeds in runs.values() for level in clustering.levels),

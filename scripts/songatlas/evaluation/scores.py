@@ -230,10 +230,13 @@ def cluster_and_score(
     }
     rows: list[dict[str, Any]] = []
     everything: list[Attempt] = []
+    fitted = None
+    if evaluation.fitted_on != evaluation.evaluate_on:
+        fitted = f"clusters fitted on {evaluation.fitted_on}"
     for found in _levels(latents, of_task, clustering, evaluation, blocks):
         everything += found
         for attempt, task, score in level_scores(found, of_task, evaluation):
-            notes = (note, attempt.clustering.note, score.note)
+            notes = (note, fitted, attempt.clustering.note, score.note)
             rows.append(
                 {
                     "model": model,
@@ -265,16 +268,18 @@ def _levels(
     blocks: Mapping[str, tuple[int, int]] | None,
 ) -> Iterator[list[Attempt]]:
     """Clusterings level by level, in the order of `clustering.levels`."""
-    points = {
-        level: points_of(latents, level, evaluation.evaluate_on) for level in ("window", "song")
-    }
+    scored_on, fitted_on = evaluation.evaluate_on, evaluation.fitted_on
+    points = {level: points_of(latents, level, scored_on) for level in ("window", "song")}
     done: dict[str, list[Attempt]] = {}
 
     def clustered(level: str) -> list[Attempt]:
         if level not in done:
             tasks = [task for task in of_task if level == "window" or task not in WINDOW_ONLY]
             classes = [n_classes(of_task[task], points[level].track_ids) for task in tasks]
-            done[level] = attempts(points[level], clustering, classes, evaluation.seed, blocks)
+            fitted = points_of(latents, level, fitted_on) if fitted_on != scored_on else None
+            done[level] = attempts(
+                points[level], clustering, classes, evaluation.seed, blocks, fitted
+            )
         return done[level]
 
     for level in clustering.levels:

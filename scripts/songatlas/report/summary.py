@@ -108,10 +108,11 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
     # What was not trained has nothing to compare; it is named once, among what was run.
     compared = ~inputs.comparison["model"].isin(_untrained(inputs))
     inputs = replace(inputs, comparison=inputs.comparison[compared])
+    inputs, controls = _without_controls(inputs)
     parts = [
         f"# Songatlas, run `{run}`: {escape(corpus_name)}",
         "## What was run",
-        _bullets(_what_was_run(inputs, seeds)),
+        _bullets([*_what_was_run(inputs, seeds), *controls]),
         "## What groups the songs best",
         *_results(inputs),
         "## What to distrust",
@@ -497,6 +498,31 @@ def _untrained(inputs: Inputs) -> dict[str, str]:
         for item in inputs.trainings
         if item["model"] not in trained
     }
+
+
+CONTROLS = {
+    "random_windows": "windows, not songs, dealt to the splits (see `tables/leakage.md`)",
+    "shuffled_labels": "labels shown to it permuted between songs",
+}
+
+
+def _without_controls(inputs: Inputs) -> tuple[Inputs, list[str]]:
+    """Controls do not compete: what is left without them, and a sentence that names them."""
+    of = {str(item["model"]): item for item in inputs.trainings if item.get("control")}
+    if not of:
+        return inputs, []
+    named = [
+        f"`{name}` (`{item['control_of']}`, {CONTROLS[item['control']]})"
+        for name, item in of.items()
+    ]
+    left = replace(
+        inputs,
+        comparison=inputs.comparison[~inputs.comparison["model"].isin(of)],
+        trainings=[item for item in inputs.trainings if item["model"] not in of],
+    )
+    return left, [
+        f"{_count(len(of), 'control')} besides, which do not compete: {', '.join(named)}."
+    ]
 
 
 def _sd(row: pd.Series) -> float:

@@ -203,6 +203,8 @@ def train(
             "n_validation_windows": len(validation_rows),
             "seed": seed,
             "supervision": description.supervision,
+            "control": description.control,
+            "control_of": description.control_of,
         },
     )
 
@@ -255,6 +257,8 @@ def not_trained(
             "n_validation_windows": n_windows[1],
             "seed": seed,
             "supervision": description.supervision,
+            "control": description.control,
+            "control_of": description.control_of,
         },
     )
 
