@@ -5,7 +5,9 @@ rule leakage:
     """Every control whose windows are dealt at random, beside the model it controls."""
     input:
         latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.leakage_branches),
-        summaries=plan.branch_files("models/{model}/seed-{seed}/summary.json", plan.leakage_branches),
+        summaries=plan.branch_files(
+            "models/{model}/seed-{seed}/summary.json", plan.leakage_branches
+        ),
         labels=corpus_table("classes"),
     output:
         csv=report(
