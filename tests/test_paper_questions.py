@@ -108,6 +108,11 @@ def test_leakage_is_measured_and_said_honestly() -> None:
     unclear = part(questions(answers(leakage=frames.leakage(0.33))), 2)
     assert "clearly higher in 0 of 1 comparisons" in unclear
     assert APART in unclear
+    alone = frames.leakage().assign(task="song", metric="knn_accuracy")
+    alone.loc[alone["split"] == "song", "note"] = "0 by construction: no song is on both sides"
+    assert "songs are recognised" in part(questions(answers(leakage=alone)), 2)
+    by_chance = alone.assign(chance=0.9)
+    assert "no song is shown to be recognised" in part(questions(answers(leakage=by_chance)), 2)
     no_bounds = frames.leakage().assign(ci_low=np.nan, ci_high=np.nan)
     assert "without intervals this shows nothing" in part(questions(answers(leakage=no_bounds)), 2)
 

@@ -148,7 +148,8 @@ def test_controls_are_marked_and_leakage_is_measured(results: Path) -> None:
     assert "This run cannot say" not in text
     pairs = table(results, "paper_pairwise")
     assert (pairs["n_pairs"] == 2).any()
-    assert pairs["p_holm"].notna().any()
+    assert pairs["effect_size"].notna().any()
+    assert pairs["ci_low"].notna().any()
 
 
 def test_the_four_questions_are_answered(results: Path) -> None:

@@ -216,7 +216,9 @@ def _inflated(song: pd.Series, window: pd.Series) -> bool:
 
 def _leak_words(song: pd.Series, window: pd.Series) -> str:
     if isinstance(song["note"], str) and "by construction" in song["note"]:
-        return "songs split leaves nothing to recognise, so all of it is leakage"
+        if bool(window["ci_low"] > window["chance"]):
+            return "songs are recognised from their other windows, which is leakage"
+        return "no song is shown to be recognised"
     if pd.isna(window["ci_low"]) or pd.isna(song["ci_high"]):
         return "without intervals this shows nothing"
     if _inflated(song, window):
