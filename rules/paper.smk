@@ -77,7 +77,7 @@ rule paper_scores:
         level=plan.config.paper.level,
         clustering=plan.section("clustering", "levels"),
         evaluation=plan.section(
-            "evaluation", "tasks", "evaluate_on", "permutations", "summary_algorithms"
+            "evaluation", "tasks", "evaluate_on", "fit_on", "permutations", "summary_algorithms"
         ),
         published=plan.digest("published"),
         corpus_name=plan.corpus_name,
@@ -92,7 +92,7 @@ rule paper_scores:
 rule paper_pairwise:
     """Models compared in pairs, under the study's names."""
     input:
-        tests=plan.path("tables", "tests.csv"),
+        tests=[rules.model_tests.output.csv] if len(plan.first_branches) > 1 else [],
     output:
         paper_tables("pairwise"),
     log:
@@ -216,7 +216,7 @@ rule paper_reconstruction_figure:
 rule paper_leakage:
     """What splitting windows instead of songs adds to the score."""
     input:
-        leakage=plan.path("tables", "leakage.csv"),
+        leakage=[rules.leakage.output.csv] if plan.leaky else [],
     output:
         svg=report(
             plan.path("figures", "paper", "leakage.svg"),
@@ -284,7 +284,7 @@ rule paper_questions:
     input:
         ranking=plan.path("tables", "paper_ranking.csv"),
         pairs=plan.path("tables", "paper_pairwise.csv"),
-        leakage=plan.path("tables", "leakage.csv"),
+        leakage=[rules.leakage.output.csv] if plan.leaky else [],
         correlations=plan.path("tables", "paper_reconstruction.csv"),
         methods=plan.path("tables", "paper_methods.csv"),
         method_pairs=plan.path("tables", "paper_methods_pairs.csv"),

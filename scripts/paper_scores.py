@@ -26,6 +26,7 @@ with job(snakemake.log[0], snakemake.threads):
         levels=given.clustering["levels"],
         algorithms=evaluation["summary_algorithms"],
         evaluate_on=evaluation["evaluate_on"],
+        fit_on=evaluation["fit_on"],
         permutations=evaluation["permutations"],
         corpus=corpus_kind(read_table(snakemake.input.dataset), published),
         corpus_name=given.corpus_name,

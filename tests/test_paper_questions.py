@@ -93,7 +93,7 @@ def test_a_model_that_saw_labels_or_is_a_control_never_wins() -> None:
     text = part(questions(answers(with_nmi(conv_vae=0.3, cvae_genre=0.9, shuffled=0.95))), 1)
     assert "`Conv VAE`, NMI 0.30 [0.26, 0.34] is furthest" in text
     assert "shown labels is `CVAE-Genre`, NMI 0.90" in text
-    assert "shuffled" not in text
+    assert "permuted between songs, `shuffled`, NMI 0.95" in text
 
 
 def test_without_the_control_the_page_names_the_config_key() -> None:
@@ -108,6 +108,11 @@ def test_leakage_is_measured_and_said_honestly() -> None:
     unclear = part(questions(answers(leakage=frames.leakage(0.33))), 2)
     assert "clearly higher in 0 of 1 comparisons" in unclear
     assert APART in unclear
+    alone = frames.leakage().assign(task="song", metric="knn_accuracy")
+    alone.loc[alone["split"] == "song", "note"] = "0 by construction: no song is on both sides"
+    assert "songs are recognised" in part(questions(answers(leakage=alone)), 2)
+    by_chance = alone.assign(chance=0.9)
+    assert "no song is shown to be recognised" in part(questions(answers(leakage=by_chance)), 2)
     no_bounds = frames.leakage().assign(ci_low=np.nan, ci_high=np.nan)
     assert "without intervals this shows nothing" in part(questions(answers(leakage=no_bounds)), 2)
 

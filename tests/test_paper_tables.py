@@ -46,6 +46,7 @@ HOW = Protocol(
     levels=frames.LEVELS,
     algorithms=frames.ALGORITHMS,
     evaluate_on="validation",
+    fit_on=None,
     permutations=20,
     corpus=DIFFERENT,
     corpus_name=frames.CORPUS,
@@ -72,6 +73,7 @@ def test_no_code_holds_a_published_number() -> None:
         for number in summary[column]
         if len(number.split(".")[1]) == 4
     }
+    numbers -= {"0.0625"}  # also 2 / 2^5, the smallest p of an exact test over five seeds
     assert len(numbers) > 100
     scripts = study.FOLDER.parents[1] / "scripts"
     for path in [*scripts.rglob("*.py"), *(scripts.parent / "rules").rglob("*.smk")]:

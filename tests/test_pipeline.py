@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -301,3 +302,76 @@ def test_a_single_song_leaves_null_rows_with_a_note(tmp_path: Path) -> None:
     table = odd_run(tmp_path, "corpus=folder", "corpus_path=songs")
     assert table["nmi_mean"].isna().all()
     assert table["note"].notna().all()
+
+
+CONTROLS = """\
+models:
+  basic_vae_windows: {architecture: basic_vae, control: random_windows}
+  cvae_genre_shuffled:
+    {architecture: cvae, condition_on: genre, n_classes: null, control: shuffled_labels}
+"""
+
+
+def with_controls(folder: Path, tmp_path: Path, *targets: str) -> Path:
+    """A copy of the finished run, with targets of a config that declares controls besides."""
+    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    small = SMALL.replace("models:\n", CONTROLS, 1)
+    (tmp_path / "copy" / "controls.yaml").write_text(small, encoding="utf-8")
+    chosen = ("--configfile", "controls.yaml", "--config", "corpus_path=my songs")
+    snakemake(tmp_path / "copy", *chosen, "--", *(f"results/small/{name}" for name in targets))
+    return tmp_path / "copy" / "results" / "small"
+
+
+def test_a_control_whose_windows_are_dealt_stands_beside_its_model(
+    folder: Path, tmp_path: Path
+) -> None:
+    results = with_controls(folder, tmp_path, "tables/leakage.csv")
+    table = pd.read_csv(results / "tables" / "leakage.csv")
+    assert set(table["model"]) == {"basic_vae"}
+    assert set(table["control"]) == {"basic_vae_windows"}
+    assert table["split"].tolist() == ["song", "window"] * (len(table) // 2)
+    sizes = table[table["metric"] == "validation_loss"]["n"]
+    assert sizes.nunique() == 1
+    latents = tables.read(
+        results / "latents" / "basic_vae_windows" / "seed-0.parquet", tables.LATENTS
+    )
+    windows = tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
+    dealt = latents[latents["level"] == "window"]
+    assert dealt["split"].value_counts().to_dict() == windows["split"].value_counts().to_dict()
+    assert not (results / "latents" / "cvae_genre_shuffled").exists()
+
+
+@pytest.mark.slow
+def test_a_run_with_controls_marks_them_everywhere(folder: Path, tmp_path: Path) -> None:
+    results = with_controls(folder, tmp_path, "tables/comparison.csv", "report/summary.md")
+    table = pd.read_csv(results / "tables" / "comparison.csv")
+    notes = table.set_index("model")["note"]
+    assert notes["basic_vae_windows"].str.startswith("control of basic_vae: windows").all()
+    assert notes["cvae_genre_shuffled"].str.startswith("control of cvae_genre: labels").all()
+    supervision = table.set_index("model")["supervision"]
+    assert set(supervision["cvae_genre_shuffled"]) == {"none"}
+    assert set(supervision["cvae_genre"]) == {"labels"}
+    text = (results / "report" / "summary.md").read_text(encoding="utf-8")
+    assert "2 controls besides, which do not compete" in text
+
+
+@pytest.mark.slow
+def test_clusters_fitted_on_training_songs_are_scored_on_the_others(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    split = "split: {method: exact, validation: 0.25, test: 0.1}\nevaluation: {"
+    small = SMALL.replace("evaluation: {", f"{split}fit_on: train, score_on: validation, ")
+    small = small.replace("run: small", "run: split\ninclude: [mean_mel]")
+    (tmp_path / "copy" / "split.yaml").write_text(small, encoding="utf-8")
+    chosen = ("--configfile", "split.yaml", "--config", "corpus_path=my songs")
+    snakemake(tmp_path / "copy", *chosen, "--", "results/split/tables/comparison.csv")
+    results = tmp_path / "copy" / "results" / "split"
+    clusters = tables.read(results / "clusters" / "mean_mel" / "seed-0.parquet", tables.CLUSTERS)
+    tracks = tables.read(results / "corpus" / "tracks.parquet", tables.TRACKS)
+    held_out = set(tracks.loc[tracks["split"] == "validation", "track_id"])
+    assert set(clusters["track_id"]) == held_out
+    # Three songs could not be fitted with three clusters; eight training songs can.
+    assert (clusters[clusters["level"] == "song"]["k"] == 3).any()
+    table = pd.read_csv(results / "tables" / "comparison.csv")
+    assert table["note"].str.contains("clusters fitted on train").all()

@@ -46,7 +46,7 @@ BASELINES = ("mean_mel", "descriptors", "lyrics_tfidf")
 EVERYONE = (*MODELS, *BASELINES)
 COLUMNS = ("song_id", "title", "language", "genre", "audio_path", "lyrics_path")
 
-TABLE = {"comparison", "figure_comparison", "summary", "metrics"}
+TABLE = {"comparison", "figure_comparison", "model_tests", "summary", "metrics"}
 """What compares representations."""
 
 APART = "disentanglement_table"

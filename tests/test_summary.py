@@ -418,3 +418,18 @@ def test_the_page_says_that_it_is_a_cross_validation() -> None:
     assert "for training" not in text
     text = page(tracks=folds, seeds=[0, 4])
     assert "3-fold cross-validation by song, of which `seeds` hold out 2 (" in text
+
+
+def test_controls_are_named_and_do_not_compete() -> None:
+    """A control that scores best is not what groups the songs best."""
+    leaky = comparison(nmi_mean=0.99)
+    leaky = leaky[leaky["model"] == "conv_vae"].assign(model="conv_vae_windows")
+    facts = training("conv_vae_windows") | {"control": "random_windows", "control_of": "conv_vae"}
+    text = page(comparison=pd.concat([comparison(), leaky]), trainings=[training(), facts])
+    assert "`conv_vae` groups 30 songs best" in text
+    assert (
+        "1 control besides, which do not compete: `conv_vae_windows` (`conv_vae`, windows, not "
+        "songs, dealt to the splits (see `tables/leakage.md`))." in text
+    )
+    assert text.count("conv_vae_windows") == 1
+    assert "1 trained model (" in text

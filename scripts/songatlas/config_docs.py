@@ -33,6 +33,7 @@ On the command line set the flat keys, for instance
 | --- | --- |
 | `config.yaml` | the embedded demo |
 | `latents.yaml` | every model of the family on the demo, five seeds |
+| `paper_demo.yaml` | the reference study's protocol at the demo's size: five seeds and controls |
 | `changes.yaml` | from the published setting to the best one, one change at a time |
 | `jamendolyrics.yaml`, `ultrastar.yaml` | these data sets |
 | `real_songs.yaml` | both, cross-validated by song |

@@ -124,9 +124,8 @@ class Plan:
 
     @property
     def controls(self) -> dict[str, str]:
-        """What the controls among the trained models control, by name."""
-        said = {name: getattr(self.config.models[name], "control", None) for name in self.models}
-        return {name: control for name, control in said.items() if control is not None}
+        """By name of every control: what kind it is."""
+        return {name: str(kind) for name, (kind, _) in self.config.controls.items()}
 
     @property
     def multimodal(self) -> list[str]:

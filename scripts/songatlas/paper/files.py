@@ -26,10 +26,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
-def read_optional(paths: str | Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+def read_optional(paths: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """The one table that `paths` names; `columns` without a row where it names none."""
-    path = paths if isinstance(paths, str) else next(iter(paths), None)
-    return read_table(path) if path else pd.DataFrame(columns=list(columns))
+    return read_table(paths[0]) if paths else pd.DataFrame(columns=list(columns))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Protocol:
     levels: Sequence[str]
     algorithms: Sequence[str]
     evaluate_on: str
+    fit_on: str | None
     permutations: int
     corpus: str
     corpus_name: str
@@ -41,6 +42,8 @@ class Protocol:
     def note(self) -> str:
         """One sentence: what was clustered, with what, at which k."""
         songs = "all songs" if self.evaluate_on == "all" else f"{self.evaluate_on} songs"
+        if self.fit_on is not None:
+            songs += f", clusters fitted on {self.fit_on} songs"
         return (
             f"Level {self.level} ({LEVEL_WORDS[self.level]}), {songs}; "
             f"{', '.join(self.algorithms)} at k = number of classes. Chance: the same clusterings "
@@ -74,6 +77,9 @@ def _summary_sheets(comparison: pd.DataFrame, published: Published, how: Protoco
     summary = summary_table(comparison, published, how.level)
     companion = companion_table(comparison, published, how.level, how.controls)
     beside = summary_versus(comparison, published, list(how.levels), how.corpus)
+    # On paper: three scores at the study's levels, not eight pages.
+    printed = beside["metric"].isin(["silhouette_mean", "ari_mean", "nmi_mean"])
+    printed &= beside["level"].isin([how.level, "window"])
     names = summary[["model", "task"]]
     shown = companion.drop(columns=["ami_mean", "ami_std", "best_nmi", "best_chance_nmi"])
     shown.insert(8, "ami", joined(companion, {"ami": 3})["ami"])
@@ -100,13 +106,13 @@ def _summary_sheets(comparison: pd.DataFrame, published: Published, how: Protoco
         Sheet(
             "paper_clustering_summary_vs_published",
             beside,
-            f"Clustering summary beside the study's: {how.corpus_name}",
+            f"Clustering summary beside the study's ({how.corpus}): {how.corpus_name}",
             [
                 "The study scored its validation windows; at the level song_vote a task has as "
                 "many points as songs, which lifts NMI and its chance level alike.",
             ],
             shown=for_readers(beside),
-            narrow=for_readers(beside[beside["metric"].str.endswith("_mean")]).drop(columns="note"),
+            narrow=for_readers(beside[printed]).drop(columns=["corpus", "note"]),
         ),
     ]
 
