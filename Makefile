@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-slow docs rulegraph lock report explain format clean-venv
+.PHONY: help setup demo resume test lint test-slow docs rulegraph lock report explorer frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,11 +35,19 @@ $(STAMP):
 demo: setup ## run the embedded demo; ends with the comparison table
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1
 
+# A run keeps the config that it was begun with; where that is gone, RUN_CONFIG (below).
+BEGUN = $(wildcard .snakemake/songatlas/$(RUN).yaml)
+resume: setup ## finish an interrupted run with the config it was begun with (RUN=demo)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(if $(BEGUN),--configfile $(BEGUN),$(RUN_CONFIG)))
+
+# One process per core, a test file in one of them; numerical libraries then keep to one thread each.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
 test: setup lint ## linters, unit tests and an end-to-end run
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-slow: setup ## tests too long for `make test`, with the reason of every skip
-	@$(BIN)/python -m pytest -m slow
+	@$(PYTEST) -m slow
 
 lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/ruff check .
@@ -70,6 +78,13 @@ explain: setup ## why each job would run, in words (RUN=name of a finished run, 
 RUN ?= demo
 report: setup ## Snakemake's report of a finished run (RUN=demo)
 	@$(BIN)/snakemake --report results/$(RUN)/report/report.html $(or $(ARGS),$(RUN_CONFIG))
+
+explorer: setup ## the page to see and hear a finished run (RUN=demo)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(RUN_CONFIG)) -- explorer
+	@echo "Open results/$(RUN)/report/explorer/index.html in a browser"
+
+frontend: ## build the explorer's page anew (needs Node and npm)
+	@cd scripts/songatlas/explorer/frontend && npm ci --no-audit --no-fund && npm run build
 
 lock: setup ## resolve the versions anew
 	@$(BIN)/python -m pip install --quiet uv

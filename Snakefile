@@ -3,6 +3,7 @@
 `snakemake --cores 8 --resources gpu=1` runs the embedded demo; `config/README.md` lists every key.
 """
 
+import os
 import sys
 
 from snakemake.utils import min_version
@@ -14,8 +15,12 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from pathlib import Path
 
 from snakemake.logging import logger
+from snakemake.settings.types import ExecMode
 
-from songatlas.errors import ConfigError
+from songatlas import running
+from songatlas.errors import SongatlasError
+from songatlas.jobs import QUIET
+from songatlas.preflight import preflight
 from songatlas.report.ending import ending
 from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
 
@@ -27,12 +32,26 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 report: "rules/captions/workflow.rst"
 
 
+# Jobs are processes of their own: they learn from the environment what was asked of this one.
+quiet = workflow.output_settings is not None and bool(workflow.output_settings.quiet)
+if quiet:
+    os.environ[QUIET] = "1"
+
+
 try:
-    plan = Plan(config)
-except ConfigError as error:
+    plan = Plan(config, workflow.configfiles)
+    if workflow.exec_mode == ExecMode.DEFAULT:
+        plan.corpus_listing  # so that a folder that is no corpus is said before any job, too
+except SongatlasError as error:
     # Any exception would be shown with the place in this file, which the user has not to mend.
     logger.error(str(error))
     sys.exit(1)
+
+
+# Not in the processes of a cluster's jobs, which parse this file too.
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for line in running.before_start(plan.config.run):
+        logger.warning(line)
 
 
 wildcard_constraints:
@@ -54,7 +73,9 @@ include: "rules/tables.smk"
 include: "rules/protocol.smk"
 include: "rules/disentanglement.smk"
 include: "rules/figures.smk"
+include: "rules/paper.smk"
 include: "rules/report.smk"
+include: "rules/explorer.smk"
 include: "rules/provenance.smk"
 
 
@@ -63,9 +84,33 @@ rule all:
     input:
         *all_tables(),
         *all_figures("svg"),
+        *html_pages(),
         plan.card,
         plan.path("metrics.json"),
 
 
+held = []
+
+
+onstart:
+    try:
+        settings = plan.config.model_dump(mode="json")
+        held.append(running.begin(plan.config.run, Path(plan.results), settings, os.environ))
+        logger.info(preflight(plan, stages_to_write(workflow)))
+        for line in plan.dangers():
+            logger.warning(line)
+    except SongatlasError as error:
+        logger.error(str(error))
+        sys.exit(1)
+
+
 onsuccess:
-    print(ending(Path(plan.results)))
+    for lock in held:
+        lock.release()
+    if not quiet:
+        print(ending(Path(plan.results)))
+
+
+onerror:
+    for lock in held:
+        lock.release()

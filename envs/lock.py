@@ -23,12 +23,19 @@ HEADER = """\
 
 COMMON = ("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "tqdm")
 ENVIRONMENTS = {
-    "audio": (*COMMON, "av", "espeakng-loader", "librosa", "mirdata", "scipy", "soundfile", "soxr"),
+    "audio": (
+        *(*COMMON, "av", "espeakng-loader", "librosa", "lingua-language-detector", "mirdata"),
+        *("scipy", "soundfile", "soxr"),
+    ),
     "torch": (
         *(*COMMON, "av", "lightning", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr"),
-        *("torch", "torchaudio", "transformers"),
+        *("tensorboardx", "torch", "torchaudio", "transformers"),
     ),
-    "analysis": (*COMMON, "scikit-learn", "scipy", "seaborn", "umap-learn"),
+    "analysis": (*COMMON, "markdown-it-py", "scikit-learn", "scipy", "seaborn", "umap-learn"),
+    "explorer": (
+        *(*COMMON, "av", "matplotlib", "pillow", "scikit-learn", "scipy", "soundfile", "soxr"),
+        "umap-learn",
+    ),
 }
 """What the rules of each conda environment import."""
 

@@ -22,7 +22,7 @@ rule clusters:
         evaluation=plan.section(
             "evaluation", "tasks", "evaluate_on", "fit_on", "permutations", "bootstraps", "seed"
         ),
-        code=plan.code("clusters"),
+        code=code_of("clusters"),
     message:
         "Clustering {wildcards.model}, seed {wildcards.seed}"
     script:

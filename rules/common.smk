@@ -84,6 +84,14 @@ def model_device(wildcards):
     return {"device": plan.model(wildcards.model)["training"]["device"]}
 
 
+def code_of(script):
+    """Identity of an entry script's code, asked for by the jobs that run it alone.
+
+    Every job's process reads all rules, and finding out takes parsing half the library.
+    """
+    return lambda wildcards: plan.code(script)
+
+
 def model_code(script):
     """Identity of the code that trains or embeds a model."""
 
@@ -104,11 +112,11 @@ def first_branch(folder, model, suffix=""):
     return plan.path(folder, model, f"seed-{seed}{suffix}.parquet")
 
 
-def map_figures(extension):
-    """Every map, then the overviews."""
+def map_figures(extension, *folder):
+    """Every map, then the overviews, in `figures/map` (or in `figures/<folder>`)."""
     names = [*(name for name, _ in plan.first_branches), "overview"]
     return [
-        plan.path("figures", "map", f"{name}-{attribute}.{extension}")
+        plan.path("figures", *(folder or ["map"]), f"{name}-{attribute}.{extension}")
         for name in names
         for attribute in ("language", "genre")
     ]
@@ -126,6 +134,7 @@ def all_figures(extension):
         figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
         figures += [f"traversal/{name}" for name in plan.variational]
     drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
+    drawn += all_paper_figures(extension) if plan.config.paper.include else []
     return [*drawn, *map_figures(extension)]
 
 
@@ -134,6 +143,7 @@ def all_tables():
     files = {
         "comparison": ("csv", "md", "tex", "txt"),
         "disentanglement": ("csv", "md", "tex"),
+        "fates": ("csv",),
     }
     if not plan.folds:
         files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}
@@ -149,4 +159,81 @@ def all_tables():
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
-    return [*(plan.path("tables", name) for name in names), plan.path("report", "summary.md")]
+    paper = all_paper_tables() if plan.config.paper.include else []
+    return [
+        *(plan.path("tables", name) for name in names),
+        plan.path("report", "summary.md"),
+        *paper,
+    ]
+
+
+def markdown_pages():
+    """The summary and every table in Markdown."""
+    return [path for path in all_tables() if path.endswith(".md")]
+
+
+def html_pages():
+    """A page of each of them."""
+    return [plan.path("report", "pages", f"{Path(path).stem}.html") for path in markdown_pages()]
+
+
+PAPER_SCORES = (
+    "clustering_summary",
+    "clustering_summary_vs_published",
+    "clustering_companion",
+    "best",
+    "best_vs_published",
+    "methods",
+    "methods_vs_published",
+    "methods_pairs",
+    "tasks",
+    "tasks_vs_published",
+    "ranking",
+)
+"""The reference study's tables of scores."""
+
+
+def paper_tables(*names):
+    """The reference study's tables of these names, in three forms."""
+    return [
+        plan.path("tables", f"paper_{name}.{kind}")
+        for name in names
+        for kind in ("csv", "md", "tex")
+    ]
+
+
+PAPER_FIGURES = ("ranking", "tasks", "six_scores", "algorithms", "heat_map")
+"""The reference study's figures of scores."""
+
+
+def paper_figures(extension, *names):
+    """The reference study's figures of these names."""
+    return [plan.path("figures", "paper", f"{name}.{extension}") for name in names]
+
+
+def all_paper_figures(extension):
+    """Every figure of the target `paper` that no other target draws."""
+    drawn = paper_figures(extension, *PAPER_FIGURES, "reconstruction", "leakage")
+    return [*drawn, *map_figures(extension, "paper", "tsne")]
+
+
+def all_paper_tables():
+    """Every table of the target `paper`, and its text."""
+    alone = ("dataset", "splits", "architectures", "training")
+    beside = [f"{name}_vs_published" for name in alone]
+    return [
+        *paper_tables(*alone, *beside, *PAPER_SCORES, "pairwise", "reconstruction"),
+        plan.path("tables", "paper_scores.csv"),
+        plan.path("tables", "paper_reconstruction_points.csv"),
+        plan.path("report", "questions.md"),
+    ]
+
+
+def stages_to_write(workflow):
+    """Folders under `results/<run>/` that jobs will write to; None before the corpus is known."""
+    jobs = list(workflow.dag.needrun_jobs())
+    if any(job.is_checkpoint for job in jobs):
+        return None
+    start = f"{plan.results}/"
+    paths = [str(path) for job in jobs for path in job.output]
+    return {path.removeprefix(start).split("/")[0] for path in paths if path.startswith(start)}

@@ -12,7 +12,7 @@ rule comparison:
             plan.path("tables", "comparison.csv"),
             caption="captions/comparison_table.rst",
             category="Tables",
-            labels={"table": "comparison"},
+            labels={"page": "comparison", "as": "CSV"},
         ),
         md=plan.path("tables", "comparison.md"),
         tex=plan.path("tables", "comparison.tex"),
@@ -37,7 +37,7 @@ rule comparison:
         ),
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("comparison"),
+        code=code_of("comparison"),
     message:
         "Comparing representations"
     script:
@@ -51,7 +51,7 @@ rule architectures:
             plan.path("tables", "architectures.csv"),
             caption="captions/architectures.rst",
             category="Tables",
-            labels={"table": "architectures"},
+            labels={"page": "architectures", "as": "CSV"},
         ),
         md=plan.path("tables", "architectures.md"),
         tex=plan.path("tables", "architectures.tex"),
@@ -65,7 +65,7 @@ rule architectures:
         models=plan.declared_models(),
         spec=plan.spec(*plan.models),
         card=plan.card,
-        code=plan.code_of_models("architectures", *plan.models),
+        code=lambda wildcards: plan.code_of_models("architectures", *plan.models),
     message:
         "Counting parameters"
     script:

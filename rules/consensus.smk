@@ -28,7 +28,7 @@ rule consensus:
         evaluation=plan.section(
             "evaluation", "tasks", "evaluate_on", "permutations", "bootstraps", "seed"
         ),
-        code=plan.code("consensus"),
+        code=code_of("consensus"),
     message:
         "Consensus of {wildcards.model}"
     script:
@@ -47,7 +47,7 @@ rule consensus_tables:
             plan.path("tables", "consensus.csv"),
             caption="captions/consensus.rst",
             category="Tables",
-            labels={"table": "consensus"},
+            labels={"page": "consensus", "as": "CSV"},
         ),
         md=plan.path("tables", "consensus.md"),
         tex=plan.path("tables", "consensus.tex"),
@@ -55,7 +55,7 @@ rule consensus_tables:
             plan.path("tables", "cluster_quality.csv"),
             caption="captions/cluster_quality.rst",
             category="Tables",
-            labels={"table": "quality of each cluster"},
+            labels={"page": "quality of each cluster", "as": "CSV"},
         ),
     log:
         plan.path("logs", "consensus_tables.log"),
@@ -67,7 +67,7 @@ rule consensus_tables:
         evaluation=plan.section("evaluation", "tasks", "permutations", "bootstraps", "seed"),
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("consensus_tables"),
+        code=code_of("consensus_tables"),
     message:
         "Gathering the consensus clusterings"
     script:
@@ -96,7 +96,7 @@ rule figure_choice_of_k:
         corpus_name=plan.corpus_name,
         figures=plan.section("figures", "png_dpi"),
         card=plan.card,
-        code=plan.code("figure_choice_of_k"),
+        code=code_of("figure_choice_of_k"),
     message:
         "Drawing the choice of k"
     script:

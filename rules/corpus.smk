@@ -17,7 +17,7 @@ if plan.config.corpus == "demo":
         params:
             seed=DEMO_SEED,
             verses=plan.digest("demo"),
-            code=plan.code("demo_corpus"),
+            code=code_of("demo_corpus"),
         message:
             "Synthesising the demo corpus"
         script:
@@ -41,9 +41,9 @@ rule list_sources:
     params:
         reader=plan.config.corpus,
         path=lambda wildcards: plan.corpus_path,
-        listing=plan.corpus_listing,
+        listing=lambda wildcards: plan.corpus_listing,
         languages=plan.digest("languages.csv"),
-        code=plan.code_of_reader("list_sources"),
+        code=lambda wildcards: plan.code_of_reader("list_sources"),
     message:
         "Listing songs of {params.path} with the reader {params.reader}"
     script:
@@ -69,8 +69,8 @@ rule probe:
         shard=lambda wildcards: int(wildcards.shard),
         shards=plan.config.shards,
         # A replaced audio file changes no input.
-        listing=plan.corpus_listing,
-        code=plan.code("probe"),
+        listing=lambda wildcards: plan.corpus_listing,
+        code=code_of("probe"),
     message:
         "Probing audio files of shard {wildcards.shard}"
     script:
@@ -115,7 +115,7 @@ checkpoint corpus:
         split=plan.section("split"),
         shards=plan.config.shards,
         corpus_path=plan.corpus_path,
-        code=plan.code("corpus"),
+        code=code_of("corpus"),
     message:
         "Building the corpus tables"
     script:

@@ -22,7 +22,7 @@ rule disentanglement:
         logmel=plan.section("logmel", "sample_rate_hz", "hop_length"),
         disentanglement=plan.section("disentanglement"),
         evaluation_seed=plan.config.evaluation.seed,
-        code=plan.code("disentanglement"),
+        code=code_of("disentanglement"),
     message:
         "Disentanglement of {wildcards.model}, seed {wildcards.seed}"
     script:
@@ -38,7 +38,7 @@ rule disentanglement_table:
             plan.path("tables", "disentanglement.csv"),
             caption="captions/disentanglement.rst",
             category="Tables",
-            labels={"table": "disentanglement"},
+            labels={"page": "disentanglement", "as": "CSV"},
         ),
         md=plan.path("tables", "disentanglement.md"),
         tex=plan.path("tables", "disentanglement.tex"),
@@ -52,7 +52,7 @@ rule disentanglement_table:
         models=[name for name, _ in plan.first_branches],
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("disentanglement_table"),
+        code=code_of("disentanglement_table"),
     message:
         "Gathering disentanglement"
     script:
@@ -113,7 +113,7 @@ rule figure_traversal:
         corpus_name=plan.corpus_name,
         figures=plan.section("figures", "png_dpi"),
         card=plan.card,
-        code=plan.code("figure_traversal"),
+        code=code_of("figure_traversal"),
     message:
         "Drawing traversals of {wildcards.model}"
     script:

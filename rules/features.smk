@@ -10,6 +10,7 @@ rule logmel:
     output:
         part=plan.path("features", "logmel", "part-{shard}.parquet"),
         rejects=plan.path("features", "logmel", "rejects-{shard}.parquet"),
+        warnings=plan.path("features", "logmel", "warnings-{shard}.parquet"),
     log:
         plan.path("logs", "logmel", "{shard}.log"),
     benchmark:
@@ -19,7 +20,7 @@ rule logmel:
     params:
         logmel=plan.section("logmel"),
         windows=plan.section("windows", "length_s"),
-        code=plan.code("logmel"),
+        code=code_of("logmel"),
     message:
         "Log-mel spectrograms of shard {wildcards.shard}"
     script:
@@ -35,6 +36,7 @@ rule descriptors:
     output:
         part=plan.path("features", "descriptors", "part-{shard}.parquet"),
         rejects=plan.path("features", "descriptors", "rejects-{shard}.parquet"),
+        warnings=plan.path("features", "descriptors", "warnings-{shard}.parquet"),
     log:
         plan.path("logs", "descriptors", "{shard}.log"),
     benchmark:
@@ -44,7 +46,7 @@ rule descriptors:
     params:
         logmel=plan.section("logmel"),
         windows=plan.section("windows", "length_s"),
-        code=plan.code("descriptors"),
+        code=code_of("descriptors"),
     message:
         "Descriptors of shard {wildcards.shard}"
     script:
@@ -70,7 +72,7 @@ rule lyrics_features:
     params:
         lyrics=plan.lyrics(),
         seed=plan.config.evaluation.seed,
-        code=plan.code("lyrics_features"),
+        code=code_of("lyrics_features"),
     message:
         "Embedding lyrics"
     script:

@@ -27,7 +27,7 @@ rule figure_comparison:
         card=plan.card,
         figures=plan.section("figures", "png_dpi"),
         evaluation=plan.section("evaluation", "tasks", "summary_algorithms"),
-        code=plan.code("figure_comparison"),
+        code=code_of("figure_comparison"),
     message:
         "Drawing the comparison"
     script:
@@ -57,9 +57,9 @@ rule maps:
         names=[name for name, _ in plan.first_branches],
         corpus_name=plan.corpus_name,
         card=plan.card,
-        figures=plan.section("figures"),
+        figures=plan.section("figures", "umap_neighbors", "umap_min_dist", "png_dpi"),
         seed=plan.config.evaluation.seed,
-        code=plan.code("maps"),
+        code=code_of("maps"),
     message:
         "Drawing the maps"
     script:
@@ -93,7 +93,7 @@ rule figure_confusion:
         figures=plan.section("figures", "png_dpi"),
         clustering=plan.section("clustering", "levels"),
         evaluation=plan.section("evaluation", "tasks", "permutations", "summary_algorithms", "seed"),
-        code=plan.code("figure_confusion"),
+        code=code_of("figure_confusion"),
     message:
         "Drawing the confusion matrix of {wildcards.model}"
     script:
@@ -123,7 +123,7 @@ rule figure_training:
         corpus_name=plan.corpus_name,
         card=plan.card,
         figures=plan.section("figures", "png_dpi"),
-        code=plan.code("figure_training"),
+        code=code_of("figure_training"),
     message:
         "Drawing training curves"
     script:
@@ -156,7 +156,7 @@ rule figure_reconstruction:
         card=plan.card,
         figures=plan.section("figures", "png_dpi"),
         logmel=plan.section("logmel"),
-        code=plan.code("figure_reconstruction"),
+        code=code_of("figure_reconstruction"),
     message:
         "Drawing a reconstruction of {wildcards.model}"
     script:

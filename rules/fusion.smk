@@ -47,7 +47,7 @@ rule modalities:
             plan.path("tables", "modalities.csv"),
             caption="captions/modalities.rst",
             category="Tables",
-            labels={"table": "modalities"},
+            labels={"page": "modalities", "as": "CSV"},
         ),
         md=plan.path("tables", "modalities.md"),
         tex=plan.path("tables", "modalities.tex"),
@@ -62,7 +62,7 @@ rule modalities:
         clustering=plan.section("clustering", "max_dim", "pca_dim", "n_init"),
         evaluation=plan.section("evaluation", "tasks", "evaluate_on", "permutations", "seed"),
         card=plan.card,
-        code=plan.code("modalities"),
+        code=code_of("modalities"),
     message:
         "What each modality does to the clusters"
     script:

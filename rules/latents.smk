@@ -47,7 +47,7 @@ rule baseline_latents:
         baseline=lambda wildcards: plan.baseline(wildcards.model),
         seed=lambda wildcards: int(wildcards.seed),
         clustering=plan.section("clustering", "max_dim", "pca_dim"),
-        code=plan.code("baseline_latents"),
+        code=code_of("baseline_latents"),
     message:
         "Vectors of the baseline {wildcards.model}, seed {wildcards.seed}"
     script:

@@ -14,7 +14,7 @@ rule leakage:
             plan.path("tables", "leakage.csv"),
             caption="captions/leakage.rst",
             category="Tables",
-            labels={"table": "leakage"},
+            labels={"page": "leakage", "as": "CSV"},
         ),
         md=plan.path("tables", "leakage.md"),
         tex=plan.path("tables", "leakage.tex"),
@@ -32,7 +32,7 @@ rule leakage:
         ),
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("leakage"),
+        code=code_of("leakage"),
     message:
         "Measuring leakage"
     script:
@@ -50,7 +50,7 @@ rule model_tests:
             plan.path("tables", "tests.csv"),
             caption="captions/model_tests.rst",
             category="Tables",
-            labels={"table": "pairwise tests"},
+            labels={"page": "tests", "as": "CSV"},
         ),
         md=plan.path("tables", "tests.md"),
         tex=plan.path("tables", "tests.tex"),
@@ -73,7 +73,7 @@ rule model_tests:
         ),
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("model_tests"),
+        code=code_of("model_tests"),
     message:
         "Comparing models in pairs"
     script:

@@ -28,7 +28,7 @@ rule provenance:
     # Neither the commit nor a time is a parameter: they would make a finished run stale.
     params:
         config=plan.config.model_dump(mode="json"),
-        code=plan.code("provenance"),
+        code=code_of("provenance"),
     message:
         "Writing the provenance card"
     script:
@@ -56,7 +56,7 @@ rule metrics:
     params:
         seeds=plan.config.seeds,
         tasks=plan.config.evaluation.tasks,
-        code=plan.code("metrics"),
+        code=code_of("metrics"),
     message:
         "Writing metrics and training curves"
     script:
@@ -73,7 +73,8 @@ rule features:
     """Every feature that the selected models and baselines read."""
     input:
         *(part for feature in sorted(plan.features) for part in plan.parts(feature)),
-        *plan.reject_files(),
+        *plan.problem_files("rejects"),
+        *plan.problem_files("warnings"),
 
 
 for name in plan.models:

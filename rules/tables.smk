@@ -10,7 +10,7 @@ rule training_table:
             plan.path("tables", "training.csv"),
             caption="captions/training_table.rst",
             category="Tables",
-            labels={"table": "training"},
+            labels={"page": "training", "as": "CSV"},
         ),
         md=plan.path("tables", "training.md"),
         tex=plan.path("tables", "training.tex"),
@@ -24,7 +24,7 @@ rule training_table:
     params:
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("training_table"),
+        code=code_of("training_table"),
     message:
         "Writing the training table"
     script:
@@ -41,7 +41,7 @@ rule changes_table:
             plan.path("tables", "changes.csv"),
             caption="captions/changes_table.rst",
             category="Tables",
-            labels={"table": "changes"},
+            labels={"page": "changes", "as": "CSV"},
         ),
         md=plan.path("tables", "changes.md"),
         tex=plan.path("tables", "changes.tex"),
@@ -55,7 +55,7 @@ rule changes_table:
         changes=plan.changes,
         corpus_name=plan.corpus_name,
         card=plan.card,
-        code=plan.code("changes_table"),
+        code=code_of("changes_table"),
     message:
         "Writing the table of changes"
     script:

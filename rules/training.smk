@@ -23,6 +23,8 @@ rule train:
     resources:
         gpu=1,
         gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        # Here and not among the parameters: how often a training saves changes nothing in it.
+        save_every_s=plan.config.compute.save_every_s,
     params:
         model=lambda wildcards: wildcards.model,
         declared=model_params("declared"),
@@ -32,6 +34,9 @@ rule train:
         spec=model_params("spec"),
         seed=lambda wildcards: int(wildcards.seed),
         resume=lambda wildcards: plan.path("resume", wildcards.model, f"seed-{wildcards.seed}"),
+        tensorboard=lambda wildcards: plan.path(
+            "tensorboard", wildcards.model, f"seed-{wildcards.seed}"
+        ),
         code=model_code("train"),
     message:
         "Training {wildcards.model}, seed {wildcards.seed}"

@@ -25,10 +25,5 @@ with job(snakemake.log[0], snakemake.threads) as log:
     names = ("songs", "audio_windows", "language", "genre", "classes", "titles", "factors")
     outputs = {name: getattr(snakemake.output, name) for name in names}
     write_views(corpus, outputs, snakemake.output.contents)
-    log.info(
-        "%d tracks, %d windows, %d rejects, %d warnings",
-        len(corpus.tracks),
-        len(corpus.windows),
-        len(corpus.rejects),
-        len(corpus.warnings),
-    )
+    counted = ("tracks", "windows", "rejects", "warnings")
+    log.result = ", ".join(f"{len(getattr(corpus, name))} {name}" for name in counted)

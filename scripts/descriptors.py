@@ -2,14 +2,15 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.audio.descriptors import write_descriptors
     from songatlas.config import LogMel
 
-    write_descriptors(
+    log.result = write_descriptors(
         snakemake.input.shard,
         snakemake.output[0],
         snakemake.params.windows["length_s"],
         LogMel(**snakemake.params.logmel),
         snakemake.output.rejects,
+        snakemake.output.warnings,
     )

@@ -11,4 +11,4 @@ with job(snakemake.log[0], snakemake.threads) as log:
     songs = progress(list(mine.itertuples(index=False)), f"probe {snakemake.params.shard}")
     probed = probe_sources(mine, songs)
     tables.write(probed, snakemake.output.probed, PROBED)
-    log.info("%d songs, %d rejected", len(probed), int(probed["reject"].notna().sum()))
+    log.result = f"{len(probed)} songs, {int(probed['reject'].notna().sum())} rejected"

@@ -14,6 +14,7 @@ with job(snakemake.log[0], snakemake.threads):
         windows=snakemake.input.windows,
         rejects=snakemake.input.get("rejects", []),
         warnings=snakemake.input.get("warnings", []),
+        fates=snakemake.input.fates,
         trainings=snakemake.input.get("summaries", []),
     )
     text = summary(

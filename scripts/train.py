@@ -7,15 +7,17 @@ with job(snakemake.log[0], snakemake.threads) as log:
     import sys
     from dataclasses import replace
 
-    from songatlas.config import Loss, Training
+    from songatlas.config import Compute, Loss, Training
     from songatlas.errors import NotApplicable
     from songatlas.models.base import InputSpec
     from songatlas.training.controls import controlled
     from songatlas.training.data import read_inputs
-    from songatlas.training.fit import not_trained, train
+    from songatlas.training.fit import in_words, not_trained, train
     from songatlas.training.weights import Description
 
     source, params, output = snakemake.input, snakemake.params, snakemake.output
+    # Not a parameter: what is watched while a model trains does not make it another model.
+    watched = Compute(**snakemake.config.get("compute", {})).tensorboard
     declared, training, loss = params.declared, Training(**params.training), Loss(**params.loss)
     description = Description(
         declared["architecture"],
@@ -41,8 +43,10 @@ with job(snakemake.log[0], snakemake.threads) as log:
             beta=declared["beta"],
             seed=params.seed,
             resume_folder=params.resume,
+            resume_every_s=snakemake.resources.save_every_s,
             identity=params.code,
             progress_bar=sys.stderr.isatty(),
+            tensorboard=params.tensorboard if watched else None,
         )
     except NotApplicable as reason:
         log.warning("%s: %s", params.model, reason)
@@ -50,4 +54,5 @@ with job(snakemake.log[0], snakemake.threads) as log:
             description, training, loss, name=params.model, seed=params.seed, note=str(reason)
         )
     trained.write(output.weights, output.history, output.summary)
+    log.result = in_words(trained.summary)
     shutil.rmtree(params.resume, ignore_errors=True)

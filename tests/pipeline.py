@@ -68,9 +68,14 @@ def snakemake(
     """Run Snakemake with the workflow of `repository` (this one, or a copy) in `folder`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")]
     command += ["--cores", "2", "--resources", "gpu=1", *arguments]
-    own = "" if repository == ROOT else str(repository / "scripts")
-    environment = {**os.environ, "PYTHONPATH": own, "MPLBACKEND": "agg"}
+    own = [] if repository == ROOT else [str(repository / "scripts")]
+    # No process reaches another machine, and none may try.
+    path = os.pathsep.join([str(ROOT / "tests" / "guard"), *own])
+    network = folder / "network.log"
+    environment = {**os.environ, "PYTHONPATH": path, "SONGATLAS_NETWORK_LOG": str(network)}
+    environment["MPLBACKEND"] = "agg"
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
+    assert not network.exists(), network.read_text(encoding="utf-8")
     if check and done.returncode:
         logs = "\n".join(
             f"== {path}\n{path.read_text(encoding='utf-8')[-2000:]}"
@@ -79,6 +84,22 @@ def snakemake(
         )
         raise AssertionError(f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}\n{logs}")
     return done
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen:
+    """Snakemake as `snakemake` starts it, in a process group of its own, not waited for."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--cores", "2", "--resources", "gpu=1", *arguments]
+    environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "agg"}
+    with (folder / "output.txt").open("w") as file:
+        return subprocess.Popen(
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
 
 
 def copy_repository(folder: Path) -> None:

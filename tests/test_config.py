@@ -194,3 +194,77 @@ def test_in_cross_validation_baselines_have_a_branch_per_fold() -> None:
     plan = Plan(values | folds)
     assert plan.untrained == [("raw", 1), ("raw", 2)]
     assert plan.first_branches == [("raw", 1)]
+
+
+# --- every problem at once ----------------------------------------------------------------------
+
+
+def test_problems_of_single_keys_of_combinations_and_of_models_are_one_message() -> None:
+    values = {
+        "run": "../up",
+        "shardz": 3,
+        "include": ["pcaa"],
+        "windows": {"length_s": "long"},
+        "evaluation": {"summary_algorithms": ["dbscan"]},
+        "clustering": {"algorithms": ["kmeans"]},
+        "models": {"a": {"architecture": "vade", "width": [4], "training": {"max_epochs": 0}}},
+        "baselines": {"pca": {"kind": "pca"}},
+    }
+    with pytest.raises(ConfigError) as error:
+        Plan(values)
+    lines = str(error.value).splitlines()[1:]
+    wanted = [
+        "run: ",
+        "shardz: unknown key `shardz`; did you mean `shards`?",
+        "windows.length_s: ",
+        "unknown model or baseline in `include` `pcaa`; did you mean `pca`?",
+        "evaluation.summary_algorithms names `dbscan`",
+        "models.a.training.max_epochs: ",
+        "models.a.width: unknown key `width`; did you mean `widths`?",
+    ]
+    for text in wanted:
+        assert sum(text in line for line in lines) == 1, (text, lines)
+    assert len(lines) == len(wanted), lines
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"corpus": "folder", "corpus_path": ["a"]}, "corpus_path"),
+        ({"models": {"a": {"latent_dim": 2}}, "include": ["a"]}, "models.a.architecture"),
+        ({"models": {"no good": {"architecture": "vade"}}}, "models.no good"),
+        ({"models": ["vade"]}, "models"),
+        ({"models": {1: {"architecture": "vade"}}}, "models.1"),
+        ({"clustering": {"k": [1, 3], "algorithms": "kmeans"}}, "clustering.k.0"),
+        ({"logmel": None}, "logmel"),
+        ({"seeds": [0.5]}, "seeds.0"),
+    ],
+)
+def test_what_follows_from_a_wrong_key_is_not_told(values: dict, told: str) -> None:
+    lines = config.problems(values)
+    if "algorithms" in str(values):  # this one is a problem of its own
+        lines = [line for line in lines if "summary_algorithms" not in line]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(told)
+
+
+def test_a_key_that_stands_twice_in_a_file_is_told_with_its_lines(tmp_path: Path) -> None:
+    text = "models:\n  a: {architecture: vade}\n  b: {architecture: vade}\n  a: {beta: 2}\nrun: x\n"
+    file = tmp_path / "twice.yaml"
+    file.write_text(text + "split: {seed: 1, seed: 2}\n", encoding="utf-8")
+    lines = config.repeated_keys(file)
+    assert len(lines) == 2
+    assert lines[0].startswith(f"models.a: stands twice in {file} (lines 2 and 4)")
+    assert lines[1].startswith("split.seed: stands twice")
+    with pytest.raises(ConfigError) as error:
+        Plan({"rum": 1}, [file])
+    assert str(error.value).count("\n  - ") == 3
+    (tmp_path / "odd.yaml").write_text("a: [1, {b: 1}]\n? [x, y]\n: 2\n", encoding="utf-8")
+    (tmp_path / "bad.yaml").write_text("a: [1\n", encoding="utf-8")
+    for name in ("odd.yaml", "bad.yaml", "absent.yaml"):
+        assert config.repeated_keys(tmp_path / name) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_shipped_files_have_no_key_twice(name: str) -> None:
+    assert config.repeated_keys(ROOT / "config" / name) == []

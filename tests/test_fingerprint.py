@@ -55,6 +55,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def digest(package: Path, *modules: str) -> str:
     syntax.read.cache_clear()
     fingerprint._fingerprint.cache_clear()
+    fingerprint._path_under.cache_clear()
     return fingerprint.fingerprint(package / "entry.py", modules)
 
 

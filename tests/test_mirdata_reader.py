@@ -44,7 +44,7 @@ def test_gtzan_is_read_with_its_genres(tmp_path: Path) -> None:
 
 def test_a_data_set_without_its_index_or_audio_says_how_to_fetch_it(tmp_path: Path) -> None:
     write_gtzan(tmp_path, index=False)
-    with pytest.raises(SongatlasError, match=r"index.*download\(\['index'\]\)"):
+    with pytest.raises(SongatlasError, match=r'index.*download\(\["index"\]\)'):
         read("mirdata:gtzan_genre", tmp_path)
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -70,6 +70,20 @@ def test_every_model_and_baseline_is_measured_against_every_factor(results: Path
     assert unknown["note"].str.endswith("no song has it").all()
 
 
+def test_the_explorer_is_made_when_asked_for(folder: Path, results: Path) -> None:
+    page = results / "report" / "explorer"
+    assert not page.exists()
+    run(folder, "explorer={projections: [pca]}", "--", "explorer")
+    assert (page / "index.html").is_file()
+    assert len(list((page / "data").glob("model-*.js"))) == len([*MODELS, *BASELINES])
+    assert len(list((page / "spectrograms").rglob("*.png"))) == len(
+        tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
+    )
+    assert not (page / "audio").exists()  # only the demo's config turns previews on
+    for path in page.rglob("*.js"):
+        assert str(folder) not in path.read_text(encoding="utf-8")
+
+
 def test_lyrics_tell_the_languages_apart(results: Path) -> None:
     table = pd.read_csv(results / "tables" / "comparison.csv")
     rows = table[(table["model"] == "lyrics_tfidf") & (table["level"] == "song")]
@@ -178,8 +192,17 @@ def test_the_snakemake_report_holds_every_figure(folder: Path) -> None:
     snakemake(folder, *arguments(), "--report", "report.html")
     html = (folder / "report.html").read_text(encoding="utf-8")
     figures = ("comparison.svg", "overview-genre.svg", "training.svg", "conv_vae.svg")
-    for name in (*figures, "provenance.json"):
+    for name in (*figures, "provenance.json", "summary.html", "comparison.html", "training.html"):
         assert name in html
+
+
+def test_every_markdown_page_has_a_page_that_a_browser_shows(results: Path) -> None:
+    sources = [results / "report" / "summary.md", *(results / "tables").glob("*.md")]
+    assert len(sources) > 5
+    for source in sources:
+        page = (results / "report" / "pages" / f"{source.stem}.html").read_text(encoding="utf-8")
+        assert "<table>" in page or source.stem == "summary"
+        assert "Provenance: results/small/provenance.json" in page
 
 
 def test_architectures_need_no_corpus(tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ def jobs(rules: str, names: Iterable[str]) -> set[str]:
     return {f"{rule} {name}" for rule in rules.split() for name in names}
 
 
+WITH_PAGES = {"architectures", "changes_table", "comparison", "consensus_tables", "summary"}
+WITH_PAGES |= {"training_table", APART}
+"""What writes Markdown, which `pages` shows."""
+
 CONSENSUS = {"consensus_tables", "figure_choice_of_k"}
 """What gathers the consensus of every representation."""
 
@@ -106,10 +110,11 @@ class Run:
         snakemake(self.folder, "--", target, repository=self.folder)
 
     def plan(self) -> set[str]:
-        """Jobs that would run but for the provenance card, which follows any change."""
+        """Jobs that would run, but for the card (it follows any change) and pages (tables)."""
         names = self.everything()
         assert not names or "provenance" in names
-        return names - {"provenance"}
+        assert ("pages" in names) is bool(names & WITH_PAGES)
+        return names - {"provenance", "pages"}
 
     def everything(self) -> set[str]:
         """Jobs that would run, as `train beta_vae` or `logmel 00` (there is one seed)."""
@@ -214,14 +219,15 @@ def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> Non
     shard = shard_name(shard_of(added, 2))
     corpus_wide = branch(*MODELS) | vectors(BASELINES) | jobs("baseline_latents", BASELINES)
     features = jobs("logmel descriptors", [shard]) | {"lyrics_features"}
-    assert run.plan() == corpus_wide | features
+    assert run.plan() == corpus_wide | features | {"fates"}
 
 
 def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Run) -> None:
     relabel(run)
     run.rebuild_corpus()
     known = jobs("disentanglement", EVERYONE) | jobs("figure_traversal", MODELS)
-    assert run.plan() == clustered(EVERYONE) | known | branch("cvae_genre")
+    # A label that is missing is a warning, so labels are among what fates read.
+    assert run.plan() == clustered(EVERYONE) | known | branch("cvae_genre") | {"fates"}
 
 
 def relabel(run: Run) -> None:
@@ -239,7 +245,7 @@ def test_a_moved_song_is_the_same_song(run: Run) -> None:
     run.write_songs(rows)
     run.rebuild_corpus()
     # The summary counts tracks.
-    assert run.plan() == {"summary"}
+    assert run.plan() == {"summary", "fates"}
 
 
 @pytest.mark.slow
@@ -248,7 +254,8 @@ def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
     rows[0]["title"] = "Another title"
     run.write_songs(rows)
     run.rebuild_corpus()
-    assert run.plan() == jobs("figure_reconstruction figure_traversal", MODELS) | {"summary"}
+    page = {"summary", "fates"}
+    assert run.plan() == jobs("figure_reconstruction figure_traversal", MODELS) | page
 
 
 def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
@@ -298,10 +305,10 @@ def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Run
     run.edit(
         code,
         "class Config(Section):\n",
-        "class Explorer(Section):\n"
+        "class Server(Section):\n"
         '    port: int = Field(8000, description="Port.")\n\n\n'
         "class Config(Section):\n"
-        '    explorer: Explorer = Field(Explorer(), description="Serving.")\n',
+        '    server: Server = Field(Server(), description="Serving.")\n',
     )
     run.edit(code, 'ge=1, le=1000, description="Starts', 'ge=1, le=999, description="Starts')
     expected = clustered(EVERYONE) | vectors(BASELINES) | jobs("baseline_latents", BASELINES)
@@ -325,6 +332,8 @@ def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
         pytest.param("figures: {umap_neighbors: 9}", {"maps"}, marks=SLOW),
         ("disentanglement: {trees: 2}", jobs("disentanglement", EVERYONE) | {APART}),
         pytest.param("lyrics: {max_tokens: 99}", set(), marks=SLOW),
+        # The study's tables are made on request.
+        pytest.param("paper: {level: window}", set(), marks=SLOW),
         pytest.param(
             "lyrics: {dim: 8}",
             {"lyrics_features", "baseline_latents lyrics_tfidf"} | vectors(["lyrics_tfidf"]),

@@ -1,6 +1,7 @@
 """Reading windows, schedules, and the one training loop."""
 
 import logging
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import ConfigError, NotApplicable, SongatlasError, TableError
+from songatlas.interruption import Interrupted
 from songatlas.models.base import InputSpec
 from songatlas.training import data, fit, module
 from songatlas.training.data import Batches, Windows, prepare, read_windows
@@ -513,19 +515,30 @@ class PowerCutError(Exception):
     pass
 
 
-@pytest.mark.parametrize(("architecture", "stop_at"), [("conv_vae", 2), ("vade", 2), ("vade", 4)])
+@pytest.mark.parametrize(
+    ("architecture", "stop_at"),
+    [
+        ("conv_vae", (2, 0)),
+        ("conv_vae", (1, 2)),
+        ("vade", (2, 0)),
+        ("vade", (4, 1)),
+        ("idec", (3, 2)),
+        ("vq_vae", (2, 1)),
+        ("contrastive_audio", (2, 1)),
+        ("hierarchical_vae", (3, 1)),
+    ],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(
     architecture: str,
-    stop_at: int,
+    stop_at: tuple[int, int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    options = (
-        {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 2}
-        if architecture == "vade"
-        else {}
-    )
+    options = {
+        "vade": {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 2},
+        "idec": {"n_clusters": 2, "pretrain_epochs": 2, "update_interval": 2},
+    }.get(architecture, {})
 
     def go(**more: Any) -> Trained:
         training = QUICK.model_copy(update={"plateau_patience": 0, "learning_rate": 0.01})
@@ -540,9 +553,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     whole = go()
     save = module.TrainingModule.save
 
-    def save_then_fail(self: module.TrainingModule) -> None:
-        save(self)
-        if self.epoch == stop_at:
+    def save_then_fail(self: module.TrainingModule, batch: int) -> None:
+        save(self, batch)
+        if (self.epoch, batch) == stop_at:
             raise PowerCutError
 
     monkeypatch.setattr(module.TrainingModule, "save", save_then_fail)
@@ -551,7 +564,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     monkeypatch.undo()
     with caplog.at_level(logging.INFO):
         resumed = go(resume_folder=tmp_path)
-    assert f"resuming at epoch {stop_at}" in caplog.text
+    assert "resuming at epoch {}, batch {}".format(*stop_at) in caplog.text
     assert same_weights(whole, resumed)
     timeless = ["epoch", "metric", "split", "value"]
     pd.testing.assert_frame_equal(
@@ -559,6 +572,53 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         resumed.history.query("metric != 'seconds'")[timeless],
     )
     assert whole.summary["best_epoch"] == resumed.summary["best_epoch"]
+
+
+@pytest.mark.parametrize("architecture", ["conv_vae", "idec"])
+def test_a_run_stopped_after_every_step_equals_an_uninterrupted_one(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before every second training batch and in every validation."""
+    options = {"idec": {"n_clusters": 2, "pretrain_epochs": 1}}.get(architecture, {})
+
+    def go(**more: Any) -> Trained:
+        settings = QUICK.model_copy(update={"max_epochs": 3})
+        return run(architecture=architecture, training=settings, options=options, **more)
+
+    whole = go()
+    steps = {"training": 0, "validation": 0}
+    stopped: list[str] = []
+    train, validate = module.TrainingModule.training_step, module.TrainingModule.validation_step
+
+    def training_step(self: module.TrainingModule, batch: Any, batch_idx: int) -> None:
+        steps["training"] += batch_idx >= self.first_batch
+        if steps["training"] == 2:
+            self.signals.received = 15
+        train(self, batch, batch_idx)
+
+    def validation_step(self: module.TrainingModule, batch: Any, batch_idx: int) -> None:
+        if steps["validation"] <= self.epoch:
+            steps["validation"] += 1
+            self.signals.received = 15
+        validate(self, batch, batch_idx)
+
+    monkeypatch.setattr(module.TrainingModule, "training_step", training_step)
+    monkeypatch.setattr(module.TrainingModule, "validation_step", validation_step)
+    for _ in range(100):
+        steps["training"] = 0
+        try:
+            stepwise = go(resume_folder=tmp_path)
+            break
+        except Interrupted as told:
+            stopped.append(str(told))
+    assert len(stopped) >= 9
+    assert sum("before batch 3 " in text for text in stopped) >= 3  # of three: in validation
+    assert same_weights(whole, stepwise)
+    timeless = ["epoch", "metric", "split", "value"]
+    pd.testing.assert_frame_equal(
+        whole.history.query("metric != 'seconds'")[timeless],
+        stepwise.history.query("metric != 'seconds'")[timeless],
+    )
 
 
 def test_what_another_run_left_is_not_resumed(tmp_path: Path) -> None:
@@ -602,3 +662,43 @@ def test_a_bound_dimension_orders_windows_as_its_attribute_does() -> None:
     bound = Loss(kl_warmup_epochs=2, attributes={"brightness": 3})
     assert correlation(bound) > 0.9
     assert abs(correlation(plain)) < 0.8
+
+
+# --- watching ----------------------------------------------------------------------------------
+
+
+def logged(folder: Path) -> list[tuple[int, str, float]]:
+    """Step, tag and value of every scalar in a folder's TensorBoard event files, in order."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found = []
+    for path in sorted(folder.glob("events*")):
+        content, at = path.read_bytes(), 0
+        while at < len(content):  # length (8 bytes), its checksum (4), an event, its checksum (4)
+            (length,) = struct.unpack_from("<Q", content, at)
+            event = Event.FromString(content[at + 12 : at + 12 + length])
+            found += [(event.step, item.tag, item.simple_value) for item in event.summary.value]
+            at += 16 + length
+    return found
+
+
+def test_tensorboard_shows_the_history_and_forgets_an_earlier_training(tmp_path: Path) -> None:
+    folder = tmp_path / "tensorboard" / "model"
+    run(training=QUICK.model_copy(update={"max_epochs": 2}), tensorboard=folder)
+    trained = run(tensorboard=folder)
+    losses = trained.history.query("metric == 'loss' and split == 'validation'")
+    curve = [(step, value) for step, tag, value in logged(folder) if tag == "loss/validation"]
+    assert [step for step, _ in curve] == losses["epoch"].tolist()
+    np.testing.assert_allclose([value for _, value in curve], losses["value"], rtol=1e-6)
+
+
+def test_watching_changes_nothing(tmp_path: Path) -> None:
+    assert same_weights(run(), run(tensorboard=tmp_path))
+
+
+def test_the_line_of_a_finished_training() -> None:
+    assert fit.in_words(run().summary).startswith("4 epochs, best at ")
+    nothing = fit.not_trained(
+        Description("basic_vae", SPEC, 8, {}), QUICK, Loss(), name="m", seed=0, note="no song"
+    )
+    assert fit.in_words(nothing.summary) == "no song"

@@ -5,9 +5,11 @@ Snakefile validates the merged YAML files with `load`. Library functions never s
 entry scripts hand them the section that they need.
 """
 
+import contextlib
+import copy
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -130,10 +132,23 @@ class Lyrics(Section):
         16, ge=1, le=512, description="Lines of lyrics kept per window for attention fusion."
     )
     max_tokens: int = Field(512, ge=8, le=8192, description="Hugging Face: tokens per chunk.")
-    trust_remote_code: bool = Field(
-        False,
-        description="Hugging Face: run code that comes with the model. Off unless you opt in.",
+    trust_remote_code: str | None = Field(
+        None,
+        description="Hugging Face: name of the encoder (as in `encoder`) that may run code which "
+        "comes with it. Off unless you name the model: another encoder does not inherit it.",
     )
+
+    @field_validator("trust_remote_code", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value is True:
+            raise ValueError("name the encoder whose code may run, instead of `true`")
+        return None if value is False else value
+
+    @property
+    def runs_remote_code(self) -> bool:
+        """Whether the encoder in use may run code that comes with it."""
+        return self.encoder != "tfidf" and self.trust_remote_code == self.encoder
 
     @model_validator(mode="after")
     def _ordered(self) -> "Lyrics":
@@ -414,14 +429,70 @@ class Disentanglement(Section):
 class Figures(Section):
     umap_neighbors: int = Field(15, ge=2, le=1000, description="UMAP: neighbours.")
     umap_min_dist: float = Field(0.1, ge=0.0, lt=1.0, description="UMAP: minimum distance.")
+    tsne_perplexity: Positive = Field(
+        30.0, description="t-SNE: perplexity (at most a third of the vectors)."
+    )
     png_dpi: int = Field(150, ge=50, le=1200, description="Resolution of the PNG copies.")
 
 
+class Paper(Section):
+    """The reference study's tables and figures (target `paper`)."""
+
+    include: bool = Field(
+        False,
+        description="Whether a run makes them with everything else; without, `snakemake ... paper` "
+        "does.",
+    )
+    level: Level = Field(
+        "song_vote",
+        description="Level of `tables/paper_*`: `song_vote` and `window` are the study's (its "
+        "validation windows were clustered).",
+    )
+
+
+class Explorer(Section):
+    """The page for the browser (`report/explorer`)."""
+
+    projections: Annotated[list[Literal["umap", "tsne", "pca"]], BeforeValidator(_split_commas)] = (
+        Field(
+            ["umap", "tsne", "pca"],
+            min_length=1,
+            description="Maps of every model (t-SNE only up to 5,000 points).",
+        )
+    )
+    neighbours: int = Field(10, ge=0, le=100, description="Nearest songs that are listed.")
+    previews: bool = Field(
+        False,
+        description="Put a short, low-rate copy of every window (mono MP3, 16 kHz) beside the "
+        "page, so that the folder can be moved. Off: the page plays your own files where they lie.",
+    )
+    preview_s: float = Field(
+        30.0, ge=1.0, le=60.0, description="Longest preview, in seconds (at most a window)."
+    )
+    previews_despite_licence: bool = Field(
+        False,
+        description="Previews also of songs whose licence forbids derivatives (CC ... ND, all "
+        "rights reserved). Off unless you opt in.",
+    )
+
+    _no_duplicates = field_validator("projections")(_once)
+
+
 class Compute(Section):
-    """What jobs declare. Another number of threads changes results in the last digits only."""
+    """What changes no result but by rounding: what jobs declare, and what they show meanwhile."""
 
     training_threads: int = Field(1, ge=1, description="CPU threads of a training job.")
     gpu_memory_gb: float = Field(12.0, gt=0.0, description="GPU memory a training job declares.")
+    tensorboard: bool = Field(
+        False,
+        description="Write TensorBoard logs under `results/<run>/tensorboard/` while models train.",
+    )
+    save_every_s: float = Field(
+        120.0,
+        ge=0.0,
+        description="Seconds of training that a sudden end (power cut, kill -9) may cost at most; "
+        "a time limit or Ctrl-C costs none.",
+    )
 
 
 class Config(Section):
@@ -468,10 +539,12 @@ class Config(Section):
         Disentanglement(), description="Whether dimensions stand for one factor each."
     )
     figures: Figures = Field(Figures(), description="Figures.")
+    paper: Paper = Field(Paper(), description="The reference study's tables and figures.")
+    explorer: Explorer = Field(Explorer(), description="The page for the browser.")
     compute: Compute = Field(
         Compute(),
-        description="What jobs declare. Another number of threads changes results by rounding "
-        "only; it re-runs nothing.",
+        description="What jobs declare, and show meanwhile. Another number of threads changes "
+        "results by rounding only; nothing here re-runs anything.",
     )
 
     @field_validator("corpus")
@@ -494,6 +567,10 @@ class Config(Section):
                 f"evaluation.summary_algorithms names `{min(missing)}`, which "
                 "clustering.algorithms does not run"
             )
+        if self.paper.include and self.paper.level not in self.clustering.levels:
+            problems.append(
+                f"paper.level is `{self.paper.level}`, which clustering.levels does not have"
+            )
         both = sorted(set(self.models) & set(self.baselines))
         if both:
             problems.append(f"`{both[0]}` names both a model and a baseline; rename one")
@@ -503,6 +580,7 @@ class Config(Section):
             for name in self.include
             if name not in declared
         ]
+        problems += _read_as_html(self.model_dump(mode="json"), "")
         if self.corpus != "demo" and not self.corpus_path:
             problems.append(
                 f"the reader `{self.corpus}` needs `corpus_path` "
@@ -673,6 +751,18 @@ def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> tuple
     return ()
 
 
+def _read_as_html(value: Any, where: str) -> list[str]:
+    """Texts that the HTML report, which shows parameters, would read as the end of its script."""
+    if isinstance(value, dict):
+        inside = [(f"{where}.{key}".lstrip("."), item) for key, item in value.items()]
+        return [line for name, item in inside for line in _read_as_html(item, name)]
+    if isinstance(value, list):
+        return [line for item in value for line in _read_as_html(item, where)]
+    if not isinstance(value, str) or not re.search(r"</script|<!--", value, re.I):
+        return []
+    return [f"{where}: may hold neither `</script` nor `<!--`, which the HTML report would act on"]
+
+
 def describe(
     error: ValidationError, root: type[BaseModel], more_keys: tuple[str, ...] = ()
 ) -> list[str]:
@@ -702,9 +792,101 @@ def load(values: Mapping[str, Any]) -> Config:
     """
     try:
         return Config.model_validate(dict(values))
-    except ValidationError as error:
-        lines = "\n".join(f"  - {line}" for line in describe(error, Config))
-        raise ConfigError(f"The configuration has problems:\n{lines}") from None
+    except ValidationError:
+        raise problems_error(problems(values)) from None
+
+
+def problems(values: Mapping[str, Any]) -> list[str]:
+    """One line per problem of the merged configuration; empty where there is none.
+
+    Keys are checked together only where each is right by itself, so wrong ones are taken out and
+    the rest is checked again. What follows from a key that was taken out is not told.
+    """
+    lines: list[str] = []
+    gone: set[str] = set()
+    left: dict[str, Any] = copy.deepcopy(dict(values))
+    while True:
+        try:
+            Config.model_validate(left)
+        except ValidationError as error:
+            found = describe(error, Config)
+            lines += [line for line in found if not any(key in line for key in gone)]
+            places = [_place(item["loc"], left) for item in error.errors()]
+            places = [place for place in dict.fromkeys(places) if place]
+            if not places:
+                return lines
+            for place in places:
+                _take_out(left, place)
+                # Plain words such as `run` count only where they are quoted as a key.
+                gone |= {".".join(map(str, place))} if len(place) > 1 else set()
+                gone.add(f"`{place[-1]}`")
+        else:
+            return lines
+
+
+def problems_error(lines: Sequence[str]) -> ConfigError:
+    """The one message that lists every problem of a configuration."""
+    listed = "\n".join(f"  - {line}" for line in lines)
+    return ConfigError(f"The configuration has problems:\n{listed}")
+
+
+def models_in(values: Mapping[str, Any]) -> dict[str, Model]:
+    """The declared models that are right by themselves, of a configuration that may be wrong."""
+    declared = values.get("models")
+    found = {}
+    for name, model in declared.items() if isinstance(declared, Mapping) else ():
+        with contextlib.suppress(ValidationError):
+            found[str(name)] = Model.model_validate(model)
+    return found
+
+
+def repeated_keys(path: Path) -> list[str]:
+    """One line per key that a YAML file has twice in one mapping, where the last silently counts.
+
+    A file that is no YAML has none: whoever loads it says what is wrong with it.
+    """
+    import yaml
+
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []
+    lines = []
+    waiting: list[tuple[yaml.Node | None, str]] = [(root, "")]
+    while waiting:
+        node, prefix = waiting.pop()
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            name = f"{prefix}{key.value}" if isinstance(key, yaml.ScalarNode) else prefix
+            line = key.start_mark.line + 1
+            if name in first and key.value != "<<":
+                lines.append(
+                    f"{name}: stands twice in {path} (lines {first[name]} and {line}); the second "
+                    "would replace the first: rename or remove one"
+                )
+            first.setdefault(name, line)
+            waiting.append((value, f"{name}."))
+    return sorted(lines)
+
+
+def _place(location: tuple[int | str, ...], values: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """The innermost key of `values` that a problem at `location` is about."""
+    place: list[int | str] = []
+    here: Any = values
+    for part in location:
+        if not isinstance(here, Mapping) or part not in here:
+            break
+        place.append(part)
+        here = here[part]
+    return tuple(place)
+
+
+def _take_out(values: Any, place: tuple[int | str, ...]) -> None:
+    for part in place[:-1]:
+        values = values.get(part, {})
+    values.pop(place[-1], None)
 
 
 def load_yaml(*paths: Path) -> Config:

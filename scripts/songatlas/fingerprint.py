@@ -136,9 +136,15 @@ def _module(name: str) -> Module:
 
 
 def _path(module: str) -> Path | None:
+    return _path_under(ROOT, module)
+
+
+@functools.cache
+def _path_under(root: Path, module: str) -> Path | None:
+    """Where a module of the package lies; asked for tens of thousands of times in one plan."""
     if module.split(".")[0] != PACKAGE:
         return None
-    base = ROOT.joinpath(*module.split("."))
+    base = root.joinpath(*module.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
             return path

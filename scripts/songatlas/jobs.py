@@ -1,8 +1,9 @@
-"""What every entry script shares: its log file, its progress bar, its way to fail."""
+"""What every entry script shares: its log, its progress bar, its last line, its ways to end."""
 
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -10,45 +11,90 @@ from pathlib import Path
 from typing import TypeVar
 
 from songatlas.errors import SongatlasError
+from songatlas.files import DiskFullError, is_disk_full
+from songatlas.interruption import Interrupted, StopSignals
+from songatlas.running import watched
 
 T = TypeVar("T")
 
+QUIET = "SONGATLAS_QUIET"
+"""Environment variable that keeps finished jobs from saying so (`snakemake --quiet` sets it)."""
+
+
+class JobLog(logging.LoggerAdapter[logging.Logger]):
+    """The job's logger; what stands in `result` at the end is the job's line on the screen."""
+
+    result: str = "done"
+
+
+class _Plain(logging.Formatter):
+    """Names of files and songs stand in messages: what would steer a terminal is spelled out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "".join(
+            c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode()
+            for c in super().format(record)
+        )
+
 
 @contextmanager
-def job(log: str | Path, threads: int = 1) -> Iterator[logging.Logger]:
+def job(log: str | Path, threads: int = 1) -> Iterator[JobLog]:
     """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
 
-    A `SongatlasError` ends the process with its message alone, any other exception with its
-    traceback; both are in the log file. Import numerical libraries inside or after this block's
-    start, since most read their thread count once.
+    A finished job says so in one line: its name, its `result`, its time. A `SongatlasError` ends
+    the process with its message alone, any other exception with its traceback; both are in the log
+    file. A stop signal ends it with a message and the code that shells give (143 for SIGTERM), and
+    so does the end of the Snakemake that started it. Import numerical libraries inside or after
+    this block's start, since most read their thread count once.
     """
+    started = time.monotonic()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("MPLBACKEND", "agg")
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    formatter = _Plain("%(asctime)s %(levelname)s %(name)s: %(message)s")
     to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
     to_file.setFormatter(formatter)
     to_screen = logging.StreamHandler(sys.stderr)
-    to_screen.setFormatter(logging.Formatter("%(message)s"))
+    to_screen.setFormatter(_Plain("%(message)s"))
     to_screen.setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, handlers=[to_file, to_screen], force=True)
     logging.captureWarnings(True)
     # Python's own warnings go to the log file; on the screen they would hide the progress bar.
     to_screen.addFilter(lambda record: record.name != "py.warnings")
-    logger = logging.getLogger("songatlas")
+    logger = JobLog(logging.getLogger("songatlas"), {})
     try:
-        yield logger
+        with StopSignals(), watched(log, os.environ):
+            yield logger
+        line = f"{_name(Path(log))}: {logger.result} ({time.monotonic() - started:.1f} s)"
+        logger.info("%s", line)
+        if not os.environ.get(QUIET):
+            # One call, so that lines of jobs that end together do not mix.
+            sys.stderr.write(f"{line}\n")
+    except Interrupted as stopped:
+        logger.warning("%s", stopped)
+        sys.exit(stopped.exit_code)
     except SongatlasError as error:
         logger.error("%s", error)
         sys.exit(1)
-    except Exception:
-        logger.error("%s", traceback.format_exc())
+    except Exception as error:
+        named = getattr(error, "filename", None) or log
+        if is_disk_full(error, Path(str(named)).parent):
+            logger.error("%s", DiskFullError(named))
+        else:
+            logger.error("%s", traceback.format_exc())
         sys.exit(1)
     finally:
         logging.shutdown()
+
+
+def _name(log: Path) -> str:
+    """`train beta_vae-seed-0` for `results/demo/logs/train/beta_vae-seed-0.log`."""
+    folders = log.with_suffix("").parts
+    last = len(folders) - 1 - folders[::-1].index("logs") if "logs" in folders else -1
+    return " ".join(folders[last + 1 :])
 
 
 def progress(items: Iterable[T], description: str, unit: str = "song") -> Iterator[T]:

@@ -5,8 +5,6 @@ Every file carries `schema_version` and its table's name in the metadata, is wri
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from songatlas.errors import TableError
+from songatlas.files import atomic as atomic
 
 SCHEMA_VERSION = 1
 
@@ -45,6 +44,7 @@ REJECT_REASONS = (
 
 WARNING_REASONS = (
     "unknown_language",
+    "language_mismatch",
     "missing_genre",
     "missing_language",
     "missing_audio",
@@ -446,36 +446,6 @@ def _stored_metadata(name: str, metadata: Mapping[str, Any] | None) -> dict[str,
     }
 
 
-class atomic:  # noqa: N801 - used as a context manager, like `open`
-    """Give a temporary path beside `path` that replaces it when the block ends without error."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{self.path.name}.", suffix=self.path.suffix, dir=self.path.parent
-        )
-        os.close(handle)
-        self.temporary = Path(name)
-        return self.temporary
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            mode = 0o666 & ~_umask()
-            self.temporary.chmod(mode)
-            self.temporary.replace(self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 class FeatureWriter:
     """Write one part of a feature piece by piece; each piece becomes a row group.
 
@@ -530,9 +500,16 @@ class FeatureWriter:
         column = pa.FixedSizeListArray.from_arrays(flat, self.width)
         self._writer.write_table(pa.table([pa.array(list(ids), TEXT), column], schema=self.schema))
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self._writer.close()
-        self._atomic.__exit__(kind, *rest)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        try:
+            self._writer.close()
+        except OSError as failed:  # the end of the file did not fit
+            kind, error = type(failed), error or failed
+        self._atomic.__exit__(kind, error, trace)
+        if isinstance(error, OSError):
+            raise error
 
 
 def write_feature(

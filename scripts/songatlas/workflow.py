@@ -6,7 +6,7 @@ Snakefile anew.
 
 import functools
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,20 @@ FEATURE_OF_KIND = {
 class Plan:
     """The jobs of one run, from its config."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        """Validate the merged config.
+    def __init__(self, values: Mapping[str, Any], files: Iterable[str | Path] = ()) -> None:
+        """Validate the merged config, and the `files` that it was merged from.
 
         Raises:
-            ConfigError: with one line per problem.
+            ConfigError: with one line per problem, all of them at once.
         """
+        problems = [
+            *chain.from_iterable(configuration.repeated_keys(Path(file)) for file in files),
+            *configuration.problems(values),
+            *registry.problems(configuration.models_in(values)),
+        ]
+        if problems:
+            raise configuration.problems_error(problems)
         self.config: Config = configuration.load(values)
-        registry.check(self.config)
         self.results = f"results/{self.config.run}"
         self.models = self.config.selected_models
         self.baselines = self.config.selected_baselines
@@ -117,6 +123,12 @@ class Plan:
         return [*self.first_trained, *self.first_untrained]
 
     @property
+    def controls(self) -> dict[str, str]:
+        """What the controls among the trained models control, by name."""
+        said = {name: getattr(self.config.models[name], "control", None) for name in self.models}
+        return {name: control for name, control in said.items() if control is not None}
+
+    @property
     def multimodal(self) -> list[str]:
         """Names of the models that read audio and lyrics."""
         return [name for name in self.models if {"mel", "lyrics"} <= set(self.model_inputs(name))]
@@ -159,10 +171,10 @@ class Plan:
             return [self.path("features", feature, "part-00.parquet")]
         return [self.path("features", feature, f"part-{shard}.parquet") for shard in self.shards]
 
-    def reject_files(self) -> list[str]:
-        """Rejects tables of the features that this run extracts."""
+    def problem_files(self, kind: str) -> list[str]:
+        """Tables of `rejects` or `warnings` of the features that this run extracts."""
         return [
-            self.path("features", feature, f"rejects-{shard}.parquet")
+            self.path("features", feature, f"{kind}-{shard}.parquet")
             for feature in ("logmel", "descriptors")
             if feature in self.features
             for shard in self.shards
@@ -213,6 +225,12 @@ class Plan:
             return self._recorded_listing() or "absent"
         return listing_digest(self.config.corpus, Path(self.corpus_path))
 
+    def corpus_sizes(self) -> list[tuple[str, int]]:
+        """Suffix (lower case, with its dot) and bytes of every file that the corpus consists of."""
+        from songatlas.corpus.readers import file_sizes
+
+        return file_sizes(self.config.corpus, self.corpus_path)
+
     def _recorded_listing(self) -> str | None:
         path = Path(self.path("corpus", "sources.parquet"))
         if not path.is_file():
@@ -239,6 +257,15 @@ class Plan:
             return self.section("lyrics", "encoder", "ngram_min", "ngram_max", "dim", "max_lines")
         keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
         return self.section("lyrics", *keys)
+
+    def dangers(self) -> list[str]:
+        """What the config allows that a reader should know of whenever the run starts."""
+        if not self.config.lyrics.runs_remote_code:
+            return []
+        return [
+            f"REMOTE CODE IS ON: `{self.config.lyrics.encoder}` runs code that comes with the "
+            "model, with all your rights (lyrics.trust_remote_code)"
+        ]
 
     def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models read; 0 for lyrics where none of them reads any."""
@@ -305,6 +332,15 @@ class Plan:
         """Digest of a file, or of all files of a folder, under `resources/`."""
         path = ROOT.parent / "resources" / resource
         files = [path] if path.is_file() else sorted(path.iterdir())
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def explorer_bundle(self) -> str:
+        """Digest of the explorer's page, which is built with npm and no Python code."""
+        files = sorted((ROOT / "songatlas" / "explorer" / "bundle").iterdir())
         digest = hashlib.sha256()
         for file in files:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())

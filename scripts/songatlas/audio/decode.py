@@ -5,7 +5,7 @@ FFmpeg through PyAV for what it cannot read (AAC, M4A, WMA, ...). Everything str
 song of three hours needs no more memory than one of three minutes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,15 @@ SILENCE_PEAK = 1e-5
 
 LOUDEST_PEAK = 1e9
 """Samples beyond this are damage, and their power would overflow float32 in the spectrogram."""
+
+CLIP_LEVEL = 127 / 128
+"""Full scale of 8-bit audio, the coarsest there is: a sample at or beyond it may be cut off."""
+
+CLIP_RUN = 3
+"""So many successive samples of a channel at full scale are a wave that was cut off."""
+
+CLIPPED_SHARE = 0.005
+"""Share of cut-off samples from which on a song is called clipped: ten times a loud master's."""
 
 MISSING_END_S = 1.0
 """A file that ends this much before its header says is truncated."""
@@ -80,10 +89,10 @@ def probe(path: str | Path) -> AudioInfo:
 
     Raises:
         AudioError: `missing_file`, `unreadable`, `empty_file`, `not_audio`, `unsupported_codec`,
-            `zero_length` or `truncated`.
+            `zero_length`, `truncated` or `changed_while_reading`.
     """
     path = Path(path)
-    with _open(path) as source:
+    with _steady(path), _open(path) as source:
         if source.info.duration_s <= 0:
             raise AudioError(path, "zero_length", "the file holds no samples")
         return source.info
@@ -100,17 +109,24 @@ def decode(path: str | Path, sample_rate_hz: int) -> np.ndarray:
         AudioError: as `probe`, and `not_finite`, `silent`, `truncated` or `unreadable` for what
             shows only in the samples.
     """
-    blocks = list(_resampled(Path(path), sample_rate_hz))
+    path = Path(path)
+    with _steady(path):
+        blocks = list(_resampled(path, sample_rate_hz))
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
 def decode_windows(
-    path: str | Path, sample_rate_hz: int, starts_s: Sequence[float], length_s: float
+    path: str | Path,
+    sample_rate_hz: int,
+    starts_s: Sequence[float],
+    length_s: float,
+    warn: Callable[[str, str], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the windows that begin at `starts_s` (ascending), float32 of shape (samples,).
 
     Holds no more than one window and one block in memory, and stops decoding after the last window.
-    A window that reaches beyond the song's end is filled up with zeros.
+    A window that reaches beyond the song's end is filled up with zeros. `warn` is told, by a reason
+    of `tables.WARNING_REASONS` and a detail, what is odd about samples that can be used.
 
     Raises:
         AudioError: as `decode`; `truncated` when a window lies wholly behind the end.
@@ -121,7 +137,22 @@ def decode_windows(
     length = round(length_s * sample_rate_hz)
     if length <= 0 or starts != sorted(starts) or (starts and starts[0] < 0):
         raise ValueError("decode_windows needs a positive length and ascending starts from 0 on")
-    blocks = _resampled(path, sample_rate_hz)
+    clipping = _Clipping()
+    with _steady(path):
+        blocks = _resampled(path, sample_rate_hz, clipping)
+        yield from _cut(path, blocks, starts, length, sample_rate_hz)
+    if warn is not None and clipping.share >= CLIPPED_SHARE:
+        warn("clipped", f"{clipping.share:.1%} of the samples are cut off at full scale")
+
+
+def _cut(
+    path: Path,
+    blocks: Iterator[np.ndarray],
+    starts: Sequence[int],
+    length: int,
+    sample_rate_hz: int,
+) -> Iterator[np.ndarray]:
+    """Windows of `length` samples at `starts` (ascending, in samples)."""
     buffer, first = np.zeros(0, np.float32), 0  # the samples [first, first + len(buffer))
     loudest = 0.0
     for start in starts:
@@ -150,8 +181,72 @@ def decode_windows(
         raise AudioError(path, "silent", "no sound in any window")
 
 
-def _resampled(path: Path, sample_rate_hz: int) -> Iterator[np.ndarray]:
-    """Mono float32 blocks at `sample_rate_hz`; raises `silent` at the end where that is so."""
+@contextmanager
+def _steady(path: Path) -> Iterator[None]:
+    """Raise `changed_while_reading` where the file changes within the block.
+
+    That is the reason whatever else goes wrong in it, since all of it may follow from the change.
+    Errors of the system become `unreadable`.
+    """
+    before = _state(path)
+
+    def changed() -> AudioError:
+        detail = "size or time changed; run again when it is complete"
+        return AudioError(path, "changed_while_reading", detail)
+
+    try:
+        yield
+    except AudioError:
+        if _state(path) != before:
+            raise changed() from None
+        raise
+    except OSError as error:
+        if _state(path) != before:
+            raise changed() from None
+        raise AudioError(path, "unreadable", error.strerror or str(error)) from None
+    if _state(path) != before:
+        raise changed()
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # ValueError: the path holds a NUL
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+@dataclass
+class _Clipping:
+    """Counts samples (of any channel) that are cut off at full scale."""
+
+    samples: int = 0
+    cut_off: int = 0
+
+    def hear(self, block: np.ndarray) -> None:
+        """Take in samples of shape (frames, channels)."""
+        self.samples += block.size
+        if max(block.max(initial=0.0), -block.min(initial=0.0)) < CLIP_LEVEL:
+            return
+        loud = np.abs(block) >= CLIP_LEVEL
+        runs = np.logical_and.reduce(
+            [loud[i : len(loud) - CLIP_RUN + 1 + i] for i in range(CLIP_RUN)]
+        )
+        self.cut_off += int(runs.sum())
+
+    @property
+    def share(self) -> float:
+        return self.cut_off / self.samples if self.samples else 0.0
+
+
+def _resampled(
+    path: Path, sample_rate_hz: int, clipping: _Clipping | None = None
+) -> Iterator[np.ndarray]:
+    """Mono float32 blocks at `sample_rate_hz`; raises `silent` at the end where that is so.
+
+    `clipping` hears the samples as they are stored.
+    """
     import soxr
 
     with _open(path) as source:
@@ -168,6 +263,8 @@ def _resampled(path: Path, sample_rate_hz: int) -> Iterator[np.ndarray]:
                 raise AudioError(
                     path, "not_finite", f"NaN, infinite or absurd samples after {seconds:.1f} s"
                 )
+            if clipping is not None:
+                clipping.hear(block)
             frames, loudest = frames + len(mono), max(loudest, peak)
             yield mono if stream is None else stream.resample_chunk(mono)
         if not frames:

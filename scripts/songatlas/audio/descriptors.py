@@ -107,15 +107,20 @@ def write_descriptors(
     length_s: float,
     config: LogMel,
     rejects_path: str | Path | None = None,
-) -> None:
+    warnings_path: str | Path | None = None,
+) -> str:
     """Write the descriptors of a shard's windows (float32; metadata `names` names the entries).
 
-    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `descriptors`).
+    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `descriptors`);
+    what is odd about the others goes to `warnings_path`.
 
     Args:
         shard_path: a table `tables.SHARD`.
         output: feature part, key window_id, shape (len(names()),).
         length_s: length of every window in seconds.
+
+    Returns:
+        How many songs were written and left out, in words.
     """
 
     def compute(windows: np.ndarray) -> np.ndarray:
@@ -129,7 +134,15 @@ def write_descriptors(
         metadata={"names": names(), "logmel": config.model_dump(), "length_s": length_s},
         compute=compute,
     )
-    write_window_feature(feature, shard_path, output, rejects_path, config.sample_rate_hz, length_s)
+    return write_window_feature(
+        feature,
+        shard_path,
+        output,
+        rejects_path,
+        config.sample_rate_hz,
+        length_s,
+        warnings_path,
+    )
 
 
 def _delta_deviation(coefficients: np.ndarray) -> np.ndarray:

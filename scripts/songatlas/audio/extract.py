@@ -1,17 +1,18 @@
 """Computing a feature of every window of a shard, song by song."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from songatlas import tables
 from songatlas.audio.decode import AudioError, decode_windows
+from songatlas.corpus.result import Problems
 from songatlas.jobs import progress
 
 logger = logging.getLogger(__name__)
@@ -39,15 +40,20 @@ def write_window_feature(
     rejects_path: str | Path | None,
     sample_rate_hz: int,
     length_s: float,
-) -> None:
+    warnings_path: str | Path | None = None,
+) -> str:
     """Write one part of `feature` for the windows in `shard_path` (a table `tables.SHARD`).
 
-    A song that cannot be decoded stops nothing: it is logged, recorded in `rejects_path` (a table
-    `tables.REJECTS`, stage = the feature's name) and none of its windows is written. One song is in
-    memory at a time, as feature values; its samples stream.
+    A song that cannot be decoded, or whose values are not finite, stops nothing: it is logged,
+    recorded in `rejects_path` (a table `tables.REJECTS`, stage = the feature's name) and none of
+    its windows is written. What is odd about a song that is used goes to `warnings_path`
+    (`tables.WARNINGS`). One song is in memory at a time, as feature values; its samples stream.
+
+    Returns:
+        How many songs were written and how many left out, in words.
     """
     shard = tables.read(shard_path, tables.SHARD)
-    rejects = []
+    problems = Problems(feature.name)
     writer = tables.FeatureWriter(
         output,
         feature.name,
@@ -62,23 +68,49 @@ def write_window_feature(
             song = song.sort_values(["start_s", "window_id"])
             path = song["audio_path"].iloc[0]
             try:
-                values = np.concatenate(
-                    list(_song_values(feature, path, song["start_s"], sample_rate_hz, length_s))
+                values = _song_values(
+                    feature,
+                    path,
+                    song["start_s"].tolist(),
+                    sample_rate_hz,
+                    length_s,
+                    partial(problems.warn, path),
                 )
             except AudioError as error:
                 logger.warning("left out: %s", error)
-                rejects.append((str(path), feature.name, error.reason, error.detail))
+                problems.reject(path, error.reason, error.detail)
                 continue
             writer.write(song["window_id"].tolist(), values)
     if rejects_path is not None:
-        columns = list(tables.REJECTS.columns)
-        frame = pd.DataFrame(rejects, columns=columns) if rejects else tables.empty(tables.REJECTS)
-        tables.write(frame, rejects_path, tables.REJECTS)
+        tables.write(problems.rejects(), rejects_path, tables.REJECTS)
+    if warnings_path is not None:
+        tables.write(problems.warnings(), warnings_path, tables.WARNINGS)
+    left_out = len(problems.rejected)
+    return f"{len(songs) - left_out} songs, {left_out} left out"
 
 
 def _song_values(
-    feature: WindowFeature, path: str, starts_s: pd.Series, sample_rate_hz: int, length_s: float
-) -> Iterator[np.ndarray]:
-    windows = decode_windows(path, sample_rate_hz, starts_s.tolist(), length_s)
+    feature: WindowFeature,
+    path: str,
+    starts_s: list[float],
+    sample_rate_hz: int,
+    length_s: float,
+    warn: Callable[[str, str], None],
+) -> np.ndarray:
+    """Values of a song's windows, shape (n, *feature.shape).
+
+    Raises:
+        AudioError: as `decode_windows`; `not_finite` where a value is NaN or infinite.
+    """
+    windows = decode_windows(path, sample_rate_hz, starts_s, length_s, warn)
+    parts = []
     while some := list(islice(windows, WINDOWS_AT_ONCE)):
-        yield feature.compute(np.stack(some))
+        parts.append(feature.compute(np.stack(some)))
+    values = np.concatenate(parts)
+    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if bad.any():
+        at = starts_s[int(np.flatnonzero(bad)[0])]
+        raise AudioError(
+            path, "not_finite", f"{feature.name} of the window at {at:.1f} s is not finite"
+        )
+    return values

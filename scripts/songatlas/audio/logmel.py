@@ -76,15 +76,20 @@ def write_logmel(
     length_s: float,
     config: LogMel,
     rejects_path: str | Path | None = None,
-) -> None:
+    warnings_path: str | Path | None = None,
+) -> str:
     """Write the log-mel spectrograms of a shard's windows: raw dB as float16.
 
-    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `logmel`).
+    Songs that cannot be decoded are left out and recorded in `rejects_path` (stage `logmel`);
+    what is odd about the others goes to `warnings_path`.
 
     Args:
         shard_path: a table `tables.SHARD`.
         output: feature part, key window_id, shape (n_mels, n_frames).
         length_s: length of every window in seconds.
+
+    Returns:
+        How many songs were written and left out, in words.
     """
 
     def compute(windows: np.ndarray) -> np.ndarray:
@@ -98,7 +103,15 @@ def write_logmel(
         metadata={"logmel": config.model_dump(), "length_s": length_s},
         compute=compute,
     )
-    write_window_feature(feature, shard_path, output, rejects_path, config.sample_rate_hz, length_s)
+    return write_window_feature(
+        feature,
+        shard_path,
+        output,
+        rejects_path,
+        config.sample_rate_hz,
+        length_s,
+        warnings_path,
+    )
 
 
 @lru_cache(maxsize=4)

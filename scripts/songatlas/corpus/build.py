@@ -146,10 +146,11 @@ def _usable(songs: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     if repeated.any():
         first = where(good[~repeated]).set_axis(good.loc[~repeated, "track_id"])
         others = good[repeated]
-        details = "the same content as " + others["track_id"].map(first)
-        rejected.append(
-            problem_rows(tables.REJECTS, where(others), STAGE, "duplicate", list(details))
-        )
+        first = others["track_id"].map(first)
+        details = "the same content as " + first
+        # Of two rows of a table that name one file, the second is known by its id.
+        paths = where(others).mask(where(others) == first, others["source_id"])
+        rejected.append(problem_rows(tables.REJECTS, paths, STAGE, "duplicate", list(details)))
     # Audio that probing did not find is a missing modality, not a path to follow.
     good.loc[good["duration_s"].isna(), "audio_path"] = None
     return good[~repeated], rejected

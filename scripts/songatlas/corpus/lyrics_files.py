@@ -1,6 +1,6 @@
 """Lyrics from a file beside the audio: plain text, LRC, or JSON lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from songatlas.corpus.result import Problems
@@ -10,6 +10,10 @@ from songatlas.corpus.timed_lyrics import parse_json, parse_lrc, to_json
 TIMED = (".lrc", ".jsonl", ".json")
 SUFFIXES = (*TIMED, ".txt")
 """What lyrics files end in, the better source first."""
+
+MAX_CHARACTERS = 100_000
+"""Lyrics are a few thousand characters. Every window of a song may hold its whole text, so what is
+longer (a book, a log file) is cut."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ def read_lyrics(path: Path, language: str | None, problems: Problems) -> FoundLy
         return NOTHING
     if found.guessed:
         problems.warn(path, "encoding_guessed", f"not UTF-8; read as {found.encoding}")
+    if len(found.text) > MAX_CHARACTERS:
+        detail = f"the first {MAX_CHARACTERS:,} of {len(found.text):,} characters are read"
+        problems.warn(path, "truncated", detail)
+        found = replace(found, text=_whole_lines(found.text[:MAX_CHARACTERS]))
     if not found.text.strip():
         problems.warn(path, "bad_lyrics", "the file holds no text")
         return NOTHING
@@ -58,3 +66,8 @@ def read_lyrics(path: Path, language: str | None, problems: Problems) -> FoundLy
         return FoundLyrics(found.text, "file", None, timed.tags)
     problems.warn(path, "bad_lyrics", "no line has text and a usable time stamp")
     return NOTHING
+
+
+def _whole_lines(text: str) -> str:
+    """Text without its last, broken line, unless that is all of it."""
+    return text.rpartition("\n")[0] or text

@@ -1,5 +1,7 @@
 """Data sets that the mirdata library can load (Bittner et al., ISMIR 2019), once downloaded."""
 
+import json
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ def read(path: Path, name: str) -> ReaderResult:
     except FileNotFoundError:
         raise SongatlasError(
             f"{path}: the index of mirdata's `{name}` is not there; fetch it with: "
-            + _command(path, name, "['index']")
+            + _command(path, name, '["index"]')
         ) from None
     except AttributeError:
         raise SongatlasError(
@@ -86,10 +88,9 @@ def _dataset(path: Path, name: str) -> Any:
 
 
 def _command(path: Path, name: str, what: str) -> str:
-    return (
-        f'python -c "import mirdata; '
-        f"mirdata.initialize('{name}', data_home='{path}').download({what})\""
-    )
+    initialise = f"mirdata.initialize({json.dumps(name)}, data_home={json.dumps(str(path))})"
+    code = f"import mirdata; {initialise}.download({what})"
+    return f"python -c {shlex.quote(code)}"
 
 
 def _row(dataset: Any, track_id: str, name: str, problems: Problems) -> dict[str, Any]:

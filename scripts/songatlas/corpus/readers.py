@@ -140,6 +140,22 @@ def listing_digest(reader: str, path: str | Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def file_sizes(reader: str, path: str | Path) -> list[tuple[str, int]]:
+    """Suffix (lower case, with its dot) and bytes of every file that a corpus consists of.
+
+    Raises:
+        SongatlasError: as `read`.
+    """
+    if reader == SEVERAL:
+        return [size for name, where in corpora(reader, path) for size in file_sizes(name, where)]
+    path = Path(expanded(path))
+    if reader == "manifest":
+        files = [(real.suffix, size_of(real)) for _, real in referenced(locate(path))]
+    else:
+        files = [(Path(entry.relative).suffix, entry.size) for entry in list_files(path)]
+    return [(suffix.lower(), size) for suffix, size in files if size >= 0]
+
+
 def _add(digest: "hashlib._Hash", name: str, size: int, path: Path) -> None:
     digest.update(name.encode("utf-8", "surrogateescape") + f"\0{size}\0".encode())
     if path.suffix.lower() in TEXT_SUFFIXES and 0 <= size < MAX_HASHED_BYTES:

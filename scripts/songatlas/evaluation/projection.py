@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,8 @@ MIN_UMAP = 5
 MAX_DIM = 50
 """Wider latents are reduced to their principal components first, as is usual before UMAP."""
 
+Method = Literal["UMAP", "t-SNE"]
+
 MAX_POINTS = 20_000
 """More vectors than this are sampled: a map of more dots shows no more."""
 
@@ -36,20 +39,22 @@ MAX_POINTS = 20_000
 class Projection:
     """Points of shape (n, 2) and how they came about.
 
-    `method` is `UMAP`, `PCA` (too few or identical vectors for UMAP) or `none` (no vectors).
+    `method` is `UMAP` or `t-SNE`, `PCA` (too few or identical vectors for either) or `none` (no
+    vectors); `n_neighbors` is UMAP's number of neighbours or t-SNE's perplexity.
     """
 
     points: np.ndarray
     method: str
-    n_neighbors: int | None = None
+    n_neighbors: float | None = None
 
 
-def project(z: np.ndarray, figures: Figures, seed: int) -> Projection:
-    """Project `z` of shape (n, d) to the plane by UMAP (McInnes, Healy and Melville 2018).
+def project(z: np.ndarray, figures: Figures, seed: int, method: Method = "UMAP") -> Projection:
+    """Project `z` of shape (n, d) to the plane.
 
-    Starts from the first two principal components, which keeps the large-scale layout (Kobak and
-    Linderman 2021). At most n - 1 neighbours are used; below 5 vectors, or where all are the same,
-    it is PCA. The same input and seed give the same points.
+    By UMAP (McInnes, Healy and Melville 2018) or t-SNE (van der Maaten and Hinton 2008), from the
+    first two principal components, which keeps the large-scale layout (Kobak and Linderman 2021).
+    At most n - 1 neighbours are used, a perplexity of at most (n - 1) / 3; below 5 vectors, or
+    where all are the same, it is PCA. The same input and seed give the same points.
 
     Raises:
         SongatlasError: when `z` holds NaN or infinity.
@@ -64,6 +69,9 @@ def project(z: np.ndarray, figures: Figures, seed: int) -> Projection:
     reduced = _principal(z, min(MAX_DIM, z.shape[1], n))
     if n < MIN_UMAP or len(np.unique(reduced.round(9), axis=0)) < MIN_UMAP:
         return Projection(_plane(reduced), "PCA")
+    if method == "t-SNE":
+        perplexity = min(figures.tsne_perplexity, (n - 1) / 3)
+        return Projection(_tsne(reduced, perplexity, seed), "t-SNE", perplexity)
     neighbors = min(figures.umap_neighbors, n - 1)
     return Projection(_umap(reduced, neighbors, figures.umap_min_dist, seed), "UMAP", neighbors)
 
@@ -82,6 +90,13 @@ def _plane(reduced: np.ndarray) -> np.ndarray:
     points = np.zeros((len(reduced), 2), np.float32)
     points[:, : min(2, reduced.shape[1])] = reduced[:, :2]
     return points
+
+
+def _tsne(reduced: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
+    from sklearn.manifold import TSNE
+
+    mapper = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+    return np.asarray(mapper.fit_transform(reduced.astype(np.float32)), np.float32)
 
 
 def _umap(reduced: np.ndarray, neighbors: int, min_dist: float, seed: int) -> np.ndarray:
@@ -137,7 +152,12 @@ def _rows_of_z(path: str | Path, rows: np.ndarray) -> np.ndarray:
 
 
 def project_latents(
-    path: str | Path, preferred: str, figures: Figures, seed: int, limit: int = MAX_POINTS
+    path: str | Path,
+    preferred: str,
+    figures: Figures,
+    seed: int,
+    limit: int = MAX_POINTS,
+    method: Method = "UMAP",
 ) -> tuple[pd.DataFrame, dict[str, object]]:
     """The projection table of one latents file, and the metadata that is stored with it.
 
@@ -147,7 +167,7 @@ def project_latents(
     info = tables.read_metadata(path)
     rows, z, of = read_latents(path, preferred, limit, seed)
     try:
-        projection = project(z, figures, seed)
+        projection = project(z, figures, seed, method)
     except SongatlasError as error:
         raise SongatlasError(f"{path}: {error}") from None
     frame = pd.DataFrame(
@@ -171,7 +191,13 @@ def project_latents(
 
 
 def project_all(
-    latents: Mapping[str, str | Path], *, preferred: str, figures: Figures, seed: int
+    latents: Mapping[str, str | Path],
+    *,
+    preferred: str,
+    figures: Figures,
+    seed: int,
+    limit: int = MAX_POINTS,
+    method: Method = "UMAP",
 ) -> tuple[pd.DataFrame, dict[str, dict[str, object]]]:
     """Project every representation (latents file by name); one table and metadata by name.
 
@@ -180,7 +206,7 @@ def project_all(
     """
     frames, metadata = [], {}
     for name, path in latents.items():
-        frame, info = project_latents(path, preferred, figures, seed)
+        frame, info = project_latents(path, preferred, figures, seed, limit, method)
         if info["model"] != name:
             raise SongatlasError(f"{path}: holds latents of `{info['model']}`, expected `{name}`")
         frames.append(frame)

@@ -74,7 +74,8 @@ def map_figure(
         )
         ax = figure.subplots()
         _draw(ax, points, named, 22.0, raster=len(points) >= RASTER_FROM)
-        axis = "UMAP axis" if metadata["method"] == "UMAP" else "Principal component"
+        method = metadata["method"]
+        axis = "Principal component" if method == "PCA" else f"{method} axis"
         if not points.empty:
             ax.set_xlabel(f"{axis} 1 (no unit)")
             ax.set_ylabel(f"{axis} 2 (no unit)")
@@ -105,7 +106,8 @@ def overview_figure(
             width_in,
             1.85 * rows,
             f"All representations by {attribute} — {plain(corpus_name)}",
-            "Each dot is a window, or a song where a representation has songs only. Neighbours "
+            f"{_methods(maps)}Each dot is a window, or a song where a representation has songs "
+            "only. Neighbours "
             "are alike; axes, orientation and distances between far groups mean nothing.",
             footer_in=footer_in,
         )
@@ -166,6 +168,11 @@ def _model(metadata: Mapping[str, Any]) -> str:
     return f"{plain(metadata['model'], 24)}{saw}"
 
 
+def _methods(maps: Sequence[tuple[pd.DataFrame, Mapping[str, Any]]]) -> str:
+    """`t-SNE. ` where that is the method; UMAP is what a map is otherwise."""
+    return "t-SNE. " if any(info["method"] == "t-SNE" for _, info in maps) else ""
+
+
 def _what(points: pd.DataFrame, metadata: Mapping[str, Any]) -> str:
     if points.empty:
         return "No vectors"
@@ -175,7 +182,9 @@ def _what(points: pd.DataFrame, metadata: Mapping[str, Any]) -> str:
         many = f"A sample of {len(points):,} of {metadata['of']:,} {things}"
     if metadata["method"] == "UMAP":
         return f"UMAP ({metadata['n_neighbors']} neighbours) of {many}"
-    return f"First two principal components (too few distinct vectors for UMAP) of {many}"
+    if metadata["method"] == "t-SNE":
+        return f"t-SNE (perplexity {metadata['n_neighbors']:.3g}) of {many}"
+    return f"First two principal components (too few distinct vectors for a map) of {many}"
 
 
 def _draw(ax: Axes, points: pd.DataFrame, named: pd.Series, size: float, raster: bool) -> None:

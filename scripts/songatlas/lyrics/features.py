@@ -126,7 +126,7 @@ def _encoder(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
     encoder = HuggingFaceEncoder(
         config.encoder,
         max_tokens=config.max_tokens,
-        trust_remote_code=config.trust_remote_code,
+        trust_remote_code=config.runs_remote_code,
     )
     if encoder.dim != config.dim:
         raise SongatlasError(

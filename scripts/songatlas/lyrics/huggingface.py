@@ -1,6 +1,8 @@
 """Lyrics through a pretrained text encoder from Hugging Face, mean-pooled over tokens."""
 
+import logging
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from songatlas.errors import SongatlasError
+
+logger = logging.getLogger(__name__)
 
 CHUNKS_AT_ONCE = 16
 
@@ -22,7 +26,7 @@ class HuggingFaceEncoder:
         name: repository on the Hugging Face Hub, or a local folder in its format.
         max_tokens: tokens per chunk, special ones included; lowered to what the model can take.
         revision: commit, tag or branch of the repository.
-        trust_remote_code: run code that comes with the model.
+        trust_remote_code: run code that comes with the model, and say so.
         cache_dir: where weights lie (default: `HF_HUB_CACHE`, else `HF_HOME`/hub).
         device: `auto` takes CUDA when there, else Apple MPS, else the CPU.
 
@@ -45,6 +49,8 @@ class HuggingFaceEncoder:
         from transformers import AutoModel, AutoTokenizer
 
         self.name = name
+        if trust_remote_code:
+            logger.warning("REMOTE CODE IS ON: `%s` runs code that comes with the model", name)
         options = {
             "revision": revision,
             "trust_remote_code": trust_remote_code,
@@ -115,10 +121,16 @@ def _unusable(
 
     cache = cache_dir or constants.HF_HUB_CACHE
     setting = next((v for v in ("HF_HUB_CACHE", "HF_HOME") if v in os.environ), "HF_HOME")
-    fetch = f"hf download {name}"
-    fetch += f" --revision {revision}" if revision else ""
-    fetch += f" --cache-dir {cache_dir}" if cache_dir else ""
+    fetch = f"hf download {shlex.quote(name)}"
+    fetch += f" --revision {shlex.quote(revision)}" if revision else ""
+    fetch += f" --cache-dir {shlex.quote(str(cache_dir))}" if cache_dir else ""
     first_line = str(error).strip().split("\n")[0]
+    if "trust_remote_code" in str(error):
+        return (
+            f"lyrics.encoder: `{name}` brings code of its own, which is not run. Read it first; "
+            f"to let it run with all your rights set lyrics.trust_remote_code to `{name}`, or "
+            "choose another encoder"
+        )
     return (
         f"lyrics.encoder: the model `{name}` cannot be loaded from the cache folder {cache} "
         f"(set by {setting}). Runs never download; fetch the weights first:\n  {fetch}\n"

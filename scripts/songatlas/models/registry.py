@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from songatlas.config import Config, describe
+from songatlas import config as configuration
 from songatlas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def architectures() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(FOLDER.glob("*.py")) if _class(_tree(path)))
 
 
+@functools.cache
 def entry(architecture: str) -> Entry:
     """Constants and options of one architecture.
 
@@ -63,34 +64,38 @@ def entry(architecture: str) -> Entry:
     )
 
 
-def check(config: Config) -> None:
+def problems(models: Mapping[str, configuration.Model]) -> list[str]:
+    """One line per problem that declared models have with their architectures' options."""
+    lines = []
+    for name, model in models.items():
+        try:
+            options = entry(model.architecture).options.model_validate(model.options)
+            lines += [f"models.{name}.{line}" for line in _encoder_problems(options)]
+            unlabelled = options.model_dump().get("condition_on") is None
+            if model.control == "shuffled_labels" and unlabelled:
+                lines.append(
+                    f"models.{name}.control: `shuffled_labels` needs a model that is shown a label "
+                    f"(option `condition_on`); `{model.architecture}` is shown none"
+                )
+        except ConfigError as error:
+            lines.append(f"models.{name}.architecture: {error}")
+        except ValidationError as error:
+            known = entry(model.architecture).options
+            common = tuple(type(model).model_fields)
+            lines += [
+                f"models.{name}.{line}" for line in configuration.describe(error, known, common)
+            ]
+    return lines
+
+
+def check(config: configuration.Config) -> None:
     """Check every declared model against its architecture's options.
 
     Raises:
         ConfigError: with one line per problem, all of them at once.
     """
-    problems = []
-    for name, model in config.models.items():
-        try:
-            options = entry(model.architecture).options.model_validate(model.options)
-            problems += [f"models.{name}.{line}" for line in _encoder_problems(options)]
-            if (
-                model.control == "shuffled_labels"
-                and options.model_dump().get("condition_on") is None
-            ):
-                problems.append(
-                    f"models.{name}.control: `shuffled_labels` needs a model that is shown a label "
-                    f"(option `condition_on`); `{model.architecture}` is shown none"
-                )
-        except ConfigError as error:
-            problems.append(f"models.{name}.architecture: {error}")
-        except ValidationError as error:
-            known = entry(model.architecture).options
-            common = tuple(type(model).model_fields)
-            problems += [f"models.{name}.{line}" for line in describe(error, known, common)]
-    if problems:
-        lines = "\n".join(f"  - {line}" for line in problems)
-        raise ConfigError(f"The configuration has problems:\n{lines}")
+    if lines := problems(config.models):
+        raise configuration.problems_error(lines)
 
 
 def inputs(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -164,7 +169,7 @@ def _encoder_problems(options: BaseModel) -> list[str]:
     try:
         accepted.model_validate(values[ENCODER_OPTIONS] or {})
     except ValidationError as error:
-        return [f"{ENCODER_OPTIONS}.{line}" for line in describe(error, accepted)]
+        return [f"{ENCODER_OPTIONS}.{line}" for line in configuration.describe(error, accepted)]
     return []
 
 

@@ -13,6 +13,8 @@ from songatlas import tables
 from songatlas.corpus.folds import PREFIX
 from songatlas.errors import SongatlasError
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
+from songatlas.report.ending import WORDS as FATE_WORDS
+from songatlas.report.fates import read_fates
 from songatlas.training.collapse import COLLAPSED_SHARE, collapsed
 
 FEW_SONGS = 100
@@ -37,7 +39,7 @@ class Inputs:
 
     `comparison` is `tables/comparison.csv`; `rejects` and `warnings` are those of all stages
     together; `trainings` are the `summary.json` of every training, with a `note` where the corpus
-    gave a model nothing to train on.
+    gave a model nothing to train on; `fates` is `tables/fates.csv` (none: no section about it).
     """
 
     comparison: pd.DataFrame
@@ -47,6 +49,7 @@ class Inputs:
     rejects: pd.DataFrame
     warnings: pd.DataFrame
     trainings: Sequence[Mapping[str, Any]]
+    fates: pd.DataFrame | None = None
 
 
 NEEDED = ("model", "seed", "active_units", "latent_dim")
@@ -62,8 +65,9 @@ def read_inputs(
     rejects: str | Path | Sequence[str | Path],
     warnings: str | Path | Sequence[str | Path],
     trainings: str | Path | Sequence[str | Path],
+    fates: str | Path | None = None,
 ) -> Inputs:
-    """Read the files of a run; the last three are one file or several.
+    """Read the files of a run; rejects, warnings and trainings are one file or several.
 
     Raises:
         TableError: when a table is missing or breaks its schema.
@@ -85,6 +89,7 @@ def read_inputs(
         rejects=_each_song_once(_together(_several(rejects), tables.REJECTS)),
         warnings=_together(_several(warnings), tables.WARNINGS),
         trainings=facts,
+        fates=None if fates is None else read_fates(fates),
     )
 
 
@@ -113,6 +118,7 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
         f"# Songatlas, run `{run}`: {escape(corpus_name)}",
         "## What was run",
         _bullets([*_what_was_run(inputs, seeds), *controls]),
+        *_what_became(inputs.fates),
         "## What groups the songs best",
         *_results(inputs),
         "## What to distrust",
@@ -169,6 +175,31 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         lines.append(f"Songs among them that only later stages found unusable: {_reasons(later)}.")
     lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")
     return lines
+
+
+def _what_became(fates: pd.DataFrame | None) -> list[str]:
+    """How many inputs had which fate, by stage and reason."""
+    if fates is None:
+        return []
+    each = fates.drop_duplicates("path")["fate"].value_counts()
+    total = "; ".join(f"{each.get(fate, 0)} {words}" for fate, words in FATE_WORDS.items())
+    reasons = fates[fates["fate"] != "used"].groupby(["fate", "reason", "stage"])["path"].nunique()
+    parts = [
+        "## What became of every input",
+        f"{_count(fates['path'].nunique(), 'input')}: {total}.",
+    ]
+    if len(reasons):
+        rows = [
+            f"| {FATE_WORDS[str(row.fate)]} | `{row.reason}` | `{row.stage}` | {row.path} |"
+            for row in reasons.reset_index().itertuples()
+        ]
+        head = ["| fate | reason | stage | inputs |", "| --- | --- | --- | ---: |"]
+        parts.append("\n".join([*head, *rows]))
+    return [
+        *parts,
+        "`tables/fates.csv` lists every one of them with its reason. A song counts with each of "
+        "its files: lyrics of a song that is set aside are set aside with it.",
+    ]
 
 
 def _folds(tracks: pd.DataFrame) -> list[str]:
@@ -464,6 +495,7 @@ def _files(run: str, trained: bool, folds: bool) -> str:
         ("figures/map/overview-language.svg", "all maps (also `-genre`, and one per model)"),
         ("figures/confusion/", "clusters against labels, per model"),
         ("tables/disentanglement.md", "whether latent dimensions stand for single factors"),
+        ("tables/fates.csv", "what became of every input file, and why"),
         ("corpus/", "tracks, labels, windows, rejects and warnings, as parquet"),
         ("latents/", "the vectors that were clustered, as parquet"),
         ("scores/", "every score behind the table, as parquet"),

@@ -34,6 +34,7 @@ NEEDED = (
     "parameters",
     "latent_dim",
     "monitor_reason",
+    "batch_note",
     "kl_per_unit",
     "variance_per_unit",
     *MEASURES,
@@ -102,6 +103,8 @@ def _note(mine: Sequence[Mapping[str, Any]]) -> str | None:
             continue
         if item["monitor_reason"]:
             notes.append(f"watched the training loss: {item['monitor_reason']}")
+        if item["batch_note"]:
+            notes.append(str(item["batch_note"]))
         if collapsed(item["active_units"], item["latent_dim"]):
             notes.append(f"collapsed posterior (seed {item['seed']})")
     return "; ".join(dict.fromkeys(notes)) or None

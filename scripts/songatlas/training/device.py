@@ -2,11 +2,13 @@
 
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 
-from songatlas.errors import ConfigError
+from songatlas.errors import ConfigError, SongatlasError
 
 Device = Literal["cuda", "mps", "cpu"]
 Precision = Literal["bf16-mixed", "16-mixed", "32"]
@@ -58,6 +60,33 @@ def _cpu_computes_bf16() -> bool:
         getattr(torch.cpu, name, bool)()
         for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     )
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device had no memory left (MPS and the CPU have no class of error for that)."""
+    words = ("out of memory", "can't allocate memory", "alloc_failed")  # cuBLAS, cuDNN
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(word in text for word in words)
+
+
+@contextmanager
+def memory_errors_explained() -> Iterator[None]:
+    """Let a device without memory be something that the user can mend.
+
+    Raises:
+        SongatlasError: instead of the library's own error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        first_line = str(error).strip().split("\n")[0]
+        raise SongatlasError(
+            "the memory of the device does not hold the model beside what else is on it: free the "
+            "device, choose a smaller model or a lower training.batch_size, or set training.device "
+            f"to cpu ({first_line})"
+        ) from None
 
 
 def peak_memory_gb(device: Device) -> float:

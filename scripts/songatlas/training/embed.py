@@ -12,6 +12,7 @@ from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.models.base import InputSpec, Model
 from songatlas.training.data import Batches, Windows, prepare
+from songatlas.training.device import memory_errors_explained
 from songatlas.training.weights import Description
 
 N_RECONSTRUCTIONS = 4
@@ -51,6 +52,7 @@ def _write_no_reconstruction(path: str | Path, spec: InputSpec, name: str, note:
     )
 
 
+@memory_errors_explained()
 @torch.inference_mode()
 def write_latents(
     model: Model,

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import logging
+import shutil
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from songatlas import tables
@@ -23,7 +25,12 @@ from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
 from songatlas.training.collapse import collapsed
 from songatlas.training.data import Batches, Windows, prepare
-from songatlas.training.device import choose_device, choose_precision, peak_memory_gb
+from songatlas.training.device import (
+    choose_device,
+    choose_precision,
+    memory_errors_explained,
+    peak_memory_gb,
+)
 from songatlas.training.module import TrainingModule
 from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Schedule
@@ -35,6 +42,13 @@ ON_GPU_BYTES = 4 * 2**30
 """Spectrograms up to this size are kept on the GPU during training."""
 
 NO_VALIDATION = "no song with audio is left for validation"
+
+IN_PARTS = (
+    "out of memory at {batch} windows: every step still has the gradients of {batch} windows, "
+    "computed in parts of at most {part}; batch normalisation, codebooks and random draws see each "
+    "part by itself, the loss (negatives of contrastive models included) the whole batch"
+)
+"""Said of a training whose batches had to be split."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class Trained:
             temporary.write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
 
 
+@memory_errors_explained()
 def train(
     windows: Windows,
     description: Description,
@@ -67,6 +82,7 @@ def train(
     resume_every_s: float = 120.0,
     identity: str = "",
     progress_bar: bool = False,
+    tensorboard: str | Path | None = None,
 ) -> Trained:
     """Train `description`'s architecture on the training windows.
 
@@ -77,14 +93,21 @@ def train(
     on the same machine with as many threads gives the same weights. The global random state of
     torch is set.
 
-    With `resume_folder`, `last-<digest>.ckpt` there is written at most every `resume_every_s`
-    seconds, and a run that was interrupted continues from it with the result of an uninterrupted
-    one. The digest is of the settings, the data and `identity` (of the code), so that what another
-    run left is not used. The caller deletes the folder.
+    With `resume_folder`, `last-<digest>.ckpt` there is written between batches at most every
+    `resume_every_s` seconds, and when a stop signal comes; a run that was interrupted continues
+    from it with the result of an uninterrupted one. The digest is of the settings, the data and
+    `identity` (of the code), so that what another run left is not used. The caller deletes the
+    folder.
+
+    Where the device's memory does not hold a batch, its gradients are computed in parts (see
+    `parts`), and the summary's `batch_note` says so.
+
+    With `tensorboard`, every epoch's measures are logged there as they come in.
 
     Raises:
         NotApplicable: when there are fewer than two training windows.
-        SongatlasError: when the loss becomes NaN.
+        SongatlasError: when the loss becomes NaN, or no batch fits into memory.
+        Interrupted: when a stop signal came and the state was saved.
     """
     started = time.monotonic()
     rows, validation_rows = windows.rows("train"), windows.rows("validation")
@@ -142,7 +165,7 @@ def train(
     held_out = Batches(
         windows, validation_rows, size, pairs=model.pairs, whole_songs=model.whole_songs
     )
-    _fit(module, held_out, device, precision, progress_bar)
+    _fit(module, held_out, device, precision, progress_bar, tensorboard)
     model.load_state_dict(module.best.weights)
     _finish(model, Batches(windows, rows, size), device)
     history = pd.DataFrame(module.history)
@@ -187,6 +210,7 @@ def train(
             "best_validation_loss": best["loss"] if validated else None,
             "monitor": watched,
             "monitor_reason": None if validated else NO_VALIDATION,
+            "batch_note": _batch_note(module, size),
             "reconstruction": best.get("reconstruction"),
             "reconstruction_db": best.get("reconstruction_db"),
             "kl": best.get("kl"),
@@ -207,6 +231,21 @@ def train(
             "control_of": description.control_of,
         },
     )
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """A training's summary in one line."""
+    if summary["note"]:
+        return str(summary["note"])
+    held_out = summary["best_validation_loss"]
+    parts = [
+        f"{summary['epochs']} epochs",
+        f"best at {summary['best_epoch'] + 1}"
+        + (f" (validation loss {held_out:.4g})" if held_out is not None else ""),
+    ]
+    if summary["active_units"] is not None:
+        parts.append(f"{summary['active_units']} of {summary['latent_dim']} units active")
+    return ", ".join([*parts, f"{summary['device']} {summary['precision']}"])
 
 
 def not_trained(
@@ -241,6 +280,7 @@ def not_trained(
             "best_validation_loss": None,
             "monitor": "train",
             "monitor_reason": note,
+            "batch_note": None,
             "reconstruction": None,
             "reconstruction_db": None,
             "kl": None,
@@ -263,6 +303,12 @@ def not_trained(
     )
 
 
+def _batch_note(module: TrainingModule, batch_size: int) -> str | None:
+    if module.part_size is None:
+        return None
+    return IN_PARTS.format(batch=batch_size, part=module.part_size)
+
+
 def _with_classes(description: Description, windows: Windows) -> Description:
     """Let `n_classes: null` be as many as the corpus has."""
     if windows.label is None:
@@ -283,7 +329,11 @@ def _fit(
     device: str,
     precision: str,
     progress_bar: bool,
+    tensorboard: str | Path | None,
 ) -> None:
+    if tensorboard is not None and module.first_epoch == 0:
+        # What an earlier training left there would be drawn as the same curve.
+        shutil.rmtree(tensorboard, ignore_errors=True)
     left = module.schedule.n_epochs - module.first_epoch
     callbacks: list[lightning.Callback] = [TQDMProgressBar()] if progress_bar else []
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -298,7 +348,7 @@ def _fit(
             max_epochs=left,
             callbacks=callbacks,
             deterministic="warn" if device == "cuda" else None,
-            logger=False,
+            logger=TensorBoardLogger(tensorboard, name="", version="") if tensorboard else False,
             enable_checkpointing=False,
             enable_progress_bar=progress_bar,
             enable_model_summary=False,
@@ -308,6 +358,7 @@ def _fit(
         try:
             trainer.fit(module, module.train_batches, validation if module.validated else None)
         finally:
+            module.signals.__exit__()
             torch.use_deterministic_algorithms(deterministic)
 
 

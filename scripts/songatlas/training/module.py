@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,23 @@ from torch import Tensor
 from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import SongatlasError
+from songatlas.interruption import Interrupted, StopSignals
 from songatlas.models.attributes import attribute_loss, window_attributes
 from songatlas.models.base import Model, Pass
 from songatlas.training.data import Batches, prepare
+from songatlas.training.device import out_of_memory
+from songatlas.training.parts import backward_in_parts, forward_in_parts, split_batch
 from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Best, Schedule
+from songatlas.training.weights import load_plain
 
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY = 20
 """Batches between looks at the loss for NaN, each of which waits for the GPU."""
+
+SMALLEST_PART = 2
+"""Windows: batch normalisation has no variance over one."""
 
 
 class Epoch:
@@ -67,6 +74,16 @@ class Epoch:
             named["mutual_information"] = information
         return named
 
+    def state(self) -> dict[str, Any]:
+        """The sums, for an interrupted epoch."""
+        return {**vars(self), "posterior": dict(vars(self.posterior))}
+
+    def restore(self, state: dict[str, Any], device: torch.device) -> None:
+        """Take back what `state` gave."""
+        moved = _to_device(state, device)
+        vars(self.posterior).update(moved.pop("posterior"))
+        vars(self).update(moved)
+
 
 class TrainingModule(lightning.LightningModule):
     """Trains one model; what it learned on the way stands in `history` and `best`."""
@@ -88,6 +105,8 @@ class TrainingModule(lightning.LightningModule):
     ) -> None:
         """`latent_batches` are the training windows in order, for `start_joint_training`."""
         super().__init__()
+        # The step is ours: it has to be repeated in parts where the memory does not hold a batch.
+        self.automatic_optimization = False
         self.model = model
         self.settings, self.schedule, self.loss, self.seed = training, schedule, loss, seed
         self.train_batches, self.latent_batches = train_batches, latent_batches
@@ -96,7 +115,11 @@ class TrainingModule(lightning.LightningModule):
         self.best = Best(training.early_stopping_patience, schedule)
         self.history: list[dict[str, Any]] = []
         self.first_epoch = 0
+        self.part_size: int | None = None
         self.state: dict[str, Any] = {}
+        self.random: list[Tensor] | None = None
+        self.modes: list[bool] = []
+        self.signals = StopSignals(deferred=True)
 
     @property
     def epoch(self) -> int:
@@ -119,30 +142,43 @@ class TrainingModule(lightning.LightningModule):
         )
         return optimizer
 
-    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        """Clip by norm; Lightning's own clipping refuses the fused optimiser."""
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip by norm, once fp16's scaling has been taken off the gradients."""
         if self.settings.gradient_clip > 0.0:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
 
     # --- one epoch -----------------------------------------------------------------------------
 
     def on_train_start(self) -> None:
+        # After Lightning's own handlers, which this takes the place of.
+        self.signals.__enter__()
         if self.state:
             self.plateau.optimizer.load_state_dict(self.state["optimizer"])
             self.plateau.load_state_dict(self.state["plateau"])
             self.trainer.precision_plugin.load_state_dict(self.state["precision"])
-            self.state = {}
+            self.model.resume(_to_device(self.state["progress"], self.device))
         self.saved_at = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
         epoch = self.epoch
-        if self.current_epoch > 0 and time.monotonic() - self.saved_at >= self.resume_every_s:
-            self.save()
-        self.started = time.monotonic()
-        # Everything random in an epoch follows from its number, so that a resumed run repeats it.
-        torch.manual_seed(_epoch_seed(self.seed, epoch))
         self.train_batches.epoch = epoch
         self.model.pretraining = self.schedule.pretraining(epoch)
+        self.kl_weight = self.schedule.kl_weight(epoch)
+        self.totals = {"train": Epoch(), "validation": Epoch()}
+        self.started = time.monotonic()
+        self.first_batch, self.random = 0, None
+        if self.state:
+            # The epoch began before the interruption: what its beginning does has been done.
+            self.modes = self.state["modes"]
+            for part, training in zip(self.model.modules(), self.modes, strict=True):
+                part.training = training
+            self.totals["train"].restore(self.state["totals"], self.device)
+            self.started -= self.state["seconds"]
+            self.first_batch, self.random = self.state["batch"], self.state["random"]
+            self.state = {}
+            return
+        # Everything random in an epoch follows from its number.
+        torch.manual_seed(_epoch_seed(self.seed, epoch))
         if 0 < self.schedule.pretrain_epochs == epoch:
             self.model.start_joint_training(self.latents(), self.seed)
             if self.model.joint_learning_rate != 1.0:
@@ -153,29 +189,131 @@ class TrainingModule(lightning.LightningModule):
             self.model.start_epoch(epoch, self.latent_batches.rows, self.latents)
             # What a model draws in its hook must not shift the noise of the epoch.
             torch.manual_seed(_epoch_seed(self.seed, epoch))
-        self.kl_weight = self.schedule.kl_weight(epoch)
-        self.totals = {"train": Epoch(), "validation": Epoch()}
+        # Of training: a state that is saved during validation is one to train on from.
+        self.modes = [part.training for part in self.model.modules()]
 
     def on_after_batch_transfer(
         self, batch: dict[str, Tensor], dataloader_idx: int
     ) -> dict[str, Tensor]:
         return prepare(batch)
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        done: Pass = self.model(batch)
-        terms = self.terms(batch, done)
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        if batch_idx < self.first_batch:
+            return
+        if self.random is not None:
+            _set_random_state(self.random, self.device)
+            self.random = None
+        self.pause(batch_idx)
+        optimizer: Any = self.optimizers()
+        # A closure, so that fp16's scaling is taken off before gradients are clipped.
+        optimizer.step(closure=lambda: self.gradients(batch, batch_idx))
+
+    def gradients(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Gradients of a batch's loss; in parts from where on the memory does not hold it whole."""
+        rewind = self.rewinder()
+        while (found := self.try_gradients(batch, rewind)) is None:
+            self.lower_part_size(len(batch["row"]))
+            rewind()
+        done, terms = found
         if batch_idx % CHECK_EVERY == 0:
             self.check(float(terms["loss"].detach()), "training")
         self.note("train", batch, done, terms)
-        return terms["loss"]
+
+    def try_gradients(
+        self, batch: dict[str, Tensor], rewind: Callable[[], None]
+    ) -> tuple[Pass, dict[str, Tensor]] | None:
+        """The pass and its terms, gradients being added to the weights; None without memory.
+
+        It returns, so that whatever failed is freed before the next try.
+        """
+        self.plateau.optimizer.zero_grad()
+        try:
+            parts = self.parts(batch)
+            if len(parts) > 1:
+                return backward_in_parts(
+                    self.model, parts, lambda done: self.terms(batch, done), self.backwards, rewind
+                )
+            done: Pass = self.model(batch)
+            terms = self.terms(batch, done)
+            self.backwards(terms["loss"])
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            return None
+        return done, terms
+
+    def parts(self, batch: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+        if self.part_size is None or len(batch["row"]) <= self.part_size:
+            return [batch]
+        return split_batch(batch, self.part_size, whole_songs=self.model.whole_songs)
+
+    def backwards(self, loss: Tensor) -> None:
+        # `training_step` runs under autocast, which gradients must not.
+        with torch.autocast(self.device.type, enabled=False):
+            self.manual_backward(loss)
+
+    def lower_part_size(self, n: int) -> None:
+        """Halve the parts of a batch of `n` windows.
+
+        Raises:
+            SongatlasError: when they cannot be smaller.
+        """
+        tried = n if self.part_size is None else min(n, self.part_size)
+        size = -(-tried // 2)
+        if size < SMALLEST_PART:
+            raise SongatlasError(
+                f"the memory of the device ({self.device}) does not hold {SMALLEST_PART} windows "
+                "at a time: choose a smaller model, free the device, or set training.device to cpu"
+            )
+        self.part_size = size
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning(
+            "epoch %d: out of memory on %s; batches go on in parts of at most %d windows, with the "
+            "gradients of a whole batch in every step",
+            self.epoch,
+            self.device,
+            size,
+        )
+
+    def rewinder(self) -> Callable[[], None]:
+        """What brings back the random state and the buffers of now."""
+        random = _random_state(self.device)
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
+
+        @torch.no_grad()
+        def rewind() -> None:
+            _set_random_state(random, self.device)
+            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+
+        return rewind
 
     def on_validation_epoch_start(self) -> None:
         # The same noise every epoch: validation losses differ by the weights alone.
         torch.manual_seed(_epoch_seed(self.seed, 0))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        done: Pass = self.model(batch)
+        if self.signals.received is not None:
+            self.stop_if_told(len(self.train_batches))
+        random = _random_state(self.device)
+        while (done := self.try_pass(batch)) is None:
+            self.lower_part_size(len(batch["row"]))
+            _set_random_state(random, self.device)
         self.note("validation", batch, done, self.terms(batch, done))
+
+    def try_pass(self, batch: dict[str, Tensor]) -> Pass | None:
+        """A pass without gradients; None without memory."""
+        try:
+            parts = self.parts(batch)
+            found: Pass = (
+                forward_in_parts(self.model, parts) if len(parts) > 1 else self.model(batch)
+            )
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            return None
+        return found
 
     def terms(self, batch: dict[str, Tensor], done: Pass) -> dict[str, Tensor]:
         """The terms of the model's loss under the settings."""
@@ -240,7 +378,14 @@ class TrainingModule(lightning.LightningModule):
             self.kl_weight,
             rate,
         )
-        self.log("watched_loss", watched, prog_bar=True)
+        self.log("watched_loss", watched, prog_bar=True, logger=False)
+        if self.logger is not None:
+            curves = {
+                f"{metric}/{split}": value
+                for split, means in found.items()
+                for metric, value in means.items()
+            }
+            self.logger.log_metrics({**curves, "learning_rate": rate}, step=epoch)
         self.trainer.should_stop = self.best.exhausted(epoch) or self.converged(epoch)
 
     def converged(self, epoch: int) -> bool:
@@ -277,12 +422,39 @@ class TrainingModule(lightning.LightningModule):
 
     # --- resuming ------------------------------------------------------------------------------
 
-    def save(self) -> None:
-        """Write everything that the epochs to come depend on."""
+    def pause(self, batch: int) -> None:
+        """Between batches: stop when told to, save what would be lost by a sudden end."""
+        self.stop_if_told(batch)
+        if time.monotonic() - self.saved_at >= self.resume_every_s:
+            self.save(batch)
+
+    def stop_if_told(self, batch: int) -> None:
+        """Save and stop, where a signal has come, before the training batch of this number.
+
+        Raises:
+            Interrupted: saying what was saved.
+        """
+        if self.signals.received is None:
+            return
+        self.save(batch)
+        where = f"before batch {batch} of epoch {self.epoch}"
+        saved = f"training is saved {where} in {self.resume}"
+        raise Interrupted(
+            self.signals.received, saved if self.resume else f"{where}, where nothing was to save"
+        )
+
+    def save(self, batch: int) -> None:
+        """Write everything that the training from this batch on depends on."""
         if self.resume is None:
             return
         state = {
             "epoch": self.epoch,
+            "batch": batch,
+            "part_size": self.part_size,
+            "random": _random_state(self.device),
+            "modes": self.modes,
+            "totals": self.totals["train"].state(),
+            "seconds": time.monotonic() - self.started,
             "model": self.model.state_dict(),
             "progress": dict(self.model.progress()),
             "optimizer": self.plateau.optimizer.state_dict(),
@@ -291,21 +463,64 @@ class TrainingModule(lightning.LightningModule):
             "best": self.best.state(),
             "history": self.history,
         }
-        with tables.atomic(self.resume) as temporary:
-            torch.save(state, temporary)
+        with tables.atomic(self.resume) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)
         self.saved_at = time.monotonic()
 
     def load(self) -> None:
-        """Continue from the file that `save` wrote, where there is one."""
+        """Continue from the file that `save` wrote, where there is one that can be read."""
         if self.resume is None or not self.resume.is_file():
             return
-        self.state = torch.load(self.resume, map_location="cpu", weights_only=True)
+        try:
+            self.state = load_plain(self.resume)
+        except (RuntimeError, OSError, SongatlasError) as error:
+            logger.warning(
+                "%s cannot be read (%s); training starts from its beginning",
+                self.resume,
+                str(error).strip().split("\n")[0],
+            )
+            self.resume.unlink()
+            return
         self.model.load_state_dict(self.state.pop("model"))
-        self.model.resume(self.state.pop("progress"))
         self.best.restore(self.state.pop("best"))
         self.history = self.state.pop("history")
         self.first_epoch = self.state.pop("epoch")
-        logger.info("resuming at epoch %d from %s", self.first_epoch, self.resume)
+        self.part_size = self.state.pop("part_size")
+        logger.info(
+            "resuming at epoch %d, batch %d from %s",
+            self.first_epoch,
+            self.state["batch"],
+            self.resume,
+        )
+
+
+def _random_state(device: torch.device) -> list[Tensor]:
+    """State of what draws on the CPU and, where it is another, on the device."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    elif device.type == "mps":
+        states.append(torch.mps.get_rng_state())
+    return states
+
+
+def _set_random_state(states: list[Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(states[1])
+
+
+def _to_device(values: Any, device: torch.device) -> Any:
+    """Tensors in dicts, lists and tuples, moved to a device."""
+    if isinstance(values, Tensor):
+        return values.to(device)
+    if isinstance(values, Mapping):
+        return {name: _to_device(value, device) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return type(values)(_to_device(value, device) for value in values)
+    return values
 
 
 def _row(

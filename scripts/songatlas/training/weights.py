@@ -1,6 +1,7 @@
 """The weights file: tensors and plain values, loaded without pickle."""
 
 import pickle
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model | None, D
         SongatlasError: when the file is absent or does not fit this version's architecture.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content = load_plain(path, mmap=True)
         description = Description(
             architecture=content["architecture"],
             spec=InputSpec(**content["spec"]),
@@ -81,11 +82,30 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model | None, D
         model.load_state_dict(content["state_dict"], assign=True)
     except FileNotFoundError:
         raise SongatlasError(f"{path}: no such file; train the model first") from None
-    except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except (RuntimeError, KeyError, TypeError) as error:
         raise SongatlasError(
             f"{path}: does not fit this version of Songatlas; delete it and run again ({error})"
         ) from None
     return model.to(device).eval(), description
+
+
+def load_plain(path: str | Path, *, mmap: bool = False) -> Any:
+    """Tensors and plain values from a file of `torch.save`; nothing else is ever loaded.
+
+    Raises:
+        SongatlasError: when the file holds anything else (a pickle can hold code, which would run),
+            naming what.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except (pickle.UnpicklingError, EOFError) as error:
+        # torch's own words advise to load the file all the same.
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        what = f" (it refers to {found[1]})" if found else ""
+        raise SongatlasError(
+            f"{path}: is refused, since it holds more than tensors and plain values{what}: loading "
+            "it could run code, or it is damaged. Delete it and run again"
+        ) from None
 
 
 def _plain(value: Any) -> Any:

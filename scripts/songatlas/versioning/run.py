@@ -11,6 +11,7 @@ from pathlib import Path
 
 from songatlas.config import NAME_PATTERN
 from songatlas.errors import SongatlasError
+from songatlas.running import living, run_lock
 from songatlas.versioning.state import delete_record
 
 RESERVED = ("corpora", "compare")
@@ -40,13 +41,22 @@ def folder_of(run: str) -> Path:
 
 
 def clean(run: str) -> int:
-    """Remove a run's folder and Snakemake's records of it; bytes that were freed."""
+    """Remove a run's folder and Snakemake's records of it; bytes that were freed.
+
+    Raises:
+        RunError: when there is no such run, or somebody works on it.
+    """
     folder = folder_of(run)
+    owner = living(run_lock(run))
+    if owner is not None:
+        raise RunError(f"{folder}: {owner} works on this run; end it first")
     files = list(folder.rglob("*"))
     freed = sum(path.lstat().st_size for path in files if not path.is_dir())
     shutil.rmtree(folder)
     for path in files:
         delete_record(path.as_posix())
+    for path in run_lock(run).parent.glob(f"{run}.*"):
+        path.unlink()
     return freed
 
 

@@ -1,0 +1,37 @@
+"""The explorer: a page to see and hear the run, for the browser."""
+
+
+rule explorer:
+    """A folder that opens by a double click on its index.html."""
+    input:
+        tracks=corpus_table("tracks"),
+        labels=corpus_table("labels"),
+        windows=corpus_table("windows"),
+        lines=corpus_table("lines"),
+        comparison=rules.comparison.output.csv,
+        projections=rules.maps.output.projections,
+        latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
+        clusters=plan.branch_files("clusters/{model}/seed-{seed}.parquet", plan.first_branches),
+        logmel=plan.parts("logmel") if "logmel" in plan.features else [],
+        descriptors=plan.parts("descriptors") if "descriptors" in plan.features else [],
+    output:
+        folder=directory(plan.path("report", "explorer")),
+    log:
+        plan.path("logs", "explorer.log"),
+    benchmark:
+        plan.path("benchmarks", "explorer.tsv")
+    conda:
+        "../envs/explorer.yaml"
+    params:
+        names=[name for name, _ in plan.first_branches],
+        run=plan.config.run,
+        corpus_name=plan.corpus_name,
+        explorer=plan.section("explorer"),
+        figures=plan.section("figures", "umap_neighbors", "umap_min_dist"),
+        evaluation=plan.section("evaluation", "bootstraps", "seed"),
+        bundle=plan.explorer_bundle,
+        code=code_of("explorer"),
+    message:
+        "Building the explorer"
+    script:
+        "../scripts/explorer.py"

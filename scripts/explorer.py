@@ -1,0 +1,33 @@
+"""The explorer of a run: a folder that opens in a browser, from disk, without a network."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.config import Explorer, Figures
+    from songatlas.explorer.model_data import Settings
+    from songatlas.explorer.page import Inputs, write_page
+
+    names = snakemake.params.names
+    write_page(
+        Inputs(
+            tracks=snakemake.input.tracks,
+            labels=snakemake.input.labels,
+            windows=snakemake.input.windows,
+            lines=snakemake.input.lines,
+            comparison=snakemake.input.comparison,
+            projections=snakemake.input.projections,
+            latents=dict(zip(names, snakemake.input.latents, strict=True)),
+            clusters=dict(zip(names, snakemake.input.clusters, strict=True)),
+            logmel=snakemake.input.get("logmel", []),
+            descriptors=snakemake.input.get("descriptors", []),
+        ),
+        snakemake.output.folder,
+        Settings(
+            explorer=Explorer(**snakemake.params.explorer),
+            figures=Figures(**snakemake.params.figures),
+            bootstraps=snakemake.params.evaluation["bootstraps"],
+            seed=snakemake.params.evaluation["seed"],
+        ),
+        run=snakemake.params.run,
+        corpus_name=snakemake.params.corpus_name,
+    )

@@ -1,0 +1,20 @@
+"""What splitting windows instead of songs adds to the score."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.figures.paper.leakage import leakage_figure
+    from songatlas.figures.paper.write import write_figures
+    from songatlas.paper.files import read_optional
+    from songatlas.paper.leakage import COLUMNS, leakage_rows
+    from songatlas.paper.published import read_published
+
+    given = snakemake.params
+    rows = leakage_rows(read_optional(snakemake.input.leakage, COLUMNS), read_published())
+    write_figures(
+        {"leakage": leakage_figure(rows, corpus_name=given.corpus_name)},
+        [snakemake.output.svg, snakemake.output.png],
+        dpi=given.figures["png_dpi"],
+        corpus_name=given.corpus_name,
+        card=given.card,
+    )

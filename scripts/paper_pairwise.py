@@ -1,0 +1,16 @@
+"""Models compared in pairs, under the reference study's names."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.paper.files import read_optional, write_sheets
+    from songatlas.paper.pairwise import COLUMNS, pairwise_sheet
+    from songatlas.paper.published import read_published
+
+    tests = read_optional(snakemake.input.tests, COLUMNS)
+    given = snakemake.params
+    write_sheets(
+        [pairwise_sheet(tests, read_published(), given.level, given.corpus_name)],
+        snakemake.output,
+        card=given.card,
+    )

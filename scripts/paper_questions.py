@@ -1,0 +1,28 @@
+"""The reference study's four questions, answered with the numbers of this run."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from songatlas.evaluation.layout import write_text
+    from songatlas.paper.corpus_kind import corpus_kind
+    from songatlas.paper.files import read_optional, read_table
+    from songatlas.paper.leakage import COLUMNS
+    from songatlas.paper.published import read_published
+    from songatlas.paper.questions import Answers, questions
+    from songatlas.versioning.name_card import name_card
+
+    given, published = snakemake.params, read_published()
+    names = ("ranking", "pairs", "correlations", "methods", "method_pairs")
+    answers = Answers(
+        **{name: read_table(getattr(snakemake.input, name)) for name in names},
+        leakage=read_optional(snakemake.input.leakage, COLUMNS),
+        published=published,
+        corpus=corpus_kind(read_table(snakemake.input.dataset), published),
+        corpus_name=given.corpus_name,
+        run=given.run,
+        seeds=list(given.seeds),
+        level=given.level,
+        evaluate_on=given.evaluation["evaluate_on"],
+    )
+    write_text(questions(answers), snakemake.output[0])
+    name_card(snakemake.output[0], given.card)

@@ -1,0 +1,1 @@
+"""The explorer: a run's map, sound, clusters and neighbours as one folder for the browser."""

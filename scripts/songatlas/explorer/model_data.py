@@ -1,0 +1,118 @@
+"""What the page loads of one model: its maps, clusterings, cards and neighbours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from songatlas import config, tables
+from songatlas.evaluation.projection import PROJECTION, read_latents
+from songatlas.explorer import cards, neighbours, projections
+from songatlas.explorer.catalogue import Catalogue
+from songatlas.explorer.clusterings import NOT_CLUSTERED, clusterings
+from songatlas.explorer.scripts import packed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sections of the config that the page depends on."""
+
+    explorer: config.Explorer
+    figures: config.Figures
+    bootstraps: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """`summary` stands in the page's first file, `data` and `cards` in files of the model's own."""
+
+    summary: dict[str, Any]
+    data: dict[str, Any]
+    cards: list[list[dict[str, Any]]]
+
+
+def model_data(
+    latents: str | Path,
+    clusters: str | Path,
+    umaps: str | Path,
+    found: Catalogue,
+    items: Mapping[str, cards.Items],
+    settings: Settings,
+) -> ModelData:
+    """Read one model's tables.
+
+    Args:
+        umaps: the table of projections that the maps were drawn from.
+        items: by `window` and `song`, over all rows of the catalogue.
+
+    Raises:
+        TableError: when a table is missing or breaks its schema.
+        SongatlasError: when latents hold NaN or infinity.
+    """
+    info = tables.read_metadata(latents)
+    drawn = tables.read(umaps, PROJECTION, filters=[("model", "==", info["model"])])
+    blocks = {name: (first, last) for name, (first, last) in (info.get("blocks") or {}).items()}
+    levels: dict[str, Any] = {}
+    points: dict[str, np.ndarray] = {}
+    vectors: dict[str, np.ndarray] = {}
+    near = None
+    for level in ("window", "song"):
+        rows, z, of = read_latents(latents, level, seed=settings.seed)
+        rows = rows[rows["level"] == level]
+        if rows.empty:
+            continue
+        ids = rows["window_id"] if level == "window" else rows["track_id"]
+        row = found.window_rows(ids) if level == "window" else found.song_rows(ids)
+        z, row, ids = z[row >= 0], row[row >= 0], ids[row >= 0]
+        points[level], vectors[level] = row, z
+        maps = _maps(level, z, ids, drawn, settings)
+        levels[level] = {"points": packed(row), "maps": projections.described(maps), "of": of}
+        if level == "song":
+            nearest = neighbours.neighbours(z, settings.explorer.neighbours, blocks, settings.seed)
+            near = neighbours.described(nearest, row)
+    listed = clusterings(tables.read(clusters, tables.CLUSTERS), found, points)
+    made = []
+    for one in listed:
+        level = "window" if one.level == "window" else "song"
+        labels = np.full(len(items[level].songs), NOT_CLUSTERED, np.int64)
+        labels[points[level]] = one.labels
+        z = np.zeros((len(labels), vectors[level].shape[1]), np.float32)
+        z[points[level]] = vectors[level]
+        made.append(
+            cards.cards(items[level], labels, z, bootstraps=settings.bootstraps, seed=settings.seed)
+        )
+    summary = {
+        "name": info["model"],
+        "supervised": info.get("supervision") == "labels",
+        "note": info.get("note") or "",
+        "levels": {level: list(value["maps"]) for level, value in levels.items()},
+        "clusterings": [
+            {"level": one.level, "algorithm": one.algorithm, "k": one.k} for one in listed
+        ],
+    }
+    data = {
+        "levels": levels,
+        "labels": [packed(one.labels) for one in listed],
+        "neighbours": near,
+    }
+    return ModelData(summary, data, made)
+
+
+def _maps(
+    level: str, z: np.ndarray, ids: pd.Series, drawn: pd.DataFrame, settings: Settings
+) -> dict[str, np.ndarray]:
+    """The maps of one level; the UMAP that the figures show is the page's too."""
+    methods = list(settings.explorer.projections)
+    ready = drawn[drawn["level"] == level]
+    key = "window_id" if level == "window" else "track_id"
+    at = pd.Index(ready[key]).get_indexer(pd.Index(ids))
+    umap = None
+    if "umap" in methods and len(at) and (at >= 0).all():
+        umap = ready[["x", "y"]].to_numpy(np.float32)[at]
+        methods.remove("umap")
+    found = projections.maps(z, methods, settings.figures, settings.seed) if methods else {}
+    return {**({"umap": umap} if umap is not None else {}), **found}

@@ -1,0 +1,79 @@
+"""Two-dimensional maps of one model's latents: UMAP, and t-SNE and PCA as alternatives."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from songatlas.config import Figures
+from songatlas.evaluation.projection import MAX_DIM, MIN_UMAP, project
+
+Method = Literal["umap", "tsne", "pca"]
+
+TSNE_POINTS = 5000
+"""Of more points than this t-SNE takes minutes; UMAP and PCA remain."""
+
+
+def maps(
+    z: np.ndarray, methods: Sequence[Method], figures: Figures, seed: int
+) -> dict[str, np.ndarray]:
+    """Points of shape (n, 2), float32, by method; those that n points allow.
+
+    Raises:
+        SongatlasError: when `z` holds NaN or infinity.
+    """
+    found = {}
+    for method in methods:
+        if method == "pca":
+            found["pca"] = principal(z, 2)
+        elif method == "tsne" and MIN_UMAP <= len(z) <= TSNE_POINTS:
+            found["tsne"] = tsne(z, seed)
+        elif method == "umap":
+            projection = project(z, figures, seed)
+            if projection.method == "UMAP":
+                found["umap"] = projection.points
+    return found or {"pca": principal(z, 2)}
+
+
+def principal(z: np.ndarray, dim: int) -> np.ndarray:
+    """Coordinates along the first principal axes, shape (n, dim) float32, zeros beyond the rank."""
+    from sklearn.decomposition import PCA
+
+    points = np.zeros((len(z), dim), np.float32)
+    rank = min(dim, len(z) - 1, z.shape[1]) if len(z) else 0
+    if rank > 0:
+        scale = float(np.abs(z).max()) or 1.0
+        with np.errstate(invalid="ignore", divide="ignore"):  # shares of a total variance of 0
+            points[:, :rank] = PCA(rank, svd_solver="full").fit_transform(
+                np.asarray(z, np.float64) / scale
+            )
+    return points
+
+
+def tsne(z: np.ndarray, seed: int) -> np.ndarray:
+    """t-SNE (van der Maaten and Hinton 2008) from the principal components: shape (n, 2)."""
+    from sklearn.manifold import TSNE
+
+    reduced = principal(z, min(MAX_DIM, z.shape[1]))
+    perplexity = min(30.0, max((len(z) - 1) / 3.0, 1.0))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        found = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+        return np.asarray(found.fit_transform(reduced), np.float32)
+
+
+def framed(points: np.ndarray) -> np.ndarray:
+    """Points centred in the square from -1 to 1, both axes in the same units: (2n,) float32."""
+    if not len(points):
+        return np.zeros(0, np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = float((high - low).max()) / 2 or 1.0
+    return np.asarray((points - (low + high) / 2) / half, np.float32).reshape(-1)
+
+
+def described(found: dict[str, np.ndarray]) -> dict[str, Any]:
+    """For the page: framed coordinates by method."""
+    from songatlas.explorer.scripts import packed
+
+    return {method: packed(framed(points)) for method, points in found.items()}

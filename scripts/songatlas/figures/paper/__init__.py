@@ -1,0 +1,1 @@
+"""Figures of the reference study, from a run's `tables/paper_*`."""

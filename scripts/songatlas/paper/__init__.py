@@ -1,0 +1,1 @@
+"""The reference study's tables, each beside what the study published."""

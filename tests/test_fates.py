@@ -1,0 +1,237 @@
+"""Every input is a track, a duplicate, a reject or an unused file, exactly once."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from songatlas import tables
+from songatlas.audio.logmel import write_logmel
+from songatlas.config import LogMel, Split, Windows
+from songatlas.corpus.build import build_corpus, shard_frames
+from songatlas.corpus.language_check import check_languages
+from songatlas.corpus.probe import probe_sources
+from songatlas.corpus.readers import read
+from songatlas.corpus.result import Problems, concat, sources_frame
+from songatlas.errors import SongatlasError
+from songatlas.report.ending import ending
+from songatlas.report.fates import COLUMNS, FATES, fates, read_fates
+
+RATE = 8000
+TINY = LogMel(sample_rate_hz=4000, n_mels=16, n_fft=256, hop_length=256)
+
+
+def noise(seed: int, seconds: float = 1.2) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, round(seconds * RATE))
+
+
+def audio(content: tuple[str, int], path: Path) -> None:
+    """One file of a kind; equal seeds of `good` give equal bytes."""
+    kind, seed = content
+    samples, subtype = noise(seed), "PCM_16"
+    if kind == "silent":
+        samples = np.zeros(RATE)
+    elif kind == "nan":
+        samples[RATE // 2], subtype = np.nan, "FLOAT"
+    elif kind == "clipped":
+        samples = np.clip(noise(seed) * 100, -1, 1)
+    elif kind == "short":
+        samples = noise(seed, 0.2)
+    elif kind == "no samples":
+        samples = np.zeros(0)
+    if kind == "empty":
+        path.touch()
+    elif kind == "text":
+        path.write_text(f"words, not music {seed}\n" * 9)
+    elif kind == "dangling":
+        path.symlink_to(path.parent / "nowhere" / "gone.wav")
+    else:
+        soundfile.write(path, samples, RATE, subtype, format="WAV")
+        if kind == "cut":
+            path.write_bytes(path.read_bytes()[:40])
+
+
+KINDS = ["good", "good", "good", "silent", "nan", "clipped", "short", "no samples"]
+KINDS += ["empty", "text", "dangling", "cut"]
+LYRICS = {
+    "words": b"la la la\nand so on",
+    "nothing": b"",
+    "binary": bytes(range(256)) * 9,
+    "latin": "déjà vu à Köln".encode("latin-1"),
+    "other language": ("Wir gehen heute Abend noch einmal durch die dunklen Straßen\n"
+                       "und singen leise von der Sonne, die morgen wieder scheinen wird\n"
+                       "Niemand hört uns zu, aber der Mond steht über den Dächern\n").encode(),
+}  # fmt: skip
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=["Cs"]),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: not name.startswith("."))
+STEMS = st.one_of(st.sampled_from(["a", "b", "A", "é", "e\u0301", "x\ny", "q'\"$(x)"]), NAMES)
+FOLDERS = st.sampled_from(
+    ["en/pop", "en/rock", "spanish/pop", "dothraki/pop", "en", "", "en/pop/deep"]
+)
+FILES = st.one_of(
+    st.tuples(
+        FOLDERS,
+        STEMS,
+        st.sampled_from([".wav", ".mp3", ".FLAC"]),
+        st.tuples(st.sampled_from(KINDS), st.integers(0, 2)),
+    ),
+    st.tuples(
+        FOLDERS, STEMS, st.sampled_from([".txt", ".lrc", ".json"]), st.sampled_from(list(LYRICS))
+    ),
+    st.tuples(FOLDERS, STEMS, st.sampled_from([".pdf", "", ".jpg"]), st.just("words")),
+)
+
+
+def write_files(folder: Path, files: list) -> None:
+    for place, stem, suffix, content in files:
+        path = folder / place / f"{stem}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() or path.is_symlink():
+            continue
+        if isinstance(content, tuple):
+            audio(content, path)
+        else:
+            path.write_bytes(LYRICS[content])
+
+
+def fates_of(folder: Path, scratch: Path) -> pd.DataFrame:
+    """What becomes of a folder's files, through the functions that the rules call."""
+    found = read("folder", folder)
+    warnings = concat([found.warnings, check_languages(found.sources, "x")], tables.WARNINGS)
+    probed = probe_sources(found.sources)
+    windows = Windows(length_s=0.5, hop_s=0.5)
+    corpus = build_corpus(found.sources, probed, found.rejects, warnings, windows, Split())
+    rejects, warned = [corpus.rejects], [corpus.warnings]
+    for shard, frame in enumerate(shard_frames(corpus, 2)):
+        paths = [scratch / f"{shard}-{name}.parquet" for name in ("shard", "part", "r", "w")]
+        tables.write(frame, paths[0], tables.SHARD)
+        write_logmel(paths[0], paths[1], 0.5, TINY, paths[2], paths[3])
+        rejects.append(tables.read(paths[2], tables.REJECTS))
+        warned.append(tables.read(paths[3], tables.WARNINGS))
+    tables.write(corpus.tracks, scratch / "tracks.parquet", tables.TRACKS)
+    return fates(
+        found.sources,
+        corpus.tracks,
+        concat(rejects, tables.REJECTS),
+        concat(warned, tables.WARNINGS),
+    )
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(files=st.lists(FILES, max_size=14))
+def test_every_file_of_any_folder_has_exactly_one_fate(files: list) -> None:
+    base = Path(tempfile.mkdtemp())
+    try:
+        folder, scratch = base / "songs", base / "scratch"
+        write_files(folder, [("en/pop", "one that is good", ".wav", ("good", 99)), *files])
+        scratch.mkdir()
+        frame = fates_of(folder, scratch)
+        present = [path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
+        assert set(frame["path"]) == {str(path) for path in present}
+        assert (frame.groupby("path")["fate"].nunique() == 1).all()
+        assert set(frame["fate"]) <= set(FATES)
+        assert (frame["reason"].isna() == (frame["fate"] == "used")).all()
+        # Exactly once: the audio that is used is that of the tracks, and no two are the same.
+        tracks = tables.read(scratch / "tracks.parquet", tables.TRACKS)
+        assert tracks["track_id"].is_unique
+        suffixes = (".wav", ".mp3", ".flac")
+        heard = frame[frame["path"].str.lower().str.endswith(suffixes)]
+        heard = heard[heard["fate"].isin(["used", "warned"])]
+        later = frame.loc[frame["stage"] == "logmel"]
+        later = later.loc[later["fate"] == "rejected", "path"]
+        assert set(heard["path"]) | set(later) == set(tracks["audio_path"].dropna())
+    finally:
+        shutil.rmtree(base)
+
+
+# --- single cases ---------------------------------------------------------------------------------
+
+
+def frames(reject: list, warn: list) -> tuple[pd.DataFrame, pd.DataFrame]:
+    problems = Problems("corpus")
+    for row in reject:
+        problems.reject(*row)
+    for row in warn:
+        problems.warn(*row)
+    return problems.rejects(), problems.warnings()
+
+
+def tracks_of(*ids: str, silent: tuple[str, ...] = ()) -> pd.DataFrame:
+    paths = [None if name in silent else f"{name}.mp3" for name in ids]
+    return pd.DataFrame({"source_id": list(ids), "audio_path": paths})
+
+
+def fate_of(frame: pd.DataFrame, path: str) -> list[tuple]:
+    rows = frame[frame["path"] == path]
+    return [(r.fate, None if pd.isna(r.reason) else r.reason) for r in rows.itertuples()]
+
+
+def test_a_reject_outweighs_warnings_and_lyrics_follow_their_song() -> None:
+    sources = sources_frame(
+        [{"source_id": s, "audio_path": f"{s}.mp3", "lyrics_path": f"{s}.txt"} for s in "ab"]
+    )
+    rejects, warnings = frames(
+        [("b.mp3", "not_audio", "words")],
+        [("b.mp3", "missing_genre", "no genre"), ("a.txt", "bad_lyrics", "empty")],
+    )
+    frame = fates(sources, tracks_of("a"), rejects, warnings)
+    assert list(frame) == list(COLUMNS)
+    assert fate_of(frame, "a.mp3") == [("used", None)]
+    assert fate_of(frame, "a.txt") == [("warned", "bad_lyrics")]
+    assert fate_of(frame, "b.mp3") == [("rejected", "not_audio")]
+    assert fate_of(frame, "b.txt") == [("rejected", "not_audio")]
+
+
+def test_a_song_that_two_stages_reject_for_one_reason_has_one_row() -> None:
+    sources = sources_frame([{"source_id": "a", "audio_path": "a.mp3"}])
+    rejects, warnings = frames([("a.mp3", "silent", "x")], [])
+    both = pd.concat([rejects.assign(stage="logmel"), rejects.assign(stage="descriptors")])
+    assert fate_of(fates(sources, tracks_of("a"), both, warnings), "a.mp3") == [
+        ("rejected", "silent")
+    ]
+
+
+def test_absent_audio_of_a_song_with_lyrics_is_told() -> None:
+    sources = sources_frame([{"source_id": "a", "audio_path": "a.mp3", "lyrics_path": "a.txt"}])
+    frame = fates(sources, tracks_of("a", silent=("a",)), *frames([], []))
+    assert fate_of(frame, "a.mp3") == [("warned", "missing_audio")]
+    assert fate_of(frame, "a.txt") == [("used", None)]
+
+
+def test_songs_without_files_and_rows_of_tables_are_inputs_too() -> None:
+    sources = sources_frame([{"source_id": "only words", "lyrics": "la"}])
+    rejects, warnings = frames([("songs.csv:7", "bad_row", "2 cells")], [])
+    frame = fates(sources, tracks_of("only words", silent=("only words",)), rejects, warnings)
+    assert fate_of(frame, "only words") == [("used", None)]
+    assert fate_of(frame, "songs.csv:7") == [("rejected", "bad_row")]
+
+
+def test_a_source_that_no_table_knows_is_an_error() -> None:
+    sources = sources_frame([{"source_id": "a", "audio_path": "a.mp3"}])
+    with pytest.raises(SongatlasError, match=r"a\.mp3: neither a track nor set aside"):
+        fates(sources, tracks_of(), *frames([], []))
+
+
+def test_the_table_survives_csv_and_ends_the_run(tmp_path: Path) -> None:
+    sources = sources_frame([{"source_id": "a", "audio_path": 'a\n,".mp3'}])
+    rejects, warnings = frames([("b", "silent", "x"), ("c", "silent", "x")], [])
+    frame = fates(sources, tracks_of("a"), rejects, warnings)
+    (tmp_path / "tables").mkdir()
+    frame.to_csv(tmp_path / "tables" / "fates.csv", index=False)
+    back = read_fates(tmp_path / "tables" / "fates.csv")
+    assert set(back["path"]) == {'a\n,".mp3', "b", "c"}
+    (tmp_path / "tables" / "comparison.txt").write_text("the table")
+    text = ending(tmp_path)
+    assert "inputs   1 used\n" in text
+    assert "inputs   2 set aside: silent 2\n" in text
