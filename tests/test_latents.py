@@ -63,6 +63,8 @@ def test_weights_file_holds_plain_values(tmp_path: Path) -> None:
     content = torch.load(tmp_path / "weights.ckpt", weights_only=True)
     assert sorted(content) == [
         "architecture",
+        "control",
+        "control_of",
         "labels",
         "latent_dim",
         "note",
