@@ -136,9 +136,9 @@ def fates_of(folder: Path, scratch: Path) -> pd.DataFrame:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
-@given(files=st.lists(FILES, max_size=10), songs=st.lists(SONGS, max_size=5))
+@given(files=st.lists(FILES, max_size=8), songs=st.lists(SONGS, max_size=3))
 def test_every_file_of_any_folder_has_exactly_one_fate(files: list, songs: list) -> None:
     files = [*files, *chain.from_iterable(songs)]
     base = Path(tempfile.mkdtemp())
