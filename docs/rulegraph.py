@@ -54,7 +54,7 @@ STAGES = (
 )
 """Columns of the picture: name, colour, and the height at which each rule stands."""
 
-NOT_DRAWN = ("all", "provenance", "metrics")
+NOT_DRAWN = ("all", "provenance", "metrics", "fates")
 """The end, and what describes the run as a whole."""
 
 COLUMN = 2.0

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,14 @@ FILES = st.one_of(
     ),
     st.tuples(FOLDERS, STEMS, st.sampled_from([".pdf", "", ".jpg"]), st.just("words")),
 )
+SONGS = st.builds(
+    lambda place, stem, kind, seed, words: [
+        (place, stem, ".wav", (kind, seed)), (place, stem, ".txt", words)
+    ],
+    st.sampled_from(["en/pop", "spanish/pop"]), STEMS, st.sampled_from(KINDS), st.integers(0, 2),
+    st.sampled_from(list(LYRICS)),
+)  # fmt: skip
+"""Songs with lyrics beside them, whatever becomes of either."""
 
 
 def write_files(folder: Path, files: list) -> None:
@@ -127,10 +136,11 @@ def fates_of(folder: Path, scratch: Path) -> pd.DataFrame:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
-@given(files=st.lists(FILES, max_size=14))
-def test_every_file_of_any_folder_has_exactly_one_fate(files: list) -> None:
+@given(files=st.lists(FILES, max_size=8), songs=st.lists(SONGS, max_size=3))
+def test_every_file_of_any_folder_has_exactly_one_fate(files: list, songs: list) -> None:
+    files = [*files, *chain.from_iterable(songs)]
     base = Path(tempfile.mkdtemp())
     try:
         folder, scratch = base / "songs", base / "scratch"

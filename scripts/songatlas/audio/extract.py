@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 WINDOWS_AT_ONCE = 16
 """Windows held as samples (16 of 30 s at 22,050 Hz are 42 MB)."""
 
+WINDOWS_PER_GROUP = 64
+"""Windows written together: encoding takes several times the memory of the values."""
+
 
 @dataclass(frozen=True)
 class WindowFeature:
@@ -80,7 +83,10 @@ def write_window_feature(
                 logger.warning("left out: %s", error)
                 problems.reject(path, error.reason, error.detail)
                 continue
-            writer.write(song["window_id"].tolist(), values)
+            ids = song["window_id"].tolist()
+            for start in range(0, len(ids), WINDOWS_PER_GROUP):
+                some = slice(start, start + WINDOWS_PER_GROUP)
+                writer.write(ids[some], values[some])
     if rejects_path is not None:
         tables.write(problems.rejects(), rejects_path, tables.REJECTS)
     if warnings_path is not None:

@@ -32,7 +32,8 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
         raise SongatlasError(f"{file}: {error}") from None
     if decoded.guessed:
         problems.warn(file, "encoding_guessed", f"not UTF-8; read as {decoded.encoding}")
-    text = decoded.text.lstrip("\n")
+    # A header without a line end would be no row to the parser.
+    text = decoded.text.strip("\n") + "\n"
     header = text.split("\n", 1)[0]
     delimiter = delimiter_of(header)
     names = [name.strip().strip('"').strip() for name in header.split(delimiter)]

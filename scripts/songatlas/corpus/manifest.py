@@ -17,6 +17,8 @@ from songatlas.errors import SongatlasError
 STAGE = "list_sources"
 REQUIRED = ("song_id", "title", "language", "genre", "audio_path", "lyrics_path")
 OPTIONAL = ("has_lyrics", "artist", "license", "source_url")
+UNREAD = ("filename",)
+"""Columns that manifests may have, which say nothing that others do not."""
 
 
 def read(path: Path) -> ReaderResult:
@@ -33,6 +35,11 @@ def read(path: Path) -> ReaderResult:
     rows = read_rows(file, problems)
     factors = [str(column) for column in rows if str(column).startswith("factor_")]
     columns = [column for column in (*REQUIRED, *OPTIONAL, *factors) if column in rows]
+    unread = [str(name) for name in rows if name not in (*columns, *UNREAD, "row")]
+    if unread:
+        listed = ", ".join(f"`{name}`" for name in unread)
+        detail = f"columns that are not read: {listed}; optional ones are {', '.join(OPTIONAL)}"
+        problems.warn(file, "bad_value", f"{detail} and factor_<name>")
     cells = pd.DataFrame({column: _blank_to_null(rows[column]) for column in columns})
     cells = _without_bad_rows(cells.assign(row=rows["row"]), file, problems)
     base = base_folder(file, list(cells["audio_path"].dropna()))
