@@ -22,7 +22,7 @@ rule fates:
     conda:
         "../envs/analysis.yaml"
     params:
-        code=plan.code("fates"),
+        code=code_of("fates"),
     message:
         "Listing what became of every input"
     script:

@@ -1,5 +1,6 @@
 """Fusion of audio and lyrics: experts, attention, missing modalities, contrast, training."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,12 @@ from songatlas.errors import ConfigError
 from songatlas.models import registry
 from songatlas.models.base import InputSpec
 from songatlas.models.fusion import Architecture, drop_modality
-from songatlas.models.towers import Standardiser, info_nce, product_of_experts
+from songatlas.models.towers import (
+    Standardiser,
+    info_nce,
+    pooled_statistics,
+    product_of_experts,
+)
 from songatlas.training.data import Windows, prepare
 from songatlas.training.embed import only
 from songatlas.training.fit import train
@@ -214,6 +220,38 @@ def test_lyrics_keep_their_directions(fusion: str) -> None:
     start, stop = model.blocks["lyrics"]
     z, x = model.embed(batch)[:, start:stop], batch["lyrics"]
     torch.testing.assert_close(z @ z.T, x @ x.T, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("audio_weight", [0.5, 0.8])
+def test_early_fusion_keeps_the_weighted_geometry_of_both(audio_weight: float) -> None:
+    """What is missing counts as zero: rows with audio alone keep the geometry of their audio."""
+    torch.manual_seed(0)
+    options = {"fusion": "early", "audio_weight": audio_weight, **SMALL}
+    model = registry.build("fusion", SPEC, 256, options)
+    assert isinstance(model, Architecture)
+    batch = make_batch()
+    assert not batch["has_mel"].all()
+    model.train()(batch)  # scales are measured in training
+    start, stop = model.blocks["shared"]
+    z = model.eval().embed(batch)[:, start:stop]
+    audio = model.statistics(pooled_statistics(batch["mel"])) * batch["has_mel"][:, None]
+    expected = audio_weight * audio @ audio.T / audio.shape[1]
+    expected += (1.0 - audio_weight) * batch["lyrics"] @ batch["lyrics"].T
+    torch.testing.assert_close(z @ z.T, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_early_fusion_pays_for_geometry_that_its_shared_block_loses() -> None:
+    model, batch = build("early"), make_batch()
+    done = model(batch)
+    start, stop = model.blocks["shared"]
+    one_direction = done.mu.clone()
+    one_direction[:, start:stop] = 1.0
+    lost = replace(done, mu=one_direction)
+    kept_loss, lost_loss = (
+        model.terms(batch, some, kl_weight=0.0, scale="elbo")["loss"].item()
+        for some in (done, lost)
+    )
+    assert lost_loss > kept_loss + 0.1
 
 
 @every_fusion

@@ -34,7 +34,9 @@ class Architecture(Model):
     lyrics vector); a block whose modality is missing is zeros. The shared block is where modalities
     meet:
 
-    - `early`: one network reads both, audio scaled by `audio_weight`, lyrics by the rest.
+    - `early`: one network reads both side by side, and keeps the geometry of what it reads: the
+      similarity of two windows is `audio_weight` times that of their audio plus the rest times that
+      of their lyrics.
     - `late`: there is none; clusterings of the blocks are combined instead (`gate`).
     - `attention`: audio frames and lyric lines attend to each other with `n_heads` heads.
     - `contrastive`: a projection of each modality, drawn together for pairs by symmetric InfoNCE
@@ -95,7 +97,9 @@ class Architecture(Model):
         )
         self.lyrics = IsometricTower(spec.lyrics_dim, n_lyrics, width, width, dropout)
         if fusion == "early":
-            self.join = _mlp(3 * width + 2, width, 2 * n_shared)
+            self.join = IsometricTower(
+                n_statistics + spec.lyrics_dim, n_shared, 3 * width + 2, width, dropout
+            )
         elif fusion == "attention":
             self.attention = CrossAttention(width, spec.lyrics_dim, width, n_heads, dropout)
             self.join = _mlp(2 * width + 2, width, 2 * n_shared)
@@ -127,7 +131,8 @@ class Architecture(Model):
         vector = torch.where(read[:, None], batch["lyrics"], 0.0)
         steps = self.frames(mel)
         sound, words = mean_and_deviation(steps), self.read(vector)
-        audio = self.audio(self.statistics(pooled_statistics(mel)), sound)
+        statistics = self.statistics(pooled_statistics(mel))
+        audio = self.audio(statistics, sound)
         lyrics = self.lyrics(vector, words)
         mus, logvars = [audio[0], lyrics[0]], [audio[1], lyrics[1]]
         there = [heard, read]
@@ -136,9 +141,15 @@ class Architecture(Model):
         flags = torch.stack([heard, read], 1).to(sound.dtype)
         n_shared = self.sizes[2]
         if self.fusion == "early":
-            sound = torch.where(heard[:, None], sound, 0.0) * weight
-            words = torch.where(read[:, None], words, 0.0) * (1.0 - weight)
-            joined = self.join(torch.cat([sound, words, flags], 1))
+            # Standardised statistics have as many units of squared length as there are of them,
+            # lyrics have one.
+            level = (weight / statistics.shape[1]) ** 0.5
+            statistics = torch.where(heard[:, None], statistics, 0.0) * level
+            extra["joined"] = torch.cat([statistics, vector * (1.0 - weight) ** 0.5], 1)
+            sound = torch.where(heard[:, None], sound, 0.0)
+            words = torch.where(read[:, None], words, 0.0)
+            features = torch.cat([sound, words, flags], 1)
+            joined = torch.cat(self.join(extra["joined"], features), 1)
         elif self.fusion == "attention":
             lines = torch.where(read[:, None, None], batch["lyrics_lines"], 0.0)
             attended, weights = self.attention(steps, lines, heard)
@@ -247,6 +258,11 @@ class Architecture(Model):
             start, stop = self.blocks["shared"]
             values = sum(n_values.values()) if scale == "elbo" else self.latent_dim
             rate = rate + paid(units[:, start:stop], free_bits, stop - start) / values
+        if self.fusion == "early":
+            start, stop = self.blocks["shared"]
+            either = extra["heard"] | extra["read"]
+            geometry = similarity_loss(extra["joined"][either], done.mu[either, start:stop])
+            distortion = distortion + geometry
         if self.fusion == "contrastive":
             pairs = extra["heard"] & extra["read"]
             temperature = done.mu.new_tensor(self.temperature)
