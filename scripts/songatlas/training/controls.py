@@ -13,18 +13,20 @@ from songatlas.training.data import Windows
 def controlled(windows: Windows, control: str, seed: int) -> Windows:
     """What a control is trained on and embeds; `control` is empty for a model that is none.
 
-    A function of the songs, the control and the seed, so that training and embedding see the same.
+    A function of the songs, the control and, for labels, the training's seed, so that training and
+    embedding see the same. Windows are dealt once for all seeds, as songs are split once: scores of
+    several seeds are then of the same windows.
 
     Raises:
         ValueError: for a control that does not exist.
     """
     if not control:
         return windows
-    rng = np.random.default_rng([seed, zlib.crc32(control.encode())])
+    own = zlib.crc32(control.encode())
     if control == "random_windows":
-        return _deal_windows(windows, rng)
+        return _deal_windows(windows, np.random.default_rng(own))
     if control == "shuffled_labels":
-        return _shuffle_labels(windows, rng)
+        return _shuffle_labels(windows, np.random.default_rng([seed, own]))
     raise ValueError(f"unknown control `{control}`")
 
 
