@@ -408,6 +408,14 @@ def test_the_umap_of_the_figures_is_the_pages_too(small: Path) -> None:
     assert shown == pytest.approx(projections.framed(drawn))
 
 
+def test_a_model_that_had_nothing_to_train_on_has_no_points(tmp_path: Path) -> None:
+    page_folder = explorer_page.write_page_with_an_empty_model(tmp_path)
+    model = provided(page_folder / "data" / "run.js")["models"][1]
+    assert (model["levels"], model["clusterings"]) == ({}, [])
+    assert model["note"] == "no song has lyrics"
+    assert provided(page_folder / "data" / "model-1.js")["neighbours"] is None
+
+
 def test_lyrics_have_times_where_known(small: Path) -> None:
     lyrics = provided(small / "data" / "lyrics-0.js")
     assert lyrics[0][1] == [1.5, 3.0, "the city glows tonight"]
