@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import yaml
 
 import explorer_page
 from conftest import ROOT
@@ -31,6 +32,7 @@ from songatlas.explorer import (
     spectrograms,
     words,
 )
+from songatlas.workflow import Plan
 
 FRONTEND = ROOT / "scripts" / "songatlas" / "explorer" / "frontend"
 KINDS = {kind: dtype for dtype, kind in scripts.KINDS.items()}
@@ -339,6 +341,22 @@ def test_whoever_opts_in_gets_every_preview_and_nobody_else_any(tmp_path: Path) 
     assert not (without / "audio").exists()
     link = provided(without / "data" / "run.js")["audio"]["link"][0]
     assert (without / link.replace("%20", " ")).resolve().is_file()
+
+
+@pytest.mark.parametrize(
+    ("corpus", "previews", "expected"),
+    [("demo", None, True), ("folder", None, False), ("folder", True, True), ("demo", False, False)],
+)
+def test_previews_are_the_demos_alone_unless_asked_for(
+    corpus: str, previews: bool | None, expected: bool
+) -> None:
+    values = {"corpus": corpus, "corpus_path": "songs", "explorer": {"previews": previews}}
+    assert Plan(values).explorer()["previews"] is expected
+
+
+def test_the_default_config_copies_nobodys_songs() -> None:
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    assert Plan({**values, "corpus": "folder", "corpus_path": "x"}).explorer()["previews"] is False
 
 
 def test_audio_that_is_gone_leaves_the_page_whole(
