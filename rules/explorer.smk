@@ -26,7 +26,7 @@ rule explorer:
         names=[name for name, _ in plan.first_branches],
         run=plan.config.run,
         corpus_name=plan.corpus_name,
-        explorer=plan.section("explorer"),
+        explorer=plan.explorer(),
         figures=plan.section("figures", "umap_neighbors", "umap_min_dist"),
         evaluation=plan.section("evaluation", "bootstraps", "seed"),
         bundle=plan.explorer_bundle,

@@ -196,3 +196,15 @@ def write_small_page(folder: Path, **explorer: object) -> Path:
     page = folder / "report" / "explorer"
     write_page(write_inputs(folder), page, settings(**explorer), run="small", corpus_name="Tests")
     return page
+
+
+def write_page_with_an_empty_model(folder: Path) -> Path:
+    """As `write_small_page`, but the second model had nothing to train on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    inputs = write_inputs(folder)
+    info = {"model": "words", "supervision": "none", "z_dim": 0, "note": "no song has lyrics"}
+    for kind, path in ((tables.LATENTS, inputs.latents), (tables.CLUSTERS, inputs.clusters)):
+        tables.write(tables.empty(kind), path["words"], kind, info)
+    page = folder / "report" / "explorer"
+    write_page(inputs, page, settings(previews=False), run="small", corpus_name="Tests")
+    return page

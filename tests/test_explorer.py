@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import yaml
 
 import explorer_page
 from conftest import ROOT
@@ -31,6 +32,7 @@ from songatlas.explorer import (
     spectrograms,
     words,
 )
+from songatlas.workflow import Plan
 
 FRONTEND = ROOT / "scripts" / "songatlas" / "explorer" / "frontend"
 KINDS = {kind: dtype for dtype, kind in scripts.KINDS.items()}
@@ -341,6 +343,22 @@ def test_whoever_opts_in_gets_every_preview_and_nobody_else_any(tmp_path: Path) 
     assert (without / link.replace("%20", " ")).resolve().is_file()
 
 
+@pytest.mark.parametrize(
+    ("corpus", "previews", "expected"),
+    [("demo", None, True), ("folder", None, False), ("folder", True, True), ("demo", False, False)],
+)
+def test_previews_are_the_demos_alone_unless_asked_for(
+    corpus: str, previews: bool | None, expected: bool
+) -> None:
+    values = {"corpus": corpus, "corpus_path": "songs", "explorer": {"previews": previews}}
+    assert Plan(values).explorer()["previews"] is expected
+
+
+def test_the_default_config_copies_nobodys_songs() -> None:
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    assert Plan({**values, "corpus": "folder", "corpus_path": "x"}).explorer()["previews"] is False
+
+
 def test_audio_that_is_gone_leaves_the_page_whole(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -406,6 +424,14 @@ def test_the_umap_of_the_figures_is_the_pages_too(small: Path) -> None:
     drawn = drawn[mine][["x", "y"]].to_numpy()
     shown = unpacked(model["levels"]["window"]["maps"]["umap"])
     assert shown == pytest.approx(projections.framed(drawn))
+
+
+def test_a_model_that_had_nothing_to_train_on_has_no_points(tmp_path: Path) -> None:
+    page_folder = explorer_page.write_page_with_an_empty_model(tmp_path)
+    model = provided(page_folder / "data" / "run.js")["models"][1]
+    assert (model["levels"], model["clusterings"]) == ({}, [])
+    assert model["note"] == "no song has lyrics"
+    assert provided(page_folder / "data" / "model-1.js")["neighbours"] is None
 
 
 def test_lyrics_have_times_where_known(small: Path) -> None:

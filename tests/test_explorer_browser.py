@@ -363,6 +363,20 @@ def test_a_song_without_sound_says_so(visit: Visit) -> None:
     assert "no audio file" in visit.page.locator(".trouble").inner_text()
 
 
+def test_a_model_without_points_says_so(browser: Browser, tmp_path: Path) -> None:
+    visit = Visit(browser, explorer_page.write_page_with_an_empty_model(tmp_path))
+    visit.page.locator(".map-bar select").first.select_option("1")
+    visit.page.locator(".map-message", has_text="no points").wait_for()
+    visit.page.click("#tab-clusters")
+    visit.page.locator(".cards", has_text="not clustered").wait_for()
+    visit.js("SONGATLAS.page.actions.playSong(0)")
+    visit.page.locator(".near", has_text="no vector").wait_for()
+    visit.page.locator(".map-bar select").first.select_option("0")
+    visit.until("SONGATLAS.page.views[0].n === 24")
+    visit.context.close()
+    assert visit.trouble == []
+
+
 def test_everything_works_from_the_keyboard(visit: Visit) -> None:
     keys = visit.page.keyboard
     keys.press("/")

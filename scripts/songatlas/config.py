@@ -461,10 +461,11 @@ class Explorer(Section):
         )
     )
     neighbours: int = Field(10, ge=0, le=100, description="Nearest songs that are listed.")
-    previews: bool = Field(
-        False,
+    previews: bool | None = Field(
+        None,
         description="Put a short, low-rate copy of every window (mono MP3, 16 kHz) beside the "
-        "page, so that the folder can be moved. Off: the page plays your own files where they lie.",
+        "page, so that the folder can be moved. False: the page plays your own files where they "
+        "lie. null: previews of the demo, whose songs are CC0, and of nothing else.",
     )
     preview_s: float = Field(
         30.0, ge=1.0, le=60.0, description="Longest preview, in seconds (at most a window)."

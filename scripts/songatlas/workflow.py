@@ -336,6 +336,13 @@ class Plan:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()[:16]
 
+    def explorer(self) -> dict[str, Any]:
+        """The explorer's section; where the config leaves previews open, only the demo has them."""
+        section = self.section("explorer")
+        if section["previews"] is None:
+            section["previews"] = self.config.corpus == "demo"
+        return section
+
     @property
     def explorer_bundle(self) -> str:
         """Digest of the explorer's page, which is built with npm and no Python code."""

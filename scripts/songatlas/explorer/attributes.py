@@ -39,9 +39,9 @@ DESCRIPTORS = (
     Descriptor("rms_db_mean", "Loudness", "dB", "quiet", "loud"),
     Descriptor("rms_db_sd", "Dynamics", "dB", "even", "dynamic"),
     Descriptor("onset_rate_hz", "Onsets", "per s", "sparse", "busy"),
-    Descriptor("pulse_clarity", "Pulse clarity", "0 to 1", "loose beat", "steady beat"),
+    Descriptor("pulse_clarity", "Pulse clarity", "0 to 1", "loose-beat", "steady-beat"),
     Descriptor("key_mode", "Mode", "minor to major", "minor", "major"),
-    Descriptor("key_clarity", "Key clarity", "correlation", "vague key", "clear key"),
+    Descriptor("key_clarity", "Key clarity", "correlation", "vague-key", "clear-key"),
     Descriptor("zero_crossing_rate_mean", "Noisiness", "crossings", "smooth", "noisy"),
 )
 

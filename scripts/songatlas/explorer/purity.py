@@ -34,8 +34,8 @@ def purities(
         if counts.sum():
             purity = float(counts.max() / counts.sum())
             row["purity"] = round(purity, 4)
-            ci = interval(purity, _draws(codes[inside], songs[inside], n_classes, bootstraps, rng),
-                          (0.0, 1.0))  # fmt: skip
+            draws = _draws(codes[inside], songs[inside], n_classes, bootstraps, rng)
+            ci = interval(purity, draws, (1.0 / n_classes, 1.0))  # no purity is below that
             row["ci"] = None if np.isnan(ci[0]) else [round(end, 4) for end in ci]
         found.append(row)
     return found

@@ -115,7 +115,7 @@ export function clustersPanel(actions) {
 
   on("maps active look", show);
   return {
-    element: h("div", { class: "clusters" }, bar, list),
+    element: h("div", { class: "clusters" }, h("h2", { class: "visually-hidden" }, "Clusters"), bar, list),
     shown(now) {
       visible = now;
       show();

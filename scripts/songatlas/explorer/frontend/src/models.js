@@ -66,6 +66,6 @@ export function modelsPanel(actions) {
   showBar();
   show();
   on("maps active", show);
-  return h("div", { class: "models" }, bar, holder,
+  return h("div", { class: "models" }, h("h2", { class: "visually-hidden" }, "Models"), bar, holder,
     h("p", { class: "muted note" }, "NMI, AMI, ARI and purity: mean over k-means, Ward linkage and GMM with as many clusters as there are classes. Compare NMI with its chance level, not with 0. A row switches the map."));
 }
