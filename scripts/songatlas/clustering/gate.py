@@ -1,8 +1,7 @@
 """Which block of a latent counts at which number of clusters: stability decides, without labels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -135,20 +134,14 @@ def gates(
                 if coarse is not None and fine is not None:
                     both = there[block] & there[other]
                     told = float(homogeneity_score(coarse[both], fine[both]))
-                    rivals.append((partial(agreement, other, finer), told))
+                    rivals.append((agreement(other, finer), told))
         return owned(agreement(block, k), rivals)
 
     share = np.array([there[block].mean() for block in blocks])
     found = []
     for k in ks:
         values = np.array([_mean(agreement(block, k)) for block in blocks])
-        # What too few rows have gets no weight, whose it may be.
-        own = np.array(
-            [
-                own_share(block, k) if enough else 0.0
-                for block, enough in zip(blocks, share >= LEAST_SHARE, strict=True)
-            ]
-        )
+        own = np.array([own_share(block, k) for block in blocks])
         s = np.clip(np.nan_to_num(values), 0.0, 1.0)
         raw = (s / np.maximum(1.0 - s, SMALLEST_DOUBT)) ** POWER * share
         raw[share < LEAST_SHARE] = 0.0
@@ -164,26 +157,24 @@ def gates(
     return found
 
 
-def owned(agreement: np.ndarray, rivals: Sequence[tuple[Callable[[], np.ndarray], float]]) -> float:
+def owned(agreement: np.ndarray, rivals: Sequence[tuple[np.ndarray, float]]) -> float:
     """How far k clusters are more than a merge of finer ones, 0 to 1: the least over all rivals.
 
-    `agreement` (p,) is of every pair of draws at k. A rival is what gives its agreement (p,), and
-    the share of the k clusters' entropy that it determines (homogeneity, Rosenberg and Hirschberg
-    2007), which it takes away in the pairs where it is as stable. One that lacks draws (too few
-    songs for so many clusters) is none. 0 without a pair.
+    `agreement` (p,) is of every pair of draws at k. A rival is its agreement (p,), and the share of
+    the k clusters' entropy that it determines (homogeneity, Rosenberg and Hirschberg 2007), which
+    it takes away in the pairs where it is as stable. One that lacks draws (too few songs for so
+    many clusters) is none. 0 without a pair.
     """
     if not len(agreement):
         return 0.0
-    least = 1.0
-    for agreement_of, told in sorted(rivals, key=lambda rival: rival[1], reverse=True):
-        # It takes no more than it tells, nor do those that tell less: a dozen clusterings spared.
-        if 1.0 - told >= least:
-            break
-        rival = agreement_of()
-        if len(rival) == len(agreement):
-            as_stable = float((agreement <= rival + SMALLEST_DOUBT).mean())
-            least = min(least, 1.0 - told * as_stable)
-    return least
+    return min(
+        (
+            1.0 - told * float((agreement <= rival + SMALLEST_DOUBT).mean())
+            for rival, told in rivals
+            if len(rival) == len(agreement)
+        ),
+        default=1.0,
+    )
 
 
 def _mean(values: np.ndarray) -> float:

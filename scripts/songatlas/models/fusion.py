@@ -97,7 +97,7 @@ class Architecture(Model):
         )
         self.lyrics = IsometricTower(spec.lyrics_dim, n_lyrics, width, width, dropout)
         if fusion == "early":
-            self.join = IsometricTower(
+            self.side_by_side = IsometricTower(
                 n_statistics + spec.lyrics_dim, n_shared, 3 * width + 2, width, dropout
             )
         elif fusion == "attention":
@@ -149,7 +149,7 @@ class Architecture(Model):
             sound = torch.where(heard[:, None], sound, 0.0)
             words = torch.where(read[:, None], words, 0.0)
             features = torch.cat([sound, words, flags], 1)
-            joined = torch.cat(self.join(extra["joined"], features), 1)
+            joined = torch.cat(self.side_by_side(extra["joined"], features), 1)
         elif self.fusion == "attention":
             lines = torch.where(read[:, None, None], batch["lyrics_lines"], 0.0)
             attended, weights = self.attention(steps, lines, heard)
