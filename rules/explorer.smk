@@ -27,7 +27,7 @@ rule explorer:
         run=plan.config.run,
         corpus_name=plan.corpus_name,
         explorer=plan.explorer(),
-        figures=plan.section("figures", "umap_neighbors", "umap_min_dist"),
+        figures=plan.section("figures", "umap_neighbors", "umap_min_dist", "tsne_perplexity"),
         evaluation=plan.section("evaluation", "bootstraps", "seed"),
         bundle=plan.explorer_bundle,
         code=code_of("explorer"),

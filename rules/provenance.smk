@@ -4,7 +4,7 @@
 rule provenance:
     """The provenance card: code, config, corpus, lock, seeds, devices, versions and times."""
     input:
-        tables=all_tables(),
+        tables=[*all_tables(), *html_pages()],
         figures=[*all_figures("svg"), *all_figures("png")],
         corpus=lambda wildcards: [
             checkpoints.corpus.get().output[name]

@@ -241,7 +241,7 @@ def test_problems_of_single_keys_of_combinations_and_of_models_are_one_message()
     ],
 )
 def test_what_follows_from_a_wrong_key_is_not_told(values: dict, told: str) -> None:
-    lines = config.problems(values)
+    lines = config.problems_of(values)
     if "algorithms" in str(values):  # this one is a problem of its own
         lines = [line for line in lines if "summary_algorithms" not in line]
     assert len(lines) == 1, lines

@@ -794,10 +794,10 @@ def load(values: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(dict(values))
     except ValidationError:
-        raise problems_error(problems(values)) from None
+        raise problems_error(problems_of(values)) from None
 
 
-def problems(values: Mapping[str, Any]) -> list[str]:
+def problems_of(values: Mapping[str, Any]) -> list[str]:
     """One line per problem of the merged configuration; empty where there is none.
 
     Keys are checked together only where each is right by itself, so wrong ones are taken out and

@@ -42,7 +42,7 @@ class Plan:
         """
         problems = [
             *chain.from_iterable(configuration.repeated_keys(Path(file)) for file in files),
-            *configuration.problems(values),
+            *configuration.problems_of(values),
             *registry.problems(configuration.models_in(values)),
         ]
         if problems:

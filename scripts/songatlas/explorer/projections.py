@@ -1,15 +1,17 @@
 """Two-dimensional maps of one model's latents: UMAP, and t-SNE and PCA as alternatives."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from songatlas.config import Figures
-from songatlas.evaluation.projection import MAX_DIM, MIN_UMAP, project
+from songatlas.evaluation import projection
+from songatlas.evaluation.projection import project
 
 Method = Literal["umap", "tsne", "pca"]
+
+NAMES: dict[Method, projection.Method] = {"umap": "UMAP", "tsne": "t-SNE"}
 
 TSNE_POINTS = 5000
 """Of more points than this t-SNE takes minutes; UMAP and PCA remain."""
@@ -27,12 +29,10 @@ def maps(
     for method in methods:
         if method == "pca":
             found["pca"] = principal(z, 2)
-        elif method == "tsne" and MIN_UMAP <= len(z) <= TSNE_POINTS:
-            found["tsne"] = tsne(z, seed)
-        elif method == "umap":
-            projection = project(z, figures, seed)
-            if projection.method == "UMAP":
-                found["umap"] = projection.points
+        elif method == "umap" or len(z) <= TSNE_POINTS:
+            mapped = project(z, figures, seed, NAMES[method])
+            if mapped.method == NAMES[method]:
+                found[method] = mapped.points
     return found or {"pca": principal(z, 2)}
 
 
@@ -49,18 +49,6 @@ def principal(z: np.ndarray, dim: int) -> np.ndarray:
                 np.asarray(z, np.float64) / scale
             )
     return points
-
-
-def tsne(z: np.ndarray, seed: int) -> np.ndarray:
-    """t-SNE (van der Maaten and Hinton 2008) from the principal components: shape (n, 2)."""
-    from sklearn.manifold import TSNE
-
-    reduced = principal(z, min(MAX_DIM, z.shape[1]))
-    perplexity = min(30.0, max((len(z) - 1) / 3.0, 1.0))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning)
-        found = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
-        return np.asarray(found.fit_transform(reduced), np.float32)
 
 
 def framed(points: np.ndarray) -> np.ndarray:
