@@ -130,6 +130,7 @@ def summaries(scale: str = "paper") -> list[dict]:
                     "active_units": 100,
                     "seconds": 12.0,
                     "seconds_per_epoch": 1.0,
+                    "batch_note": None,
                     "peak_memory_gb": 0.5,
                 }
             )

@@ -333,8 +333,8 @@ def test_a_run_resumed_between_refreshes_equals_an_uninterrupted_one(
     whole = go()
     save = module.TrainingModule.save
 
-    def save_then_fail(self: module.TrainingModule) -> None:
-        save(self)
+    def save_then_fail(self: module.TrainingModule, batch: int) -> None:
+        save(self, batch)
         if self.epoch == 4:
             raise PowerCutError
 

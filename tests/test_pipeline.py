@@ -253,6 +253,7 @@ def odd_run(folder: Path, *more: str) -> pd.DataFrame:
     return table[table["level"] == "song"].set_index(["model", "task"])
 
 
+@pytest.mark.slow
 def test_songs_without_labels_leave_null_rows_with_a_note(tmp_path: Path) -> None:
     write_corpus(tmp_path / "songs")
     files = sorted(path for path in (tmp_path / "songs").rglob("*.wav"))[:4]
@@ -300,6 +301,7 @@ def test_songs_without_audio_leave_null_rows_with_a_note(tmp_path: Path) -> None
     assert "no window" in table.loc[("basic_vae", "language"), "note"]
 
 
+@pytest.mark.slow
 def test_a_single_song_leaves_null_rows_with_a_note(tmp_path: Path) -> None:
     write_song(tmp_path / "songs" / "english" / "pop" / "only.wav", "pop", 1)
     table = odd_run(tmp_path, "corpus=folder", "corpus_path=songs")
