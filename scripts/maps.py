@@ -10,14 +10,14 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
     from songatlas.config import Figures
-    from songatlas.evaluation.projection import PROJECTION, project_all
+    from songatlas.evaluation.projection import PROJECTION, Umap, project_all
     from songatlas.figures.map import write_maps
 
     figures = Figures(**snakemake.params.figures)
     points, metadata = project_all(
         dict(zip(snakemake.params.names, snakemake.input.latents, strict=True)),
         preferred="window",
-        figures=figures,
+        method=Umap(figures.umap_neighbors, figures.umap_min_dist),
         seed=snakemake.params.seed,
     )
     tables.write(points, snakemake.output.projections, PROJECTION, {"models": metadata})

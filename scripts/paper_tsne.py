@@ -9,17 +9,16 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
     from songatlas.config import Figures
-    from songatlas.evaluation.projection import PROJECTION, project_all
+    from songatlas.evaluation.projection import PROJECTION, Tsne, project_all
     from songatlas.figures.map import write_maps
 
     figures = Figures(**snakemake.params.figures)
     points, metadata = project_all(
         dict(zip(snakemake.params.names, snakemake.input.latents, strict=True)),
         preferred="window",
-        figures=figures,
+        method=Tsne(figures.tsne_perplexity),
         seed=snakemake.params.seed,
         limit=5000,
-        method="t-SNE",
     )
     tables.write(points, snakemake.output.projections, PROJECTION, {"models": metadata})
     write_maps(

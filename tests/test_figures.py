@@ -13,10 +13,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 from songatlas import tables
-from songatlas.config import Figures, LogMel
+from songatlas.config import LogMel
 from songatlas.errors import SongatlasError
 from songatlas.evaluation.projection import (
     PROJECTION,
+    Umap,
     project,
     project_all,
     project_latents,
@@ -646,7 +647,7 @@ def latents_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("n", "method"), [(0, "none"), (1, "PCA"), (4, "PCA")])
 def test_too_few_vectors_are_not_given_to_umap(n: int, method: str) -> None:
     z = np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
-    found = project(z, Figures(), 0)
+    found = project(z, Umap(), 0)
     assert found.method == method
     assert found.points.shape == (n, 2)
     assert np.isfinite(found.points).all()
@@ -658,7 +659,7 @@ def test_neighbours_are_fewer_than_vectors_and_the_map_is_reproducible(n: int) -
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        found, again = project(z, Figures(), 7), project(z, Figures(), 7)
+        found, again = project(z, Umap(), 7), project(z, Umap(), 7)
     assert found.method == "UMAP"
     assert found.n_neighbors == min(15, n - 1)
     assert np.isfinite(found.points).all()
@@ -667,7 +668,7 @@ def test_neighbours_are_fewer_than_vectors_and_the_map_is_reproducible(n: int) -
 
 @pytest.mark.parametrize("value", [0.0, 3.5, 1e30])
 def test_collapsed_latents_fall_back_to_pca(value: float) -> None:
-    found = project(np.full((30, 8), value, np.float32), Figures(), 0)
+    found = project(np.full((30, 8), value, np.float32), Umap(), 0)
     assert found.method == "PCA"
     assert np.isfinite(found.points).all()
 
@@ -675,7 +676,7 @@ def test_collapsed_latents_fall_back_to_pca(value: float) -> None:
 @pytest.mark.parametrize("shape", [(12, 1), (12, 400)])
 def test_narrow_and_wide_latents_are_projected(shape: tuple[int, int]) -> None:
     z = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    found = project(z, Figures(), 0)
+    found = project(z, Umap(), 0)
     assert found.points.shape == (12, 2)
     assert np.isfinite(found.points).all()
 
@@ -686,7 +687,7 @@ def test_latents_that_are_not_finite_are_refused_by_name(tmp_path: Path) -> None
     frame.at[0, "z"] = np.full(16, np.nan, np.float32)
     tables.write(frame, path, tables.LATENTS, {"model": "raw", "supervision": "none"})
     with pytest.raises(SongatlasError, match=r"latents\.parquet.*NaN"):
-        project_latents(path, "window", Figures(), 0)
+        project_latents(path, "window", Umap(), 0)
 
 
 def test_windows_are_preferred_and_songs_stand_in(latents_file: Path, tmp_path: Path) -> None:
@@ -708,15 +709,13 @@ def test_large_latents_are_sampled_row_by_row(latents_file: Path) -> None:
 
 
 def test_projection_table_holds_every_model(latents_file: Path, tmp_path: Path) -> None:
-    points, metadata = project_all(
-        {"raw": latents_file}, preferred="window", figures=Figures(), seed=0
-    )
+    points, metadata = project_all({"raw": latents_file}, preferred="window", method=Umap(), seed=0)
     out = tmp_path / "projections.parquet"
     tables.write(points, out, PROJECTION, {"models": metadata})
     assert len(tables.read(out, PROJECTION)) == 192
     assert tables.read_metadata(out)["models"]["raw"]["method"] == "UMAP"
     with pytest.raises(SongatlasError, match="expected `pca`"):
-        project_all({"pca": latents_file}, preferred="window", figures=Figures(), seed=0)
+        project_all({"pca": latents_file}, preferred="window", method=Umap(), seed=0)
 
 
 @pytest.mark.parametrize("others", [(), ("raw",)])
@@ -730,7 +729,7 @@ def test_models_without_latents_have_maps_that_say_so(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        points, metadata = project_all(files, preferred="window", figures=Figures(), seed=0)
+        points, metadata = project_all(files, preferred="window", method=Umap(), seed=0)
         out = tmp_path / "projections.parquet"
         tables.write(points, out, PROJECTION, {"models": metadata})
         assert metadata["cvae"]["method"] == "none"

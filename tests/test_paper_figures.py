@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import paper_frames as frames
-from songatlas.config import Figures
 from songatlas.errors import SongatlasError
-from songatlas.evaluation.projection import project
+from songatlas.evaluation.projection import Tsne, project
 from songatlas.figures.map import overview_figure
 from songatlas.figures.paper import marks
 from songatlas.figures.paper.leakage import leakage_figure
@@ -220,8 +219,8 @@ def test_t_sne_keeps_groups_together_and_is_the_same_every_time() -> None:
     rng = np.random.default_rng(0)
     centres = rng.normal(scale=20.0, size=(3, 8))
     z = np.concatenate([centre + rng.normal(size=(15, 8)) for centre in centres])
-    found = project(z, Figures(tsne_perplexity=10), seed=0, method="t-SNE")
-    again = project(z, Figures(tsne_perplexity=10), seed=0, method="t-SNE")
+    found = project(z, Tsne(perplexity=10), seed=0)
+    again = project(z, Tsne(perplexity=10), seed=0)
     assert (found.method, found.n_neighbors) == ("t-SNE", 10)
     np.testing.assert_array_equal(found.points, again.points)
     groups = found.points.reshape(3, 15, 2)
@@ -229,9 +228,9 @@ def test_t_sne_keeps_groups_together_and_is_the_same_every_time() -> None:
     middles = groups.mean(axis=1)
     apart = min(np.linalg.norm(middles[i] - middles[j]) for i in range(3) for j in range(i))
     assert apart > within
-    few = project(z[:8], Figures(), seed=0, method="t-SNE")
+    few = project(z[:8], Tsne(), seed=0)
     assert few.n_neighbors == pytest.approx(7 / 3)
-    assert project(z[:3], Figures(), seed=0, method="t-SNE").method == "PCA"
+    assert project(z[:3], Tsne(), seed=0).method == "PCA"
 
 
 @pytest.mark.parametrize("method", ["UMAP", "t-SNE"])

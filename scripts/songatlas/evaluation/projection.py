@@ -4,14 +4,12 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from songatlas import tables
-from songatlas.config import Figures
 from songatlas.errors import SongatlasError
 from songatlas.tables import F32, TEXT, Table
 
@@ -29,7 +27,23 @@ MIN_UMAP = 5
 MAX_DIM = 50
 """Wider latents are reduced to their principal components first, as is usual before UMAP."""
 
-Method = Literal["UMAP", "t-SNE"]
+
+@dataclass(frozen=True)
+class Umap:
+    """McInnes, Healy and Melville 2018; at most n - 1 neighbours are used."""
+
+    n_neighbors: int = 15
+    min_dist: float = 0.1
+
+
+@dataclass(frozen=True)
+class Tsne:
+    """van der Maaten and Hinton 2008; the perplexity used is at most (n - 1) / 3."""
+
+    perplexity: float = 30.0
+
+
+Method = Umap | Tsne
 
 MAX_POINTS = 20_000
 """More vectors than this are sampled: a map of more dots shows no more."""
@@ -48,13 +62,12 @@ class Projection:
     n_neighbors: float | None = None
 
 
-def project(z: np.ndarray, figures: Figures, seed: int, method: Method = "UMAP") -> Projection:
+def project(z: np.ndarray, method: Method, seed: int) -> Projection:
     """Project `z` of shape (n, d) to the plane.
 
-    By UMAP (McInnes, Healy and Melville 2018) or t-SNE (van der Maaten and Hinton 2008), from the
-    first two principal components, which keeps the large-scale layout (Kobak and Linderman 2021).
-    At most n - 1 neighbours are used, a perplexity of at most (n - 1) / 3; below 5 vectors, or
-    where all are the same, it is PCA. The same input and seed give the same points.
+    By UMAP or t-SNE, from the first two principal components, which keeps the large-scale layout
+    (Kobak and Linderman 2021). Below 5 vectors, or where all are the same, it is PCA. The same
+    input and seed give the same points.
 
     Raises:
         SongatlasError: when `z` holds NaN or infinity.
@@ -69,11 +82,11 @@ def project(z: np.ndarray, figures: Figures, seed: int, method: Method = "UMAP")
     reduced = _principal(z, min(MAX_DIM, z.shape[1], n))
     if n < MIN_UMAP or len(np.unique(reduced.round(9), axis=0)) < MIN_UMAP:
         return Projection(_plane(reduced), "PCA")
-    if method == "t-SNE":
-        perplexity = min(figures.tsne_perplexity, (n - 1) / 3)
+    if isinstance(method, Tsne):
+        perplexity = min(method.perplexity, (n - 1) / 3)
         return Projection(_tsne(reduced, perplexity, seed), "t-SNE", perplexity)
-    neighbors = min(figures.umap_neighbors, n - 1)
-    return Projection(_umap(reduced, neighbors, figures.umap_min_dist, seed), "UMAP", neighbors)
+    neighbors = min(method.n_neighbors, n - 1)
+    return Projection(_umap(reduced, neighbors, method.min_dist, seed), "UMAP", neighbors)
 
 
 def _principal(z: np.ndarray, dim: int) -> np.ndarray:
@@ -154,10 +167,9 @@ def _rows_of_z(path: str | Path, rows: np.ndarray) -> np.ndarray:
 def project_latents(
     path: str | Path,
     preferred: str,
-    figures: Figures,
+    method: Method,
     seed: int,
     limit: int = MAX_POINTS,
-    method: Method = "UMAP",
 ) -> tuple[pd.DataFrame, dict[str, object]]:
     """The projection table of one latents file, and the metadata that is stored with it.
 
@@ -167,7 +179,7 @@ def project_latents(
     info = tables.read_metadata(path)
     rows, z, of = read_latents(path, preferred, limit, seed)
     try:
-        projection = project(z, figures, seed, method)
+        projection = project(z, method, seed)
     except SongatlasError as error:
         raise SongatlasError(f"{path}: {error}") from None
     frame = pd.DataFrame(
@@ -194,10 +206,9 @@ def project_all(
     latents: Mapping[str, str | Path],
     *,
     preferred: str,
-    figures: Figures,
+    method: Method,
     seed: int,
     limit: int = MAX_POINTS,
-    method: Method = "UMAP",
 ) -> tuple[pd.DataFrame, dict[str, dict[str, object]]]:
     """Project every representation (latents file by name); one table and metadata by name.
 
@@ -206,7 +217,7 @@ def project_all(
     """
     frames, metadata = [], {}
     for name, path in latents.items():
-        frame, info = project_latents(path, preferred, figures, seed, limit, method)
+        frame, info = project_latents(path, preferred, method, seed, limit)
         if info["model"] != name:
             raise SongatlasError(f"{path}: holds latents of `{info['model']}`, expected `{name}`")
         frames.append(frame)

@@ -6,12 +6,9 @@ from typing import Any, Literal
 import numpy as np
 
 from songatlas.config import Figures
-from songatlas.evaluation import projection
-from songatlas.evaluation.projection import project
+from songatlas.evaluation.projection import Tsne, Umap, project
 
 Method = Literal["umap", "tsne", "pca"]
-
-NAMES: dict[Method, projection.Method] = {"umap": "UMAP", "tsne": "t-SNE"}
 
 TSNE_POINTS = 5000
 """Of more points than this t-SNE takes minutes; UMAP and PCA remain."""
@@ -26,12 +23,16 @@ def maps(
         SongatlasError: when `z` holds NaN or infinity.
     """
     found = {}
+    by_neighbours: dict[str, Umap | Tsne] = {
+        "umap": Umap(figures.umap_neighbors, figures.umap_min_dist),
+        "tsne": Tsne(figures.tsne_perplexity),
+    }
     for method in methods:
         if method == "pca":
             found["pca"] = principal(z, 2)
         elif method == "umap" or len(z) <= TSNE_POINTS:
-            mapped = project(z, figures, seed, NAMES[method])
-            if mapped.method == NAMES[method]:
+            mapped = project(z, by_neighbours[method], seed)
+            if mapped.method not in ("PCA", "none"):
                 found[method] = mapped.points
     return found or {"pca": principal(z, 2)}
 
