@@ -433,7 +433,7 @@ def test_a_real_run_does_what_was_planned(run: Run) -> None:
     assert run.plan() == set()
 
 
-SET_BY_SCRIPT = dict.fromkeys(("leakage.py", "modalities.py"), {"algorithms", "k"})
+SET_BY_SCRIPT = {key: {"algorithms", "k"} for key in ("leakage.py", "modalities.py")}
 """Keys that a script gives values of its own, whatever the config says."""
 
 
