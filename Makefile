@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo resume test lint test-slow docs rulegraph lock report explorer frontend explain format clean-venv
+.PHONY: help setup demo resume test lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,6 +82,17 @@ report: setup ## Snakemake's report of a finished run (RUN=demo)
 explorer: setup ## the page to see and hear a finished run (RUN=demo)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(RUN_CONFIG)) -- explorer
 	@echo "Open results/$(RUN)/report/explorer/index.html in a browser"
+
+# SONGS: folder of new songs; NAME: of their folder under results/RUN/assign.
+NEW_SONGS = --config 'assign={path: "$(SONGS)", name: "$(or $(NAME),new)"$(if $(ASSIGN),$(comma) $(ASSIGN))}'
+comma := ,
+assign: setup ## new songs in a finished run's clusters (RUN=demo SONGS=FOLDER NAME=new)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) $(NEW_SONGS) -- assign
+	@echo "results/$(RUN)/assign/$(or $(NAME),new)/assignments.csv"
+
+drift: setup ## whether new songs still fit the map (RUN=demo SONGS=FOLDER NAME=new)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) $(NEW_SONGS) -- drift
+	@cat "results/$(RUN)/assign/$(or $(NAME),new)/drift.csv"
 
 frontend: ## build the explorer's page anew (needs Node and npm)
 	@cd scripts/songatlas/explorer/frontend && npm ci --no-audit --no-fund && npm run build

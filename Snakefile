@@ -76,6 +76,7 @@ include: "rules/figures.smk"
 include: "rules/paper.smk"
 include: "rules/report.smk"
 include: "rules/explorer.smk"
+include: "rules/assign.smk"
 include: "rules/provenance.smk"
 
 

@@ -479,6 +479,46 @@ class Explorer(Section):
     _no_duplicates = field_validator("projections")(_once)
 
 
+class Assign(Section):
+    """Giving new songs to the clusters of a finished run (targets `assign` and `drift`)."""
+
+    path: str | None = Field(
+        None, description="Folder (or manifest file) of the new songs; as `corpus_path`."
+    )
+    reader: str = Field("folder", description="Reader of `path`; as `corpus`, but for `demo`.")
+    name: Name = Field("new", description="Names the folder `results/<run>/assign/<name>`.")
+    models: Annotated[list[Name], BeforeValidator(_split_commas)] = Field(
+        [],
+        description="Models and baselines of the run to use (empty: all that read audio alone).",
+    )
+    false_alarm_rate: Fraction = Field(
+        0.05, description="Share of songs like the run's that may be flagged as novel."
+    )
+    calibrate_on: Literal["held_out", "all"] = Field(
+        "held_out",
+        description="Songs that say how far is far. `held_out`: validation and test songs, which "
+        "no model was trained on. `all`: every song, each against the others; the rate is then the "
+        "stated one for baselines alone, since trained models know their training songs.",
+    )
+    neighbours: int = Field(
+        5, ge=1, le=100, description="Nearest songs that are listed, and averaged for the distance."
+    )
+    drift_level: Fraction = Field(
+        0.05, description="The new songs as a whole have drifted where p is at most this."
+    )
+    permutations: int = Field(999, ge=99, le=1_000_000, description="Permutations behind that p.")
+
+    @field_validator("reader")
+    @classmethod
+    def _known_reader(cls, value: str) -> str:
+        known = tuple(name for name in READERS if name != "demo")
+        if value in known or (value.startswith("mirdata:") and value != "mirdata:"):
+            return value
+        raise ValueError(_unknown("reader", value, (*known, "mirdata:<data set>")))
+
+    _no_duplicates = field_validator("models")(_once)
+
+
 class Compute(Section):
     """What changes no result but by rounding: what jobs declare, and what they show meanwhile."""
 
@@ -542,6 +582,9 @@ class Config(Section):
     figures: Figures = Field(Figures(), description="Figures.")
     paper: Paper = Field(Paper(), description="The reference study's tables and figures.")
     explorer: Explorer = Field(Explorer(), description="The page for the browser.")
+    assign: Assign = Field(
+        Assign(), description="New songs, given to the clusters of a finished run."
+    )
     compute: Compute = Field(
         Compute(),
         description="What jobs declare, and show meanwhile. Another number of threads changes "

@@ -353,6 +353,40 @@ QUALITY = Table(
 )
 """One row per consensus cluster and task."""
 
+ASSIGNMENTS = Table(
+    "assignments",
+    {
+        "track_id": TEXT,
+        "source_id": TEXT,
+        "title": TEXT,
+        "model": TEXT,
+        "seed": I32,
+        "algorithm": TEXT,
+        "k": I32,
+        "label": I32,
+        "probability": F32,
+        "agreement": F64,
+        "distance": F64,
+        "p_novel": F64,
+        "novel": FLAG,
+        "nearest": TEXT,
+        "note": TEXT,
+    },
+    nullable=frozenset(["title", "k", "probability", "agreement", "p_novel", "novel", "note"]),
+    key=("track_id", "model", "seed", "algorithm", "k"),
+)
+"""New songs in the clusters of a finished run. `agreement`: the share of the run's own songs that
+the same assignment gives back the cluster that they have there. `distance`: the mean distance to
+the `nearest` songs (track ids, nearest first, separated by blanks); `p_novel`: of a distance as
+large among songs like the run's; null where there are too few songs to tell."""
+
+ASSIGNED_LATENTS = Table(
+    "assigned_latents",
+    {"model": TEXT, "seed": I32, "track_id": TEXT, "z": pa.list_(F32)},
+    key=("model", "seed", "track_id"),
+)
+"""Vectors of new songs, in the space of the run's latents."""
+
 
 def empty(table: Table) -> pd.DataFrame:
     """A frame with the table's columns and no rows."""

@@ -239,6 +239,50 @@ class Plan:
         listing: str | None = tables.read_metadata(path).get("listing")
         return listing
 
+    # --- new songs ---------------------------------------------------------------------------
+
+    def assigned(self, name: str) -> str:
+        """A file about the new songs."""
+        return self.path("assign", self.config.assign.name, name)
+
+    @property
+    def assign_branches(self) -> list[dict[str, Any]]:
+        """Name, seed, inputs (features, for a baseline) and baseline of every first branch."""
+        trained = [
+            {"name": name, "seed": seed, "inputs": list(self.model_inputs(name)), "baseline": None}
+            for name, seed in self.first_trained
+        ]
+        untrained = []
+        for name, seed in self.first_untrained:
+            baseline = self.baseline(name)
+            inputs = [FEATURE_OF_KIND[baseline["kind"]]]
+            untrained.append(
+                {"name": name, "seed": seed, "inputs": inputs, "baseline": baseline}
+            )
+        return [*trained, *untrained]
+
+    @functools.cached_property
+    def new_listing(self) -> str:
+        """Digest of what lies in the folder of new songs."""
+        from songatlas.corpus.readers import corpora, listing_digest
+
+        reader, path = self.config.assign.reader, self.config.assign.path
+        if path is None or not all(where.exists() for _, where in corpora(reader, path)):
+            return "absent"
+        return listing_digest(reader, Path(path))
+
+    @functools.cached_property
+    def finished_state(self) -> str:
+        """Digest of the run's latents and clusters: what new songs are compared with."""
+        digest = hashlib.sha256()
+        for pattern in ("latents/{model}/seed-{seed}", "clusters/{model}/seed-{seed}"):
+            for name in self.branch_files(pattern + ".parquet", self.first_branches):
+                digest.update(name.encode() + b"\0")
+                if Path(name).is_file():
+                    with Path(name).open("rb") as file:
+                        digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:16]
+
     # --- what a job's result depends on --------------------------------------------------------
 
     def section(self, name: str, *keys: str) -> dict[str, Any]:

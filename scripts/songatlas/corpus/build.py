@@ -100,7 +100,9 @@ def shard_frames(corpus: Corpus, shards: int) -> list[pd.DataFrame]:
     rows = corpus.windows.merge(songs, on="track_id")
     rows = rows.sort_values("window_id", ignore_index=True)[list(tables.SHARD.columns)]
     place = rows["track_id"].map({t: shard_of(t, shards) for t in rows["track_id"].unique()})
-    return [rows[place == shard].reset_index(drop=True) for shard in range(shards)]
+    # One pass: a mask per shard would read every row once for each of thousands of shards.
+    found = {int(shard): part.reset_index(drop=True) for shard, part in rows.groupby(place)}
+    return [found.get(shard, rows.iloc[:0]) for shard in range(shards)]
 
 
 def write_corpus(

@@ -1,0 +1,1 @@
+"""New songs in a finished run."""

@@ -1,0 +1,101 @@
+"""New songs as vectors of a finished run's space, without training anything."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from songatlas import config, tables
+from songatlas.baselines.latents import finished as finished_vectors
+from songatlas.baselines.latents import song_means
+from songatlas.baselines.representations import read_vectors
+from songatlas.corpus.folds import resolve
+from songatlas.errors import SongatlasError
+from songatlas.incremental.finished import Branch, Finished
+from songatlas.incremental.songs import NewSongs
+
+SAME = 1e-3
+"""Largest difference of a baseline's vectors from the run's, relative to their spread."""
+
+
+def song_vectors(
+    songs: NewSongs, run: Finished, branch: Branch, clustering: config.Clustering, scratch: Path
+) -> tuple[list[str], np.ndarray]:
+    """Track ids and vectors (n, d) float64 of the new songs whose features are there, sorted."""
+    if branch.baseline is not None:
+        return _of_baseline(songs, run, branch, clustering)
+    return _of_model(songs, run, branch, scratch)
+
+
+def _of_model(
+    songs: NewSongs, run: Finished, branch: Branch, scratch: Path
+) -> tuple[list[str], np.ndarray]:
+    import torch
+
+    from songatlas.training.data import read_inputs
+    from songatlas.training.embed import write_latents
+    from songatlas.training.weights import load_weights
+
+    assert songs.corpus is not None
+    model, description = load_weights(run.weights(branch))
+    if model is None:
+        return [], np.zeros((0, 1))
+    windows_path, output = scratch / "windows.parquet", scratch / "latents.parquet"
+    tables.write(songs.corpus.windows, windows_path, tables.WINDOWS)
+    files = {"windows": windows_path, "logmel": [songs.features["logmel"]]}
+    if "descriptors" in branch.inputs:
+        files["descriptors"] = [songs.features["descriptors"]]
+    windows, _ = read_inputs(files, description.spec)
+    if description.labels:
+        column = model.condition_on
+        of_song = songs.corpus.labels.set_index("track_id")[column]
+        number = {label: position for position, label in enumerate(description.labels)}
+        label = [number.get(str(of_song.get(track)), -1) for track in windows.track_ids]
+        windows = replace(windows, label=torch.tensor(label), classes=description.labels)
+    write_latents(model, windows, output, name=branch.name)
+    rows = tables.read(output, tables.LATENTS, filters=[("level", "==", "song")])
+    rows = rows.sort_values("track_id", kind="stable")
+    return list(rows["track_id"]), np.stack(list(rows["z"])).astype(np.float64)
+
+
+def _of_baseline(
+    songs: NewSongs, run: Finished, branch: Branch, clustering: config.Clustering
+) -> tuple[list[str], np.ndarray]:
+    """Scale and axes are those of the run's vectors, which are computed once more and compared.
+
+    Raises:
+        SongatlasError: when the run's latents do not come from its features as they are now.
+    """
+    assert songs.corpus is not None and branch.baseline is not None
+    baseline = config.Baseline(**branch.baseline)
+    [feature] = branch.inputs
+    columns = ["window_id", "track_id", "split"]
+    old, new = run.windows(columns), songs.corpus.windows[columns]
+    vectors = read_vectors(baseline.kind, [*run.parts(feature), songs.features[feature]])
+    track_of = dict(zip(old["window_id"], old["track_id"], strict=True))
+    track_of |= dict(zip(new["window_id"], new["track_id"], strict=True))
+    fitted = dict(zip(old["window_id"], resolve(old["split"], branch.seed), strict=True))
+    folds = list(old["split"]) != list(fitted.values())
+    fit = np.array([fitted.get(i) == "train" if folds else i in fitted for i in vectors.ids])
+    z, _ = finished_vectors(vectors, baseline, clustering, fit)
+    tracks, means = song_means(
+        z, [track_of[i] for i in vectors.ids], rescale=baseline.unit_length
+    )
+    is_new = np.isin(np.array(tracks, dtype=str), new["track_id"].to_numpy(dtype=str))
+    _compare(run.latents(branch), tracks, means, branch)
+    return [t for t, there in zip(tracks, is_new, strict=True) if there], means[is_new]
+
+
+def _compare(latents: pd.DataFrame, tracks: list[str], z: np.ndarray, branch: Branch) -> None:
+    stored = latents[latents["level"] == "song"].set_index("track_id")["z"]
+    row = {track: position for position, track in enumerate(tracks)}
+    known = [track for track in stored.index if track in row]
+    before = np.stack([np.asarray(stored[track], np.float64) for track in known])
+    now = z[[row[track] for track in known]]
+    same = before.shape == now.shape and len(known) == len(stored)
+    if not same or np.abs(before - now).max() > SAME * max(before.std(), 1e-12):
+        raise SongatlasError(
+            f"the run's latents of `{branch.name}` do not come from its features and config as they "
+            "are now; finish the run again before songs are assigned to it"
+        )

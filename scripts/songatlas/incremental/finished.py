@@ -1,0 +1,73 @@
+"""What assigning new songs reads of a finished run; nothing there is ever written or made again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from songatlas import tables
+from songatlas.errors import SongatlasError
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One model with one seed, as `Plan.assign_branches` declares it.
+
+    `inputs` are the features that it reads; `baseline` is its declaration where it is one.
+    """
+
+    name: str
+    seed: int
+    inputs: Sequence[str]
+    baseline: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run by its folder `results/<run>`."""
+
+    folder: Path
+
+    def latents(self, branch: Branch) -> pd.DataFrame:
+        """The vectors of the run's songs and windows (`tables.LATENTS`)."""
+        path = self._there("latents", branch.name, f"seed-{branch.seed}.parquet")
+        return tables.read(path, tables.LATENTS)
+
+    def blocks(self, branch: Branch) -> dict[str, Any]:
+        """Blocks of the vectors that clustering weighted, where it did."""
+        info = tables.read_metadata(
+            self._there("latents", branch.name, f"seed-{branch.seed}.parquet")
+        )
+        return dict(info.get("blocks") or {}) if info.get("gate", "none") != "none" else {}
+
+    def song_clusters(self, branch: Branch) -> pd.DataFrame:
+        """The run's clusters of whole songs (`tables.CLUSTERS`)."""
+        path = self._there("clusters", branch.name, f"seed-{branch.seed}.parquet")
+        return tables.read(path, tables.CLUSTERS, filters=[("level", "==", "song")])
+
+    def weights(self, branch: Branch) -> Path:
+        """A trained model's weights."""
+        return self._there("models", branch.name, f"seed-{branch.seed}", "weights.ckpt")
+
+    def tracks(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Columns of the run's songs."""
+        return tables.read(self._there("corpus", "tracks.parquet"), tables.TRACKS, columns)
+
+    def windows(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Columns of the run's windows."""
+        return tables.read(self._there("corpus", "windows.parquet"), tables.WINDOWS, columns)
+
+    def parts(self, feature: str) -> list[Path]:
+        """Files of one feature."""
+        return sorted(self._there("features", feature).glob("part-*.parquet"))
+
+    def _there(self, *parts: str) -> Path:
+        path = self.folder.joinpath(*parts)
+        if not path.exists():
+            raise SongatlasError(
+                f"{path}: is not there, so the run `{self.folder.name}` is not finished; finish it "
+                f"first (make resume RUN={self.folder.name}), then assign songs to it"
+            )
+        return path
