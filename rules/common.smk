@@ -1,24 +1,46 @@
 """Functions that rules share: what is known only once the corpus checkpoint has run."""
 
+from snakemake.exceptions import IncompleteCheckpointException
+
+corpus_answers = {}
+
+
+def corpus_output():
+    """Outputs of the corpus checkpoint by name, as plain paths; as Snakemake says it if it has not run.
+
+    `checkpoints.corpus.get()` builds the paths of all outputs whenever it is asked, two for every
+    shard, and every shard's jobs ask: thousands of shards would take minutes to plan. Whether the
+    checkpoint has run is asked of the path of one of its tables; it never goes from yes to no.
+    """
+    done = plan.path("corpus", "tracks.parquet") in checkpoints.created_output
+    if done not in corpus_answers:
+        try:
+            found = checkpoints.corpus.get().output
+            corpus_answers[done] = type(found)(toclone=found, plainstr=True)
+        except IncompleteCheckpointException as incomplete:
+            corpus_answers[done] = incomplete
+    if isinstance(corpus_answers[done], IncompleteCheckpointException):
+        raise corpus_answers[done].with_traceback(None)
+    return corpus_answers[done]
+
 
 def corpus_table(name):
     """A table of the corpus, behind the checkpoint: what has not changed re-runs nothing."""
 
     def path(wildcards):
-        return checkpoints.corpus.get().output[name]
+        return corpus_output()[name]
 
     return path
 
 
 def shard_table(wildcards):
     """The windows of one shard and where their songs lie, which is no reason to run again."""
-    # `ancient` marks the very object that it is given, so not the checkpoint's own.
-    return ancient(str(checkpoints.corpus.get().output.shards[int(wildcards.shard)]))
+    return ancient(corpus_output().shards[int(wildcards.shard)])
 
 
 def shard_content(wildcards):
     """The windows of one shard: what its features depend on."""
-    return checkpoints.corpus.get().output.contents[int(wildcards.shard)]
+    return corpus_output().contents[int(wildcards.shard)]
 
 
 demo_audio = ancient(f"{plan.corpus_path}/audio") if plan.config.corpus == "demo" else []
@@ -26,7 +48,7 @@ demo_audio = ancient(f"{plan.corpus_path}/audio") if plan.config.corpus == "demo
 
 def model_features(wildcards):
     """Named inputs of a trained model: its features, windows and the labels it is shown."""
-    corpus = checkpoints.corpus.get().output
+    corpus = corpus_output()
     read = plan.model_inputs(wildcards.model)
     files = {"windows": corpus.audio_windows}
     if "mel" in read:
@@ -54,7 +76,7 @@ def trained_latents_inputs(wildcards):
 
 def baseline_inputs(wildcards):
     """The one feature that a baseline reads, and the tables that say whose it is."""
-    corpus = checkpoints.corpus.get().output
+    corpus = corpus_output()
     kind = plan.baseline(wildcards.model)["kind"]
     return {
         "features": plan.parts(FEATURE_OF_KIND[kind]),
@@ -67,7 +89,7 @@ def disentanglement_inputs(wildcards):
     """Latents and factors; the spectrograms too where a model binds dimensions to attributes."""
     files = {
         "latents": plan.path("latents", wildcards.model, f"seed-{wildcards.seed}.parquet"),
-        "factors": checkpoints.corpus.get().output.factors,
+        "factors": corpus_output().factors,
     }
     if plan.bound(wildcards.model):
         files["logmel"] = plan.parts("logmel")

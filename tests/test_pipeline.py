@@ -84,6 +84,38 @@ def test_the_explorer_is_made_when_asked_for(folder: Path, results: Path) -> Non
         assert str(folder) not in path.read_text(encoding="utf-8")
 
 
+def test_new_songs_are_assigned_without_training(folder: Path, results: Path) -> None:
+    new = folder / "new songs" / "english" / "pop"
+    write_song(new / "fresh.wav", "pop", 5)
+    shutil.copy(next((folder / "my songs").rglob("*.wav")), new / "copy.wav")
+    (new / "broken.mp3").write_text("this is no audio")
+    weights = {path: path.stat().st_mtime_ns for path in results.rglob("*.ckpt")}
+    settings = "assign={path: new songs, calibrate_on: all, false_alarm_rate: 0.2}"
+    assert planned(folder, *arguments(settings, "--", "drift"))[-1] == ("total", 2)
+    run(folder, settings, "--", "drift")
+    frame = tables.read(results / "assign" / "new" / "assignments.parquet", tables.ASSIGNMENTS)
+    assert {Path(source).name for source in frame["source_id"]} == {"fresh.wav"}
+    heard = {"multimodal_vae", "fusion_late", "lyrics_tfidf"}
+    assert set(frame["model"]) == {*MODELS, *BASELINES} - heard
+    assert (frame.loc[frame["algorithm"].isin(["kmeans", "gmm"]), "agreement"] == 1.0).all()
+    assert frame["p_novel"].between(0, 1).all()
+    rejects = tables.read(results / "assign" / "new" / "rejects.parquet", tables.REJECTS)
+    reasons = {Path(row.path).name: row.reason for row in rejects.itertuples()}
+    assert reasons == {"copy.wav": "duplicate", "broken.mp3": "not_audio"}
+    drift = pd.read_csv(results / "assign" / "new" / "drift.csv")
+    assert drift["note"].str.contains("2 new ones").all()  # one song is no sample
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*.ckpt")} == weights
+
+
+def test_songs_are_not_assigned_to_a_run_that_is_not_there(folder: Path) -> None:
+    done = snakemake(
+        folder, *arguments("run=other", "assign={path: my songs}", "--", "assign"), check=False
+    )
+    assert done.returncode != 0
+    assert "the run `other` is not finished" in done.stdout + done.stderr
+    assert not (folder / "results" / "other" / "models").exists()
+
+
 def test_lyrics_tell_the_languages_apart(results: Path) -> None:
     table = pd.read_csv(results / "tables" / "comparison.csv")
     rows = table[(table["model"] == "lyrics_tfidf") & (table["level"] == "song")]

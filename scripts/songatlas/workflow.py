@@ -256,9 +256,7 @@ class Plan:
         for name, seed in self.first_untrained:
             baseline = self.baseline(name)
             inputs = [FEATURE_OF_KIND[baseline["kind"]]]
-            untrained.append(
-                {"name": name, "seed": seed, "inputs": inputs, "baseline": baseline}
-            )
+            untrained.append({"name": name, "seed": seed, "inputs": inputs, "baseline": baseline})
         return [*trained, *untrained]
 
     @functools.cached_property

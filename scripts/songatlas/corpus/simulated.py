@@ -69,7 +69,10 @@ def corpus(found: pd.DataFrame, seen: pd.DataFrame, windows: Windows, split: Spl
 
 def write_manifest(found: pd.DataFrame, path: Path) -> None:
     """The table that the reader `manifest` reads; the files that it names do not exist."""
-    with tables.atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        tables.atomic(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         rows = csv.writer(file)
         columns = ["song_id", "title", "language", "genre", "filename"]
         rows.writerow([*columns, "audio_path", "lyrics_path", "has_lyrics"])

@@ -54,9 +54,7 @@ def assign_songs(
     Path(outputs.assignments).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=Path(outputs.assignments).parent) as folder:
         scratch = Path(folder)
-        songs = read_songs(
-            settings.reader, settings.path, known, scratch, needed, windows, logmel
-        )
+        songs = read_songs(settings.reader, settings.path, known, scratch, needed, windows, logmel)
         rows, vectors = [], []
         for branch in branches if songs.corpus is not None else []:
             ids, z = [], np.zeros((0, 1))
@@ -66,7 +64,14 @@ def assign_songs(
                 continue
             latents, clusters = stored[branch.name]
             placed = place(
-                ids, z, latents, clusters, run.blocks(branch), branch, settings, clustering,
+                ids,
+                z,
+                latents,
+                clusters,
+                run.blocks(branch),
+                branch,
+                settings,
+                clustering,
                 fitted_on,
             )
             rows.append(placed)

@@ -79,9 +79,7 @@ def _of_baseline(
     folds = list(old["split"]) != list(fitted.values())
     fit = np.array([fitted.get(i) == "train" if folds else i in fitted for i in vectors.ids])
     z, _ = finished_vectors(vectors, baseline, clustering, fit)
-    tracks, means = song_means(
-        z, [track_of[i] for i in vectors.ids], rescale=baseline.unit_length
-    )
+    tracks, means = song_means(z, [track_of[i] for i in vectors.ids], rescale=baseline.unit_length)
     is_new = np.isin(np.array(tracks, dtype=str), new["track_id"].to_numpy(dtype=str))
     _compare(run.latents(branch), tracks, means, branch)
     return [t for t, there in zip(tracks, is_new, strict=True) if there], means[is_new]

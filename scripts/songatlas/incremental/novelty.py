@@ -87,7 +87,9 @@ def too_few(songs: int, false_alarm_rate: float, what: str) -> str | None:
     )
 
 
-def knn(reference: np.ndarray, points: np.ndarray, neighbours: int) -> tuple[np.ndarray, np.ndarray]:
+def knn(
+    reference: np.ndarray, points: np.ndarray, neighbours: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n, m) of the nearest reference songs and their mean distance (n,)."""
     from sklearn.neighbors import NearestNeighbors
 
