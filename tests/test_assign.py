@@ -177,7 +177,7 @@ def test_drift_table_tells_new_songs_that_left_the_map(run: Finished) -> None:
 
 
 def test_an_unfinished_run_is_told(run: Finished) -> None:
-    with pytest.raises(SongatlasError, match="is not finished.*make resume RUN=small"):
+    with pytest.raises(SongatlasError, match=r"is not finished.*make resume RUN=small"):
         run.latents(Branch("other", 0, ("logmel",)))
 
 
@@ -215,7 +215,7 @@ def test_what_cannot_be_used_is_told(settings: dict, message: str) -> None:
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SongatlasError, match="finds no song there; correct assign.path"):
+    with pytest.raises(SongatlasError, match=r"finds no song there; correct assign\.path"):
         read_songs("folder", str(tmp_path), NOBODY, tmp_path, ["logmel"], WINDOWS, LOGMEL)
 
 

@@ -35,9 +35,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("plan", "stream"):
         command = commands.add_parser(name)
-        command.add_argument(
-            "--folder", type=Path, required=True, help="where files may be written"
-        )
+        command.add_argument("--folder", type=Path, required=True, help="where files are written")
         command.add_argument("--json", type=Path, required=True, help="where numbers are added")
     commands.choices["plan"].add_argument("--songs", type=int, required=True)
     commands.choices["stream"].add_argument("--windows", type=int, default=640)

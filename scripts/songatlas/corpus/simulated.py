@@ -1,4 +1,4 @@
-"""A corpus of any size without audio: manifest, probed tables and feature shards to measure with."""
+"""A corpus of any size without audio, to measure with: manifest, tables and feature shards."""
 
 import csv
 from pathlib import Path

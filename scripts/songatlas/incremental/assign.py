@@ -14,7 +14,7 @@ from songatlas.clustering.reduction import reduce_both
 from songatlas.incremental.embed import song_vectors
 from songatlas.incremental.finished import Branch, Finished
 from songatlas.incremental.novelty import Novelty, full_conformal, split_conformal
-from songatlas.incremental.songs import read_songs
+from songatlas.incremental.songs import NewSongs, read_songs
 
 HELD_OUT = ("validation", "test")
 
@@ -56,10 +56,9 @@ def assign_songs(
         scratch = Path(folder)
         songs = read_songs(settings.reader, settings.path, known, scratch, needed, windows, logmel)
         rows, vectors = [], []
-        for branch in branches if songs.corpus is not None else []:
-            ids, z = [], np.zeros((0, 1))
-            if set(songs.corpus.windows["track_id"]) - _lost(songs.rejects, songs.corpus.tracks):
-                ids, z = song_vectors(songs, run, branch, clustering, scratch)
+        heard = _heard(songs)
+        for branch in branches if heard else []:
+            ids, z = song_vectors(songs, run, branch, clustering, scratch)
             if not ids:
                 continue
             latents, clusters = stored[branch.name]
@@ -101,10 +100,10 @@ def _stored(run: Finished, branch: Branch) -> tuple[pd.DataFrame, pd.DataFrame]:
     return run.latents(branch), run.song_clusters(branch)
 
 
-def _lost(rejects: pd.DataFrame, tracks: pd.DataFrame) -> set[str]:
-    """Songs whose features could not be made."""
-    bad = tracks["audio_path"].isin(rejects["path"]) | tracks["source_id"].isin(rejects["path"])
-    return set(tracks.loc[bad, "track_id"])
+def _heard(songs: NewSongs) -> bool:
+    """Whether any song has features."""
+    paths = list(songs.features.values())
+    return any(len(ids) for path in paths for ids, _ in tables.iter_feature([path]))
 
 
 def place(

@@ -8,7 +8,7 @@ from songatlas.errors import ConfigError
 from songatlas.incremental.finished import Branch
 
 HEARD = {"mel": "logmel", "descriptors": "descriptors", "language": None, "genre": None}
-"""What a trained model may read: the feature behind it, None for labels (unknown ones are zeros)."""
+"""What a trained model may read: the feature behind it; None for labels (unknown: zeros)."""
 
 
 def chosen(declared: Sequence[dict[str, Any]], settings: Assign) -> list[Branch]:

@@ -44,7 +44,7 @@ def drift(known: np.ndarray, new: np.ndarray, permutations: int, seed: int = 0) 
 
 
 def mmd2(kernel: np.ndarray, is_new: np.ndarray) -> float:
-    """Unbiased estimate from the kernel (t, t) with a zero diagonal and which songs are new (t,)."""
+    """Unbiased estimate from the kernel (t, t), its diagonal zero, and which songs are new (t,)."""
     new = is_new.astype(np.float64)
     old = 1.0 - new
     n, m = old.sum(), new.sum()

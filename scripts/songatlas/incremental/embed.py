@@ -67,7 +67,8 @@ def _of_baseline(
     Raises:
         SongatlasError: when the run's latents do not come from its features as they are now.
     """
-    assert songs.corpus is not None and branch.baseline is not None
+    assert songs.corpus is not None
+    assert branch.baseline is not None
     baseline = config.Baseline(**branch.baseline)
     [feature] = branch.inputs
     columns = ["window_id", "track_id", "split"]
@@ -94,6 +95,6 @@ def _compare(latents: pd.DataFrame, tracks: list[str], z: np.ndarray, branch: Br
     same = before.shape == now.shape and len(known) == len(stored)
     if not same or np.abs(before - now).max() > SAME * max(before.std(), 1e-12):
         raise SongatlasError(
-            f"the run's latents of `{branch.name}` do not come from its features and config as they "
-            "are now; finish the run again before songs are assigned to it"
+            f"the run's latents of `{branch.name}` do not come from its features and config as "
+            "they are now; finish the run again before songs are assigned to it"
         )

@@ -93,11 +93,11 @@ def read_songs(
         Split(method="hashed"),
         path,
     )
-    files, rejected, warned = _features(corpus, scratch, features, windows, logmel)
+    files, failed, warned = _features(corpus, scratch, features, windows, logmel)
     return NewSongs(
         corpus,
         files,
-        concat([corpus.rejects, *rejected], tables.REJECTS),
+        concat([corpus.rejects, *failed], tables.REJECTS),
         concat([corpus.warnings, *warned], tables.WARNINGS),
     )
 
@@ -107,7 +107,9 @@ def _features(
 ) -> tuple[dict[str, Path], list[pd.DataFrame], list[pd.DataFrame]]:
     shard = scratch / "shard.parquet"
     tables.write(shard_frames(corpus, 1)[0], shard, tables.SHARD)
-    files, rejects, warnings = {}, [], []
+    files: dict[str, Path] = {}
+    rejects: list[pd.DataFrame] = []
+    warnings: list[pd.DataFrame] = []
     for name, write in (("logmel", write_logmel), ("descriptors", write_descriptors)):
         if name not in features:
             continue
