@@ -497,8 +497,8 @@ class Assign(Section):
     calibrate_on: Literal["held_out", "all"] = Field(
         "held_out",
         description="Songs that say how far is far. `held_out`: validation and test songs, which "
-        "no model was trained on. `all`: every song, each against the others; the rate is then the "
-        "stated one for baselines alone, since trained models know their training songs.",
+        "no model was trained on. `all`: every song, each against the others, for small runs; more "
+        "songs than stated are then flagged, since models and scales know their songs.",
     )
     neighbours: int = Field(
         5, ge=1, le=100, description="Nearest songs that are listed, and averaged for the distance."

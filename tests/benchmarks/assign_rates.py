@@ -108,7 +108,9 @@ def rates(
     found["false_alarms"] = {
         key: summary(np.stack(p), calibration[key]) for key, p in alarms.items()
     }
-    found["drift_false_alarms_0.05"] = float(np.mean(np.array(drifted) <= 0.05))
+    found["drift_false_alarms_0.05"] = {
+        key: float(np.mean([p[key] <= 0.05 for p in drifted])) for key in drifted[0]
+    }
     detected = {}
     for label in ("language", "genre"):
         for value, part in frame.groupby(label):
@@ -130,13 +132,15 @@ def scaled(run: np.ndarray, *more: np.ndarray) -> list[np.ndarray]:
 
 
 def p_values(run: np.ndarray, new: np.ndarray) -> dict[str, np.ndarray]:
-    """By `assign.calibrate_on`; of held-out songs there are as many as of the others."""
+    """By `assign.calibrate_on`; of held-out songs there are as many as of the others.
+
+    As in a run, scale is fitted on all of its songs, held out or not.
+    """
     every, fresh = scaled(run, new)
     half = len(run) // 2
-    known, out, later = scaled(run[half:], run[:half], new)
     found = {
         "all": full_conformal(every, fresh, NEIGHBOURS, 0.2).p,
-        "held_out": split_conformal(known, out, later, NEIGHBOURS, 0.2).p,
+        "held_out": split_conformal(every[half:], every[:half], fresh, NEIGHBOURS, 0.2).p,
     }
     return {key: p for key, p in found.items() if p is not None}
 
@@ -149,11 +153,15 @@ def summary(p: np.ndarray, calibration: int) -> dict[str, float | None]:
     }
 
 
-def drift_p(run: np.ndarray, new: np.ndarray) -> float:
+def drift_p(run: np.ndarray, new: np.ndarray) -> dict[str, float]:
+    """p of the drift by `assign.calibrate_on`."""
     every, fresh = scaled(run, new)
-    p = drift(every, fresh, 199).p
-    assert p is not None
-    return p
+    found = {}
+    for key, known in (("all", every), ("held_out", every[: len(run) // 2])):
+        p = drift(known, fresh, 199).p
+        assert p is not None
+        found[key] = p
+    return found
 
 
 def detection(run: np.ndarray, new: np.ndarray) -> dict[str, object]:
@@ -167,7 +175,7 @@ def detection(run: np.ndarray, new: np.ndarray) -> dict[str, object]:
         }
         for key, p in p_values(run[order], new).items()
     }
-    return {"new_songs": len(new), "flagged": flags, "drift_p": drift_p(run, new)}
+    return {"new_songs": len(new), "flagged": flags, "drift_p": drift_p(run[order], new)}
 
 
 if __name__ == "__main__":

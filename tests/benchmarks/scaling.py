@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from songatlas import tables
 from songatlas.config import LogMel, Split, Windows
@@ -39,13 +40,16 @@ def main() -> None:
         command.add_argument("--json", type=Path, required=True, help="where numbers are added")
     commands.choices["plan"].add_argument("--songs", type=int, required=True)
     commands.choices["stream"].add_argument("--windows", type=int, default=640)
+    commands.choices["stream"].add_argument("--audio", type=Path, help="a folder of songs")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     if arguments.command == "plan":
         found = plan(arguments.songs, arguments.folder)
         _record(arguments.json, "plan", {str(arguments.songs): found})
     else:
-        _record(arguments.json, "rates", stream(arguments.windows, arguments.folder))
+        _record(
+            arguments.json, "rates", stream(arguments.windows, arguments.folder, arguments.audio)
+        )
 
 
 def plan(songs: int, folder: Path) -> dict[str, object]:
@@ -110,8 +114,11 @@ def _dry_run(folder: Path, settings: list[str]) -> dict[str, object]:
     }
 
 
-def stream(windows: int, folder: Path) -> dict[str, object]:
-    """Rates of one core over a feature shard that is read row group by row group."""
+def stream(windows: int, folder: Path, audio: Path | None) -> dict[str, object]:
+    """Rates of one core over a feature shard that is read row group by row group.
+
+    Features are those of the songs under `audio`, decoding included.
+    """
     import torch
 
     from songatlas.models import registry
@@ -136,6 +143,15 @@ def stream(windows: int, folder: Path) -> dict[str, object]:
         "bytes_per_window_logmel": size / windows,
         "read_windows_per_s": rows / read_s,
     }
+    found["hop_s"] = cut.hop_s
+    vectors = np.random.default_rng(0).standard_normal((windows, 128), dtype=np.float32)
+    latents = tables.latents_frame(
+        "window", ids, [i[:16] for i in ids], ["train"] * windows, vectors
+    )
+    tables.write(latents, folder / "latents.parquet", tables.LATENTS)
+    found["bytes_per_window_latent"] = (folder / "latents.parquet").stat().st_size / windows
+    if audio is not None:
+        found |= _features(audio, folder, logmel, cut)
     spec = InputSpec(*shape, 0, 0)
     for name in ("conv_vae", "attention_vae"):
         torch.manual_seed(0)
@@ -160,6 +176,35 @@ def stream(windows: int, folder: Path) -> dict[str, object]:
                     break
             found[f"{what}_windows_per_s_{name}"] = done / (time.monotonic() - started)
     part.unlink()
+    return found
+
+
+def _features(audio: Path, folder: Path, logmel: LogMel, cut: Windows) -> dict[str, object]:
+    """Decoding and features of real songs by the code of `assign`: rates per CPU second."""
+    import shutil
+
+    from songatlas.incremental.songs import read_songs
+
+    nobody = pd.DataFrame({"track_id": [], "source_id": []}, dtype=str)
+    # As a folder of songs: whatever the data set's layout.
+    flat = folder / "songs" / "xx" / "songs"
+    shutil.rmtree(folder / "songs", ignore_errors=True)
+    flat.mkdir(parents=True)
+    for song in sorted(audio.rglob("*.mp3")):
+        shutil.copy(song, flat / song.name)
+    found: dict[str, object] = {}
+    for features in (["logmel"], ["descriptors"]):
+        read_songs("folder", str(flat.parents[1]), nobody, folder, features, cut, logmel)  # warm
+        begun, cpu = time.monotonic(), time.process_time()
+        songs = read_songs("folder", str(flat.parents[1]), nobody, folder, features, cut, logmel)
+        wall, used = time.monotonic() - begun, time.process_time() - cpu
+        assert songs.corpus is not None
+        seconds = float(songs.corpus.tracks["duration_s"].sum())
+        prefix = "" if features == ["logmel"] else "descriptors_"
+        found[f"{prefix}features_windows_per_s"] = len(songs.corpus.windows) / used
+        found[f"{prefix}times_real_time_per_core"] = seconds / used
+        found[f"{prefix}times_real_time_wall"] = seconds / wall
+        found["song_seconds"] = seconds
     return found
 
 
