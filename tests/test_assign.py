@@ -15,6 +15,7 @@ from songatlas.incremental.assign import place
 from songatlas.incremental.branches import chosen
 from songatlas.incremental.drift import drift
 from songatlas.incremental.drift_table import drift_rows, holm
+from songatlas.incremental.embed import Embedded
 from songatlas.incremental.finished import Branch, Finished
 from songatlas.incremental.novelty import full_conformal, knn, needed, split_conformal
 from songatlas.incremental.songs import read_songs
@@ -124,7 +125,8 @@ def assigned(run: Finished, z: np.ndarray, **settings: object) -> pd.DataFrame:
     ids = [f"new{row}" for row in range(len(z))]
     latents, clusters = run.latents(BRANCH), run.song_clusters(BRANCH)
     chosen_settings = config.Assign(**settings)
-    return place(ids, z, latents, clusters, {}, BRANCH, chosen_settings, CLUSTERING, "all")
+    embedded = Embedded(ids, z, latents, z)
+    return place(embedded, latents, clusters, {}, BRANCH, chosen_settings, CLUSTERING, "all")
 
 
 def test_new_songs_join_the_clusters_of_their_like(run: Finished) -> None:

@@ -134,13 +134,14 @@ def scaled(run: np.ndarray, *more: np.ndarray) -> list[np.ndarray]:
 def p_values(run: np.ndarray, new: np.ndarray) -> dict[str, np.ndarray]:
     """By `assign.calibrate_on`; of held-out songs there are as many as of the others.
 
-    As in a run, scale is fitted on all of its songs, held out or not.
+    As in a run, scale is fitted on all of its songs; for `held_out` on those not held out.
     """
     every, fresh = scaled(run, new)
     half = len(run) // 2
+    known, out, later = scaled(run[half:], run[:half], new)
     found = {
         "all": full_conformal(every, fresh, NEIGHBOURS, 0.2).p,
-        "held_out": split_conformal(every[half:], every[:half], fresh, NEIGHBOURS, 0.2).p,
+        "held_out": split_conformal(known, out, later, NEIGHBOURS, 0.2).p,
     }
     return {key: p for key, p in found.items() if p is not None}
 

@@ -14,6 +14,9 @@ from songatlas.corpus.probe import PROBED, TRACK_ID_DIGITS
 SONGS_PER_SHARD = 256
 """Rule of thumb for `shards`: expected songs over this."""
 
+MOST_SHARDS = 1_000
+"""... and no more: what Snakemake plans grows with the square of what the corpus stage writes."""
+
 MEAN_S, SIGMA = 210.0, 0.3
 """Durations are log-normal around this median."""
 
@@ -22,8 +25,8 @@ GENRES = ("hip-hop", "pop", "rock")
 
 
 def shards_for(songs: int) -> int:
-    """Shards by the rule of thumb: `SONGS_PER_SHARD` songs each."""
-    return max(1, -(-songs // SONGS_PER_SHARD))
+    """Shards by the rule of thumb: `SONGS_PER_SHARD` songs each, at most `MOST_SHARDS`."""
+    return min(MOST_SHARDS, max(1, -(-songs // SONGS_PER_SHARD)))
 
 
 def sources(songs: int, seed: int = 0) -> pd.DataFrame:

@@ -11,7 +11,8 @@ import pandas as pd
 from songatlas import config, tables
 from songatlas.clustering.levels import Points, attempts, points_of
 from songatlas.clustering.reduction import reduce_both
-from songatlas.incremental.embed import song_vectors
+from songatlas.errors import SongatlasError
+from songatlas.incremental.embed import Embedded, embed_songs
 from songatlas.incremental.finished import Branch, Finished
 from songatlas.incremental.novelty import Novelty, full_conformal, split_conformal
 from songatlas.incremental.songs import NewSongs, read_songs
@@ -58,23 +59,15 @@ def assign_songs(
         rows, vectors = [], []
         heard = _heard(songs)
         for branch in branches if heard else []:
-            ids, z = song_vectors(songs, run, branch, clustering, scratch)
-            if not ids:
+            embedded = embed_songs(songs, run, branch, clustering, scratch)
+            if not embedded.ids:
                 continue
             latents, clusters = stored[branch.name]
-            placed = place(
-                ids,
-                z,
-                latents,
-                clusters,
-                run.blocks(branch),
-                branch,
-                settings,
-                clustering,
-                fitted_on,
+            blocks = run.blocks(branch)
+            rows.append(
+                place(embedded, latents, clusters, blocks, branch, settings, clustering, fitted_on)
             )
-            rows.append(placed)
-            vectors.append(vectors_frame(branch, ids, z))
+            vectors.append(vectors_frame(branch, embedded.ids, embedded.z))
     frame = pd.concat(rows, ignore_index=True) if rows else tables.empty(tables.ASSIGNMENTS)
     if songs.corpus is not None and len(frame):
         tracks = songs.corpus.tracks.set_index("track_id")["source_id"]
@@ -107,8 +100,7 @@ def _heard(songs: NewSongs) -> bool:
 
 
 def place(
-    ids: Sequence[str],
-    z: np.ndarray,
+    embedded: Embedded,
     latents: pd.DataFrame,
     clusters: pd.DataFrame,
     blocks: dict[str, tuple[int, int]],
@@ -117,12 +109,13 @@ def place(
     clustering: config.Clustering,
     fitted_on: str,
 ) -> pd.DataFrame:
-    """Rows of the assignments table for new songs `ids` with vectors `z` (n, d) of one model.
+    """Rows of the assignments table for the new songs under one model.
 
     Clusterers are fitted on the run's vectors as they were in the run (same points, same seeds),
     the new songs are points that they have not seen (see `algorithms.cluster`), and so are the
     run's own songs: `agreement` says how many of these are given their cluster of the run again.
     """
+    ids, z = embedded.ids, embedded.z
     fitted = points_of(latents, "song", fitted_on)
     wanted = {
         (str(algorithm), None if pd.isna(k) else int(k))
@@ -135,8 +128,12 @@ def place(
     }
     everyone = Points("song", (*fitted.track_ids, *ids), None, np.concatenate([fitted.z, z]))
     classes = {k for _, k in wanted if k is not None}
-    novelty = novelty_of(latents, z, settings, clustering, branch.seed)
-    all_ids = reference(latents, settings.calibrate_on).track_ids
+    # Where every song says how far is far, none is held out: distances are those of the clusters.
+    known, apart = (
+        (latents, z) if settings.calibrate_on == "all" else (embedded.known, embedded.apart)
+    )
+    novelty = novelty_of(known, apart, settings, clustering, branch.seed)
+    all_ids = reference(known, settings.calibrate_on).track_ids
     nearest = [" ".join(all_ids[row] for row in rows) for rows in novelty.nearest]
     parts = []
     for attempt in attempts(everyone, clustering, classes, branch.seed, blocks, fitted):
@@ -202,24 +199,31 @@ def novelty_of(
     clustering: config.Clustering,
     seed: int,
 ) -> Novelty:
-    """Distances of new songs (n, d) and their p, in the space that the run clustered."""
+    """Distances of new songs (n, d) to the run's (`latents`), and their p.
+
+    Raises:
+        SongatlasError: when the run has no song that distances could be measured to.
+    """
     known = reference(latents, settings.calibrate_on)
+    if not len(known):
+        raise SongatlasError(
+            "the run has no training songs to measure distances to; set assign.calibrate_on: all"
+        )
     rate, m = settings.false_alarm_rate, settings.neighbours
     if settings.calibrate_on == "all":
-        old, new = in_cluster_space(latents, [known.z, z], clustering, seed)
+        old, new = in_cluster_space(known.z, [known.z, z], clustering, seed)
         return full_conformal(old, new, m, rate)
-    old, out, new = in_cluster_space(latents, [known.z, held_out(latents).z, z], clustering, seed)
+    old, out, new = in_cluster_space(known.z, [known.z, held_out(latents).z, z], clustering, seed)
     return split_conformal(old, out, new, m, rate)
 
 
 def in_cluster_space(
-    latents: pd.DataFrame, samples: list[np.ndarray], clustering: config.Clustering, seed: int
+    fitted: np.ndarray, samples: list[np.ndarray], clustering: config.Clustering, seed: int
 ) -> list[np.ndarray]:
-    """Samples of songs on the axes that the run's songs were reduced to, where they were."""
-    everyone = points_of(latents, "song").z
-    filled = [z if len(z) else everyone[:0] for z in samples]
+    """Samples of songs (n, d) as they are clustered: wide ones on principal axes of `fitted`."""
+    filled = [z if len(z) else fitted[:0] for z in samples]
     _, rest = reduce_both(
-        everyone, np.concatenate(filled), clustering.max_dim, clustering.pca_dim, seed
+        fitted, np.concatenate(filled), clustering.max_dim, clustering.pca_dim, seed
     )
     return np.split(rest.z, np.cumsum([len(z) for z in filled])[:-1])
 

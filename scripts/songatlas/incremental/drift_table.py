@@ -34,7 +34,9 @@ def drift_rows(
         everyone = settings.calibrate_on == "all"
         known = points_of(latents, "song") if everyone else held_out(latents)
         z = np.stack(list(mine["z"])).astype(np.float64) if len(mine) else known.z[:0]
-        old, new = in_cluster_space(latents, [known.z, z], clustering, branch.seed)
+        old, new = in_cluster_space(
+            points_of(latents, "song").z, [known.z, z], clustering, branch.seed
+        )
         found = drift(old, new, settings.permutations, branch.seed)
         note = None if found.p is not None else "fewer than 2 songs of the run or 2 new ones"
         rows.append((branch.name, branch.seed, found.n, found.m, found.mmd2, found.p, note))

@@ -1,6 +1,6 @@
 """New songs as vectors of a finished run's space, without training anything."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,37 @@ from songatlas.errors import SongatlasError
 from songatlas.incremental.finished import Branch, Finished
 from songatlas.incremental.songs import NewSongs
 
+SONG_COLUMNS = ("level", "track_id", "split", "z")
+
 SAME = 1e-3
 """Largest difference of a baseline's vectors from the run's, relative to their spread."""
 
 
-def song_vectors(
+@dataclass(frozen=True)
+class Embedded:
+    """New songs whose features are there, sorted by track id.
+
+    `z` (n, d) float64 are their vectors in the space that the run clustered. Distances are measured
+    between the songs of `known` (`SONG_COLUMNS`) and `apart` (n, d'): the same vectors, but where a
+    baseline's scale or axes would have been fitted on the held-out songs, which are to be as new to
+    it as the new ones.
+    """
+
+    ids: list[str]
+    z: np.ndarray
+    known: pd.DataFrame
+    apart: np.ndarray
+
+
+def embed_songs(
     songs: NewSongs, run: Finished, branch: Branch, clustering: config.Clustering, scratch: Path
-) -> tuple[list[str], np.ndarray]:
-    """Track ids and vectors (n, d) float64 of the new songs whose features are there, sorted."""
+) -> Embedded:
+    """Vectors of the new songs under one model or baseline of the run."""
+    latents = run.latents(branch)
     if branch.baseline is not None:
-        return _of_baseline(songs, run, branch, clustering)
-    return _of_model(songs, run, branch, scratch)
+        return _of_baseline(songs, run, branch, clustering, latents)
+    ids, z = _of_model(songs, run, branch, scratch)
+    return Embedded(ids, z, latents, z)
 
 
 def _of_model(
@@ -60,8 +80,12 @@ def _of_model(
 
 
 def _of_baseline(
-    songs: NewSongs, run: Finished, branch: Branch, clustering: config.Clustering
-) -> tuple[list[str], np.ndarray]:
+    songs: NewSongs,
+    run: Finished,
+    branch: Branch,
+    clustering: config.Clustering,
+    latents: pd.DataFrame,
+) -> Embedded:
     """Scale and axes are those of the run's vectors, which are computed once more and compared.
 
     Raises:
@@ -79,11 +103,26 @@ def _of_baseline(
     fitted = dict(zip(old["window_id"], resolve(old["split"], branch.seed), strict=True))
     folds = list(old["split"]) != list(fitted.values())
     fit = np.array([fitted.get(i) == "train" if folds else i in fitted for i in vectors.ids])
-    z, _ = finished_vectors(vectors, baseline, clustering, fit)
-    tracks, means = song_means(z, [track_of[i] for i in vectors.ids], rescale=baseline.unit_length)
+    of_window = [track_of[i] for i in vectors.ids]
+
+    def means_of(fit: np.ndarray) -> tuple[list[str], np.ndarray]:
+        z, _ = finished_vectors(vectors, baseline, clustering, fit)
+        return song_means(z, of_window, rescale=baseline.unit_length)
+
+    tracks, means = means_of(fit)
+    _compare(latents, tracks, means, branch)
     is_new = np.isin(np.array(tracks, dtype=str), new["track_id"].to_numpy(dtype=str))
-    _compare(run.latents(branch), tracks, means, branch)
-    return [t for t, there in zip(tracks, is_new, strict=True) if there], means[is_new]
+    ids = [track for track, there in zip(tracks, is_new, strict=True) if there]
+    trained = np.array([fitted.get(i) == "train" for i in vectors.ids])
+    if not trained.any() or (trained == fit).all():
+        return Embedded(ids, means[is_new], latents, means[is_new])
+    _, apart = means_of(trained)
+    split_of = dict(zip(old["track_id"], resolve(old["split"], branch.seed), strict=True))
+    old_tracks = [track for track, there in zip(tracks, is_new, strict=True) if not there]
+    known = tables.latents_frame(
+        "song", None, old_tracks, [split_of[track] for track in old_tracks], apart[~is_new]
+    )
+    return Embedded(ids, means[is_new], known, apart[is_new])
 
 
 def _compare(latents: pd.DataFrame, tracks: list[str], z: np.ndarray, branch: Branch) -> None:
