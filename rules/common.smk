@@ -55,12 +55,19 @@ def trained_latents_inputs(wildcards):
 def baseline_inputs(wildcards):
     """The one feature that a baseline reads, and the tables that say whose it is."""
     corpus = checkpoints.corpus.get().output
-    kind = plan.baseline(wildcards.model)["kind"]
     return {
-        "features": plan.parts(FEATURE_OF_KIND[kind]),
+        "features": plan.parts(plan.feature_of(wildcards.model)),
         "windows": corpus.audio_windows,
         "tracks": corpus.songs,
     }
+
+
+def encoder_inputs(wildcards):
+    """Those of a baseline, and labels where a probe chooses the layer."""
+    files = baseline_inputs(wildcards)
+    if plan.baseline(wildcards.model)["layer"] == "probe":
+        files["labels"] = checkpoints.corpus.get().output.classes
+    return files
 
 
 def disentanglement_inputs(wildcards):

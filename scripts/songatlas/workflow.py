@@ -14,6 +14,7 @@ from typing import Any
 from songatlas import config as configuration
 from songatlas.config import Config, several_corpora
 from songatlas.corpus.shards import shard_name
+from songatlas.encoders import cards
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
 
@@ -174,7 +175,7 @@ class Plan:
         """Tables of `rejects` or `warnings` of the features that this run extracts."""
         return [
             self.path("features", feature, f"{kind}-{shard}.parquet")
-            for feature in ("logmel", "descriptors")
+            for feature in ("logmel", "descriptors", *self.encoder_features)
             if feature in self.features
             for shard in self.shards
         ]
@@ -182,7 +183,7 @@ class Plan:
     @property
     def features(self) -> set[str]:
         """Features that the selected models and baselines read."""
-        read = {FEATURE_OF_KIND[self.config.baselines[name].kind] for name in self.baselines}
+        read = {self.feature_of(name) for name in self.baselines}
         for name in self.models:
             inputs = self.model_inputs(name)
             read |= {"logmel"} if "mel" in inputs else set()
@@ -190,6 +191,69 @@ class Plan:
             read |= {"lyrics_window", "lyrics_lines"} if "lyrics" in inputs else set()
             read |= {"lyrics_song", "lyrics_song_lines"} if "songs" in inputs else set()
         return read
+
+    def feature_of(self, name: str) -> str:
+        """The feature that a baseline's vectors come from."""
+        baseline = self.config.baselines[name]
+        if baseline.kind != "encoder":
+            return FEATURE_OF_KIND[baseline.kind]
+        return f"encoder-{baseline.encoder}" + ("-adapted" if baseline.adapted else "")
+
+    # --- pretrained encoders -----------------------------------------------------------------
+
+    @property
+    def encoder_baselines(self) -> list[str]:
+        """Names of the baselines that are pretrained encoders."""
+        return [name for name in self.baselines if self.config.baselines[name].kind == "encoder"]
+
+    @property
+    def encoders(self) -> list[str]:
+        """Names of the pretrained encoders that this run uses, each once."""
+        named = (str(self.config.baselines[name].encoder) for name in self.encoder_baselines)
+        return list(dict.fromkeys(named))
+
+    @property
+    def encoder_features(self) -> list[str]:
+        """Their features, each once."""
+        return list(dict.fromkeys(self.feature_of(name) for name in self.encoder_baselines))
+
+    def encoder_source(self, encoder: str) -> str:
+        """The folder or repository that an encoder's weights come from."""
+        return self.config.pretrained.weights.get(encoder) or cards.card(encoder).repository
+
+    def pretrained(self, encoder: str) -> dict[str, Any]:
+        """Of the section `pretrained`, what decides the vectors of one encoder."""
+        section = self.section("pretrained", "half_precision", "device")
+        weights = self.config.pretrained.weights
+        # What is said of other encoders is no reason to run this one again.
+        return section | {
+            "weights": {encoder: weights[encoder]} if encoder in weights else {},
+            "remote_code": [encoder] if cards.card(encoder).code == "remote" else [],
+            "allow_restricted": cards.card(encoder).restricted,
+        }
+
+    def weights_identity(self, encoder: str) -> str:
+        """Which weights those are: the pinned commit, or what lies in a local folder."""
+        from songatlas.encoders import weights
+
+        source = self.encoder_source(encoder)
+        folder = Path(source).expanduser()
+        if folder.is_dir():
+            return weights.identity(folder)
+        pinned = weights.read_lock(self.config.pretrained.lock).get(source)
+        return f"{source} {pinned.revision if pinned else 'not pinned'}"
+
+    def weights_to_fetch(self) -> tuple[dict[str, str | None], list[str]]:
+        """Audio encoders with what the config gives instead of their own weights; text encoders."""
+        given = self.config.pretrained.weights
+        text = self.config.lyrics.encoder
+        known = text in ("tfidf",) or Path(text).expanduser().exists()
+        return {name: given.get(name) for name in self.encoders}, [] if known else [text]
+
+    def code_of_encoder(self, script: str, encoder: str) -> str:
+        """Fingerprint of a script that runs an encoder, its family's module included."""
+        family = f"songatlas.encoders.{cards.card(encoder).family}"
+        return fingerprint(ROOT / f"{script}.py", [family])
 
     # --- corpus ------------------------------------------------------------------------------
 
@@ -259,12 +323,16 @@ class Plan:
 
     def dangers(self) -> list[str]:
         """What the config allows that a reader should know of whenever the run starts."""
-        if not self.config.lyrics.runs_remote_code:
-            return []
-        return [
-            f"REMOTE CODE IS ON: `{self.config.lyrics.encoder}` runs code that comes with the "
-            "model, with all your rights (lyrics.trust_remote_code)"
+        said = "REMOTE CODE IS ON: `{}` runs code that comes with the model, with all your rights"
+        dangers = []
+        if self.config.lyrics.runs_remote_code:
+            dangers.append(f"{said.format(self.config.lyrics.encoder)} (lyrics.trust_remote_code)")
+        dangers += [
+            f"{said.format(self.encoder_source(name))} (pretrained.remote_code: {name})"
+            for name in self.encoders
+            if cards.card(name).code == "remote"
         ]
+        return dangers
 
     def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models read; 0 for lyrics where none of them reads any."""
@@ -325,7 +393,13 @@ class Plan:
 
     def baseline(self, name: str) -> dict[str, Any]:
         """A baseline's declaration as plain values."""
-        return self.config.baselines[name].model_dump()
+        dumped = self.config.baselines[name].model_dump()
+        own = ("encoder", "layer", "probe_task", "adapted")
+        if dumped["kind"] != "encoder":
+            return {key: value for key, value in dumped.items() if key not in own}
+        if dumped["layer"] != "probe":
+            del dumped["probe_task"]
+        return dumped
 
     def digest(self, resource: str) -> str:
         """Digest of a file, or of all files of a folder, under `resources/`."""
