@@ -17,22 +17,70 @@ rule fetch_weights:
         "../scripts/fetch_weights.py"
 
 
+def adapter_of(wildcards):
+    """The LoRA weights that a feature is computed with, if any."""
+    if not wildcards.adapted:
+        return []
+    return plan.path("models", f"encoder-{wildcards.encoder}", "adapter_model.safetensors")
+
+
+rule adapt_encoder:
+    """LoRA weights of an encoder, trained on the windows of the training songs."""
+    input:
+        shards=lambda wildcards: [
+            ancient(str(path)) for path in checkpoints.corpus.get().output.shards
+        ],
+        contents=lambda wildcards: checkpoints.corpus.get().output.contents,
+        windows=corpus_table("audio_windows"),
+        audio=demo_audio,
+    output:
+        weights=plan.path("models", "encoder-{encoder}", "adapter_model.safetensors"),
+        config=plan.path("models", "encoder-{encoder}", "adapter_config.json"),
+        history=plan.path("models", "encoder-{encoder}", "history.csv"),
+    log:
+        plan.path("logs", "adapt_encoder", "{encoder}.log"),
+    benchmark:
+        plan.path("benchmarks", "adapt_encoder", "{encoder}.tsv")
+    wildcard_constraints:
+        encoder=one_of(plan.adapted_encoders),
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        weights_lock=plan.config.pretrained.lock,
+    params:
+        encoder=lambda wildcards: wildcards.encoder,
+        pretrained=lambda wildcards: plan.pretrained(wildcards.encoder),
+        weights=lambda wildcards: plan.weights_identity(wildcards.encoder),
+        adaptation=plan.section("adaptation"),
+        windows=plan.section("windows", "length_s"),
+        code=lambda wildcards: plan.code_of_encoder("adapt_encoder", wildcards.encoder),
+    message:
+        "Adapting {wildcards.encoder} to the training songs"
+    script:
+        "../scripts/adapt_encoder.py"
+
+
 rule encode_audio:
     """Every layer of an encoder, of one shard's windows."""
     input:
         shard=shard_table,
         content=shard_content,
         audio=demo_audio,
+        adapter=adapter_of,
     output:
-        part=plan.path("features", "encoder-{encoder}", "part-{shard}.parquet"),
-        rejects=plan.path("features", "encoder-{encoder}", "rejects-{shard}.parquet"),
-        warnings=plan.path("features", "encoder-{encoder}", "warnings-{shard}.parquet"),
+        part=plan.path("features", "encoder-{encoder}{adapted}", "part-{shard}.parquet"),
+        rejects=plan.path("features", "encoder-{encoder}{adapted}", "rejects-{shard}.parquet"),
+        warnings=plan.path("features", "encoder-{encoder}{adapted}", "warnings-{shard}.parquet"),
     log:
-        plan.path("logs", "encode_audio", "{encoder}-{shard}.log"),
+        plan.path("logs", "encode_audio", "{encoder}{adapted}-{shard}.log"),
     benchmark:
-        plan.path("benchmarks", "encode_audio", "{encoder}-{shard}.tsv")
+        plan.path("benchmarks", "encode_audio", "{encoder}{adapted}-{shard}.tsv")
     wildcard_constraints:
         encoder=one_of(plan.encoders),
+        adapted="(-adapted)?",
     conda:
         "../envs/torch.yaml"
     threads: plan.config.compute.training_threads
@@ -49,7 +97,7 @@ rule encode_audio:
         windows=plan.section("windows", "length_s"),
         code=lambda wildcards: plan.code_of_encoder("encode_audio", wildcards.encoder),
     message:
-        "Encoding shard {wildcards.shard} with {wildcards.encoder}"
+        "Encoding shard {wildcards.shard} with {wildcards.encoder}{wildcards.adapted}"
     script:
         "../scripts/encode_audio.py"
 

@@ -3,6 +3,8 @@
 from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
+    from pathlib import Path
+
     from songatlas.config import Pretrained
     from songatlas.encoders.features import write_encoder_feature
 
@@ -18,5 +20,5 @@ with job(snakemake.log[0], snakemake.threads) as log:
             batch_size=snakemake.resources.clips_at_once,
         ),
         length_s=snakemake.params.windows["length_s"],
-        adapter=snakemake.input.get("adapter"),
+        adapter=Path(snakemake.input.adapter).parent if snakemake.input.get("adapter") else None,
     )

@@ -13,6 +13,9 @@ from songatlas import tables
 TARGETS = ["results/small/tables/comparison.csv", "results/small/tables/fates.csv"]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A comparison of two encoders, one twice, with a simple baseline; nothing is trained."""
@@ -39,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_encoders_are_rows_of_the_comparison(run: Path) -> None:
     table = pd.read_csv(run / TARGETS[0])
     assert set(table["model"]) == {"mean_mel", "speech", "probed", "clap"}
-    encoders = table[table["model"] != "mean_mel"]
+    encoders = table[(table["model"] != "mean_mel") & (table["task"] != "language_genre")]
     assert encoders["nmi_mean"].notna().all()
     seen = table.set_index("model")["supervision"].to_dict()
     assert seen == {"mean_mel": "none", "speech": "none", "probed": "labels", "clap": "none"}

@@ -750,6 +750,12 @@ class Config(Section):
             for name in names
             if name not in cards.CARDS
         ]
+        lines += [
+            f"baselines.{name}.adapted: an encoder is adapted once, to one set of training songs; "
+            "not with split.method `folds`"
+            for name in self.selected_baselines
+            if self.baselines[name].adapted and self.split.method == "folds"
+        ]
         for encoder, baseline in named.items():
             lines += [
                 f"baselines.{baseline}: {line}"

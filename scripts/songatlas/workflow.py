@@ -217,6 +217,12 @@ class Plan:
         """Their features, each once."""
         return list(dict.fromkeys(self.feature_of(name) for name in self.encoder_baselines))
 
+    @property
+    def adapted_encoders(self) -> list[str]:
+        """Names of the encoders that get LoRA weights, each once."""
+        baselines = (self.config.baselines[name] for name in self.encoder_baselines)
+        return list(dict.fromkeys(str(one.encoder) for one in baselines if one.adapted))
+
     def encoder_source(self, encoder: str) -> str:
         """The folder or repository that an encoder's weights come from."""
         return self.config.pretrained.weights.get(encoder) or cards.card(encoder).repository
@@ -394,6 +400,7 @@ class Plan:
     def baseline(self, name: str) -> dict[str, Any]:
         """A baseline's declaration as plain values."""
         dumped = self.config.baselines[name].model_dump()
+        # Beyond its kind, what only encoders have is no reason to compute another vector anew.
         own = ("encoder", "layer", "probe_task", "adapted")
         if dumped["kind"] != "encoder":
             return {key: value for key, value in dumped.items() if key not in own}

@@ -32,6 +32,8 @@ class Card:
     parameters_m: int
     sample_rate_hz: int
     clip_s: float | None
+    values: int
+    """Stored per window: the dimensions of all layers of the published weights."""
     licence: str
     restricted: bool
     """The licence forbids commercial use, or none is stated: `pretrained.allow_restricted`."""
@@ -60,6 +62,7 @@ CARDS: dict[str, Card] = {
             194,
             48_000,
             10.0,
+            4_480,
             "Apache-2.0",
             False,
             "Wu et al. 2023, arXiv:2211.06687",
@@ -74,6 +77,7 @@ CARDS: dict[str, Card] = {
             153,
             48_000,
             10.0,
+            3_488,
             "Apache-2.0",
             False,
             "Wu et al. 2023, arXiv:2211.06687",
@@ -88,6 +92,7 @@ CARDS: dict[str, Card] = {
             87,
             16_000,
             10.24,
+            10_752,
             "BSD-3-Clause",
             False,
             "Gong et al. 2021, arXiv:2104.01778",
@@ -101,6 +106,7 @@ CARDS: dict[str, Card] = {
             95,
             16_000,
             None,
+            9_984,
             "Apache-2.0",
             False,
             "Baevski et al. 2020, arXiv:2006.11477",
@@ -114,6 +120,7 @@ CARDS: dict[str, Card] = {
             315,
             16_000,
             None,
+            25_600,
             "Apache-2.0",
             False,
             "Babu et al. 2021, arXiv:2111.09296",
@@ -127,6 +134,7 @@ CARDS: dict[str, Card] = {
             95,
             16_000,
             None,
+            9_984,
             "Apache-2.0",
             False,
             "Hsu et al. 2021, arXiv:2106.07447",
@@ -140,6 +148,7 @@ CARDS: dict[str, Card] = {
             95,
             16_000,
             None,
+            9_984,
             "CC-BY-SA-3.0",
             False,
             "Chen et al. 2022, arXiv:2110.13900",
@@ -153,6 +162,7 @@ CARDS: dict[str, Card] = {
             244,
             16_000,
             30.0,
+            9_984,
             "Apache-2.0",
             False,
             "Radford et al. 2022, arXiv:2212.04356",
@@ -166,6 +176,7 @@ CARDS: dict[str, Card] = {
             15,
             24_000,
             None,
+            8_448,
             "none stated for the weights (code: MIT)",
             True,
             "Défossez et al. 2022, arXiv:2210.13438",
@@ -179,6 +190,7 @@ CARDS: dict[str, Card] = {
             587,
             32_000,
             30.0,
+            25_600,
             NC,
             True,
             "Copet et al. 2023, arXiv:2306.05284",
@@ -192,6 +204,7 @@ CARDS: dict[str, Card] = {
             8_397,
             16_000,
             30.0,
+            42_240,
             "Apache-2.0",
             False,
             "Chu et al. 2024, arXiv:2407.10759",
@@ -205,6 +218,7 @@ CARDS: dict[str, Card] = {
             95,
             24_000,
             None,
+            9_984,
             NC,
             True,
             "Li et al. 2024, arXiv:2306.00107",
@@ -221,6 +235,7 @@ CARDS: dict[str, Card] = {
             330,
             24_000,
             None,
+            25_600,
             NC,
             True,
             "Li et al. 2024, arXiv:2306.00107",
@@ -237,6 +252,7 @@ CARDS: dict[str, Card] = {
             300,
             24_000,
             None,
+            13_312,
             NC,
             True,
             "Zhu et al. 2025, arXiv:2501.01108",
@@ -252,6 +268,7 @@ CARDS: dict[str, Card] = {
             700,
             24_000,
             10.0,
+            512,
             NC,
             True,
             "Zhu et al. 2025, arXiv:2501.01108",
@@ -323,8 +340,9 @@ def problems(name: str, *, allow_restricted: bool, remote_code: tuple[str, ...])
 def table() -> str:
     """The cards as a Markdown table, and the encoders that are not offered."""
     rows = [
-        "| name | model | weights | parameters | sample rate | at once | code | licence | paper |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| name | model | weights | parameters | sample rate | at once | values | code | licence "
+        "| paper |",
+        "| --- | --- | --- | ---: | ---: | --- | ---: | --- | --- | --- |",
     ]
     for one in CARDS.values():
         code = {"remote": "of the repository", "package": f"package `{one.package}`"}
@@ -332,7 +350,7 @@ def table() -> str:
             f"| `{one.name}` | {one.title} | [{one.repository}]"
             f"(https://huggingface.co/{one.repository}) | {one.parameters_m} M "
             f"| {one.sample_rate_hz:,} Hz | {f'{one.clip_s:g} s' if one.clip_s else 'any'} "
-            f"| {code.get(one.code, one.model)} "
+            f"| {one.values:,} | {code.get(one.code, one.model)} "
             f"| {one.licence}{' (restricted)' if one.restricted else ''} | {one.citation} |"
         )
     rows += ["", "| not offered | why |", "| --- | --- |"]
