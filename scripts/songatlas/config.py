@@ -122,16 +122,43 @@ class Lyrics(Section):
     encoder: str = Field(
         "tfidf",
         min_length=1,
-        description="`tfidf` (character n-grams and SVD, fitted on the corpus) or the name of a "
-        "Hugging Face encoder such as `xlm-roberta-base`.",
+        description="`tfidf` (character n-grams and SVD, fitted on the corpus), `word_vectors` "
+        "(see `vectors`), or the name of a Hugging Face encoder such as `xlm-roberta-base`, "
+        "`intfloat/multilingual-e5-base` or `sentence-transformers/LaBSE`, or a folder.",
     )
     ngram_min: int = Field(1, ge=1, le=8, description="tfidf: shortest character n-gram.")
     ngram_max: int = Field(3, ge=1, le=8, description="tfidf: longest character n-gram.")
-    dim: int = Field(32, ge=2, le=1024, description="tfidf: dimensions kept by the SVD.")
+    dim: int = Field(
+        32,
+        ge=2,
+        le=4096,
+        description="tfidf: dimensions kept by the SVD. Others: those that the encoder has.",
+    )
     max_lines: int = Field(
         16, ge=1, le=512, description="Lines of lyrics kept per window for attention fusion."
     )
     max_tokens: int = Field(512, ge=8, le=8192, description="Hugging Face: tokens per chunk.")
+    pooling: Literal["auto", "mean", "cls", "max", "pooler"] = Field(
+        "auto",
+        description="Hugging Face: a text's vector from those of its tokens. `auto`: what a "
+        "checkpoint of sentence-transformers says of itself, else the mean.",
+    )
+    prefix: str | None = Field(
+        None,
+        max_length=200,
+        description="Hugging Face: put before every text. null: `query: ` for E5, nothing for "
+        "others.",
+    )
+    revision: str | None = Field(
+        None,
+        description="Hugging Face: commit of the encoder. null: what `pretrained.lock` pins, else "
+        "what was fetched last.",
+    )
+    vectors: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
+        [],
+        description="word_vectors: text files in the format of fastText and word2vec (`.vec`), the "
+        "first with a word counts; aligned ones where there are several languages.",
+    )
     trust_remote_code: str | None = Field(
         None,
         description="Hugging Face: name of the encoder (as in `encoder`) that may run code which "
@@ -148,12 +175,15 @@ class Lyrics(Section):
     @property
     def runs_remote_code(self) -> bool:
         """Whether the encoder in use may run code that comes with it."""
-        return self.encoder != "tfidf" and self.trust_remote_code == self.encoder
+        own = self.encoder in ("tfidf", "word_vectors")
+        return not own and self.trust_remote_code == self.encoder
 
     @model_validator(mode="after")
     def _ordered(self) -> "Lyrics":
         if self.ngram_min > self.ngram_max:
             raise ValueError("ngram_min is larger than ngram_max")
+        if self.encoder == "word_vectors" and not self.vectors:
+            raise ValueError("`encoder: word_vectors` needs files in `vectors`")
         return self
 
 

@@ -253,7 +253,7 @@ class Plan:
         """Audio encoders with what the config gives instead of their own weights; text encoders."""
         given = self.config.pretrained.weights
         text = self.config.lyrics.encoder
-        known = text in ("tfidf",) or Path(text).expanduser().exists()
+        known = text in ("tfidf", "word_vectors") or Path(text).expanduser().exists()
         return {name: given.get(name) for name in self.encoders}, [] if known else [text]
 
     def code_of_encoder(self, script: str, encoder: str) -> str:
@@ -324,8 +324,15 @@ class Plan:
         """What the lyrics encoder in use reads of its section."""
         if self.config.lyrics.encoder == "tfidf":
             return self.section("lyrics", "encoder", "ngram_min", "ngram_max", "dim", "max_lines")
-        keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
-        return self.section("lyrics", *keys)
+        if self.config.lyrics.encoder == "word_vectors":
+            return self.section("lyrics", "encoder", "dim", "max_lines", "vectors")
+        keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code", "pooling")
+        section = self.section("lyrics", *keys, "prefix", "revision")
+        from songatlas.encoders.weights import read_lock
+
+        pinned = read_lock(self.config.pretrained.lock).get(self.config.lyrics.encoder)
+        section["revision"] = section["revision"] or (pinned.revision if pinned else None)
+        return section
 
     def dangers(self) -> list[str]:
         """What the config allows that a reader should know of whenever the run starts."""

@@ -47,6 +47,11 @@ class Card:
     also: tuple[str, ...] = ()
     """Further repositories that it loads."""
 
+    @property
+    def runs_remote_code(self) -> bool:
+        """Whether it runs code of its repository; loaded only where the config names it."""
+        return self.code == "remote"
+
 
 NC = "CC-BY-NC-4.0"
 

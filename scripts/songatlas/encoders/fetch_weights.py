@@ -16,7 +16,7 @@ from songatlas.errors import SongatlasError
 
 logger = logging.getLogger(__name__)
 
-TEXT_FILES = ("*.json", "*.txt", "*.safetensors", "*.bin", "*.model", "*/config.json")
+TEXT_FILES = ("*.json", "*.txt", "*.safetensors", "*.bin", "*.model")
 """What of a text encoder's repository is fetched: no ONNX, TensorFlow or OpenVINO copies."""
 
 
@@ -76,6 +76,7 @@ def fetch(audio: dict[str, str | None], text: Sequence[str], lock: str | Path) -
                     one.repository,
                     revision=before.revision if before else None,
                     allow_patterns=list(one.only),
+                    ignore_patterns=["onnx/*", "openvino/*"],
                 )
             )
         except (OSError, HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:

@@ -10,8 +10,6 @@ import numpy as np
 from songatlas.encoders.base import AudioEncoder, Setting, layers_named, token_means
 from songatlas.encoders.cards import Card
 
-NEEDS_MASK = False
-
 
 class Encoder(AudioEncoder):
     """Hidden states before the first block and after each; the last is the model's own result."""
@@ -20,14 +18,13 @@ class Encoder(AudioEncoder):
         from transformers import AutoModel, Wav2Vec2FeatureExtractor
 
         super().__init__(folder, card, setting)
-        runs_remote_code = card.code == "remote"
         self.processor = Wav2Vec2FeatureExtractor.from_pretrained(folder, local_files_only=True)
         self.model = self.ready(
             AutoModel.from_pretrained(
                 folder,
                 dtype=self.dtype,
                 local_files_only=True,
-                trust_remote_code=runs_remote_code,
+                trust_remote_code=card.runs_remote_code,
             )
         )
         config = self.model.config

@@ -121,13 +121,22 @@ def _encoder(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
         from songatlas.lyrics.tfidf import TfidfSvd
 
         return TfidfSvd(config.ngram_min, config.ngram_max, config.dim, seed).fit(songs)
-    from songatlas.lyrics.huggingface import HuggingFaceEncoder
+    encoder: Encoder
+    if config.encoder == "word_vectors":
+        from songatlas.lyrics.word_vectors import WordVectors
 
-    encoder = HuggingFaceEncoder(
-        config.encoder,
-        max_tokens=config.max_tokens,
-        trust_remote_code=config.runs_remote_code,
-    )
+        encoder = WordVectors(config.vectors).fit(songs)
+    else:
+        from songatlas.lyrics.huggingface import HuggingFaceEncoder
+
+        encoder = HuggingFaceEncoder(
+            config.encoder,
+            max_tokens=config.max_tokens,
+            pooling=config.pooling,
+            prefix=config.prefix,
+            revision=config.revision,
+            trust_remote_code=config.runs_remote_code,
+        )
     if encoder.dim != config.dim:
         raise SongatlasError(
             f"lyrics.dim is {config.dim}, but `{config.encoder}` gives vectors of width "
