@@ -163,6 +163,8 @@ def all_tables():
         files["tests"] = ("csv", "md", "tex")
     if plan.leaky:
         files["leakage"] = ("csv", "md", "tex")
+    if plan.config.probes.include:
+        files["probes"] = ("csv", "md", "tex")
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]

@@ -14,6 +14,7 @@ from songatlas.corpus.folds import resolve
 from songatlas.encoders.base import Layer
 from songatlas.encoders.features import choose, layers_of
 from songatlas.evaluation.factors import Factor
+from songatlas.evaluation.probes_table import groups_of
 from songatlas.evaluation.probing import Probed, probe
 from songatlas.evaluation.tasks import task_labels
 
@@ -131,14 +132,3 @@ def probe_layers(
         means = sums / np.maximum(np.bincount(row, minlength=len(songs)), 1)[:, None]
         found.append(probe(means, target, artists, folds=FOLDS, seed=seed))
     return found
-
-
-def groups_of(labels: pd.DataFrame, songs: Sequence[str], *, apart: bool) -> list[str]:
-    """The artist of every song, or the song where none is known or artists need not be apart."""
-    artist = labels.set_index("track_id")["artist"]
-    return [
-        f"artist {artist[song]}"
-        if apart and song in artist.index and pd.notna(artist[song]) and artist[song]
-        else f"song {song}"
-        for song in songs
-    ]

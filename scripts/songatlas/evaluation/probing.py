@@ -5,6 +5,7 @@ predictor on top of them knows. Songs, not windows, are the points; the songs of
 never on both sides of a fold, so that a voice or a studio cannot give a label away.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,12 +105,16 @@ def _splits(
     splitter: Any = StratifiedGroupKFold if categorical else GroupKFold
     parts = splitter(wanted, shuffle=True, random_state=seed)
     empty = np.zeros((len(values), 1))
-    found = [(train, test) for train, test in parts.split(empty, values, owners) if len(test)]
+    with warnings.catch_warnings():
+        # A class of fewer songs than folds is normal here; it is missing from some of them.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        found = [(train, test) for train, test in parts.split(empty, values, owners) if len(test)]
     return found if all(len(train) for train, _ in found) else None
 
 
 def _fit(z: np.ndarray, values: np.ndarray, categorical: bool, hidden: int | None, seed: int):  # type: ignore[no-untyped-def]
     """The predictor, fitted on standardised vectors."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
     from sklearn.pipeline import make_pipeline
@@ -121,10 +126,13 @@ def _fit(z: np.ndarray, values: np.ndarray, categorical: bool, hidden: int | Non
         model: Any = LogisticRegression(max_iter=2000) if categorical else Ridge(alpha=1.0)
     else:
         kind: Any = MLPClassifier if categorical else MLPRegressor
-        model = kind((hidden,), alpha=1e-2, max_iter=MOST_EPOCHS, random_state=seed, tol=1e-3)
+        model = kind(hidden_layer_sizes=(hidden,), max_iter=MOST_EPOCHS, random_state=seed)
     mean, scale = (0.0, 1.0) if categorical else (values.mean(), values.std() or 1.0)
     fitted = make_pipeline(StandardScaler(), model)
-    fitted.fit(z, values if categorical else (values - mean) / scale)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        fitted.fit(z, values if categorical else (values - mean) / scale)
     if categorical:
         return fitted.predict
     return lambda z: fitted.predict(z) * scale + mean
