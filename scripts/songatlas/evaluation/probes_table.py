@@ -34,9 +34,9 @@ COLUMNS = [
 EXPLAINED = (
     "Accuracy (classes) or R² (numbers) of a predictor on frozen vectors of songs, "
     "cross-validated, with its 95% bootstrap interval over songs of the first seed, and in "
-    "parentheses what a predictor without vectors reaches (the most frequent class, or the mean). The songs of an "
-    "artist are never on both sides of a fold, but where the artist is what is read. After MARBLE "
-    "(Yuan et al. 2023).",
+    "parentheses what a predictor without vectors reaches (the most frequent class, or the mean). "
+    "The songs of an artist are never on both sides of a fold, but where the artist is what is "
+    "read. After MARBLE (Yuan et al. 2023).",
     "With several seeds: mean ± standard deviation over seeds.",
 )
 
