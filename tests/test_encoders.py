@@ -22,7 +22,10 @@ from songatlas.encoders.load import load_encoder, load_joint_encoder
 from songatlas.encoders.weights import Pinned, cached, digests, locate, read_lock, write_lock
 from songatlas.errors import ConfigError, SongatlasError
 
-NAMES = [name for name in tiny_encoders.CHECKPOINTS if name not in ("clap", "mert-330m")]
+TWICE = ("clap", "mert-330m")
+"""Encoders that differ from another in their weights alone."""
+
+NAMES = [name for name in tiny_encoders.CHECKPOINTS if name not in TWICE]
 REMOTE = ["mert-95m", "mert-330m"]
 
 
@@ -144,6 +147,24 @@ def from_clap(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
     return [*(s[0].flatten(1).mean(1) for s in found.hidden_states), found.pooler_output[0], joint]
 
 
+def from_muq(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
+    """Step by step: muq 0.1.0 cannot give hidden states under transformers 5 by itself."""
+    from muq import MuQ
+
+    model = MuQ.from_pretrained(str(folder)).eval().model
+    found = model.preprocessing(torch.from_numpy(wave)[None], features=["melspec_2048"])
+    x = model.conv(model.normalize(found)["melspec_2048"])
+    conformer = model.conformer
+    conformer.config._attn_implementation = "eager"
+    positions = conformer.embed_positions(x) if conformer.embed_positions is not None else None
+    states = []
+    for layer in conformer.layers:
+        states.append(x)
+        x = layer(x, attention_mask=None, relative_position_embeddings=positions)
+        x = x[0] if isinstance(x, tuple) else x
+    return [state[0].mean(0) for state in (*states, conformer.layer_norm(x))]
+
+
 UPSTREAM = {
     "clap-music": from_clap,
     "ast": from_ast,
@@ -152,6 +173,7 @@ UPSTREAM = {
     "musicgen": from_musicgen,
     "qwen2-audio": from_qwen2_audio,
     "mert-95m": from_mert,
+    "muq": from_muq,
 }
 
 
@@ -159,6 +181,8 @@ UPSTREAM = {
 def test_an_encoder_gives_what_its_model_gives(
     name: str, checkpoints: Callable[[str], Path], jamendolyrics: Path
 ) -> None:
+    if name == "muq":
+        pytest.importorskip("muq", reason="the package muq is not installed (no dependency)")
     folder = checkpoints(name)
     encoder = load_encoder(name, settings(name, folder))
     assert encoder.sample_rate_hz == cards.CARDS[name].sample_rate_hz

@@ -254,6 +254,26 @@ def mert(folder: Path) -> None:
     path.write_text(json.dumps(config), encoding="utf-8")
 
 
+def muq(folder: Path) -> None:
+    """Needs the package muq."""
+    import json
+
+    from muq import MuQ
+    from transformers import Wav2Vec2ConformerConfig
+
+    conformer = Wav2Vec2ConformerConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
+    )
+    config = {
+        "encoder_dim": 32,
+        "encoder_depth": 2,
+        "conv_dim": 4,
+        "w2v2_config": json.loads(json.dumps(conformer.to_dict())),
+        "stat": {"melspec_2048_mean": -20.0, "melspec_2048_std": 20.0},
+    }
+    MuQ(config).save_pretrained(folder, config=config)
+
+
 CHECKPOINTS = {
     "clap-music": clap,
     "clap": clap,
@@ -268,8 +288,9 @@ CHECKPOINTS = {
     "qwen2-audio": qwen2_audio,
     "mert-95m": mert,
     "mert-330m": mert,
+    "muq": muq,
 }
-"""By name of an encoder; those of packages are made where the package is installed."""
+"""By name of an encoder; that of a package is made where the package is installed."""
 
 
 def checkpoint(name: str, folder: Path) -> Path:

@@ -7,6 +7,7 @@ import numpy as np
 
 from songatlas.encoders.base import JointEncoder, Layer, Setting
 from songatlas.encoders.cards import Card
+from songatlas.encoders.muq import mend
 
 
 class Encoder(JointEncoder):
@@ -17,6 +18,7 @@ class Encoder(JointEncoder):
 
         super().__init__(folder, card, Setting(setting.device, False, setting.batch_size))
         self.model = self.ready(MuQMuLan.from_pretrained(str(folder), local_files_only=True))
+        mend(self.model)
         self.layers = [Layer("joint", int(self.model.config.mulan.dim_latent))]
 
     def forward(self, clips: np.ndarray) -> list:
