@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -10,7 +11,14 @@ import tiny_encoders
 from pipeline import SMALL, planned, snakemake, write_corpus
 from songatlas import tables
 
-TARGETS = ["results/small/tables/comparison.csv", "results/small/tables/fates.csv"]
+TARGETS = [
+    *(f"results/small/tables/{name}.csv" for name in ("comparison", "fates", "probes")),
+    "results/small/report/summary.md",
+]
+LAST = ("--latency-wait", "5")
+"""An option of one value, behind which targets may stand."""
+
+MODELS = {"mean_mel", "speech", "probed", "adapted", "clap"}
 
 
 pytestmark = pytest.mark.slow
@@ -26,12 +34,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("wav2vec2", "clap-music")
     }
     config = yaml.safe_load(SMALL)
-    config |= {"corpus_path": "songs", "include": ["mean_mel", "speech", "probed", "clap"]}
+    config |= {"corpus_path": "songs", "include": sorted(MODELS)}
     config["baselines"] = {
         "speech": {"kind": "encoder", "encoder": "wav2vec2", "layer": "mean"},
         "probed": {"kind": "encoder", "encoder": "wav2vec2", "layer": "probe"},
+        "adapted": {"kind": "encoder", "encoder": "wav2vec2", "adapted": True},
         "clap": {"kind": "encoder", "encoder": "clap-music", "unit_length": True},
     }
+    config["split"] = {"validation": 0.0, "test": 0.0}
+    config["adaptation"] = {"steps": 3, "songs_per_step": 4}
+    config["probes"] = {"tasks": ["language", "genre"], "hidden": 16}
     config["pretrained"] = {"weights": weights, "device": "cpu"}
     config["clustering"] |= {"algorithms": ["kmeans", "agglomerative", "gmm"], "k": [2]}
     (folder / "small.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -41,38 +53,62 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_encoders_are_rows_of_the_comparison(run: Path) -> None:
     table = pd.read_csv(run / TARGETS[0])
-    assert set(table["model"]) == {"mean_mel", "speech", "probed", "clap"}
+    assert set(table["model"]) == MODELS
     encoders = table[(table["model"] != "mean_mel") & (table["task"] != "language_genre")]
     assert encoders["nmi_mean"].notna().all()
     seen = table.set_index("model")["supervision"].to_dict()
-    assert seen == {"mean_mel": "none", "speech": "none", "probed": "labels", "clap": "none"}
+    assert seen == dict.fromkeys(MODELS, "none") | {"probed": "labels"}
     notes = table.set_index("model").loc["probed", "note"]
     assert notes.str.contains(r"layer \d \(block \d\) of 3, from which a linear probe").all()
 
 
 def test_every_layer_is_stored_once(run: Path) -> None:
     folders = sorted(path.name for path in (run / "results/small/features").iterdir())
-    assert folders == ["encoder-clap-music", "encoder-wav2vec2", "logmel"]
+    assert folders == [
+        *("encoder-clap-music", "encoder-wav2vec2", "encoder-wav2vec2-adapted", "logmel")
+    ]
     parts = sorted((run / "results/small/features/encoder-wav2vec2").glob("part-*.parquet"))
     assert len(parts) == 2
     ids, values = tables.read_feature(parts)
     assert values.shape == (36, 3 * 16)
     assert len(set(ids)) == 36
+    adapted = sorted((run / "results/small/features/encoder-wav2vec2-adapted").glob("part-*"))
+    _, other = tables.read_feature(adapted)
+    # The convolutions before the first block are as they were; what follows is not.
+    assert np.allclose(values[:, :16], other[:, :16], atol=1e-5)
+    assert not np.allclose(values[:, 16:], other[:, 16:], atol=1e-5)
     fates = pd.read_csv(run / TARGETS[1])
-    assert fates["fate"].value_counts()["used"] == 12
+    assert fates["fate"].value_counts().to_dict() == {"used": 24, "rejected": 1}
+
+
+def test_every_representation_is_probed(run: Path) -> None:
+    table = pd.read_csv(run / TARGETS[2])
+    assert set(table["model"]) == MODELS
+    assert set(table["probe"]) == {"linear", "mlp_16"}
+    assert (table["value"].notna() == table["note"].isna()).all()
+    assert table["value"].notna().all()
+
+
+def test_weights_in_folders_need_no_fetching(run: Path) -> None:
+    said = snakemake(run, "--configfile", "small.yaml", "--", "fetch_weights").stderr
+    assert "fetch_weights: 0 repositories, 0.0 MB" in said
 
 
 def test_another_layer_encodes_nothing_anew(run: Path) -> None:
     text = (run / "small.yaml").read_text(encoding="utf-8")
     assert text.count("layer: mean") == 1
     (run / "other.yaml").write_text(text.replace("layer: mean", "layer: 0"), encoding="utf-8")
-    jobs = dict(planned(run, "--configfile", "other.yaml", "--", TARGETS[0]))
+    jobs = dict(planned(run, "--configfile", "other.yaml", *LAST, TARGETS[0]))
     assert "encode_audio" not in jobs
     assert jobs["encoder_latents"] == 1
     assert jobs["clusters"] == 1
-    assert not planned(run, "--configfile", "small.yaml", "--", *TARGETS)
+    assert not planned(run, "--configfile", "small.yaml", *LAST, *TARGETS)
     # What is said of other encoders concerns none of these; the number of clips at once neither.
     config = yaml.safe_load(text)
     config["pretrained"] |= {"allow_restricted": True, "batch_size": 3, "remote_code": ["mert-95m"]}
     (run / "other.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    assert not planned(run, "--configfile", "other.yaml", "--", *TARGETS)
+    assert not planned(run, "--configfile", "other.yaml", *LAST, *TARGETS)
+    config["adaptation"]["rank"] = 2
+    (run / "other.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    jobs = dict(planned(run, "--configfile", "other.yaml", *LAST, TARGETS[0]))
+    assert (jobs["adapt_encoder"], jobs["encode_audio"], jobs["encoder_latents"]) == (1, 2, 1)

@@ -10,7 +10,7 @@ from songatlas import config, tables
 from songatlas.clustering.levels import points_of
 from songatlas.evaluation import layout
 from songatlas.evaluation.factors import factor
-from songatlas.evaluation.probing import LINEAR, probe
+from songatlas.evaluation.probing import LINEAR, probe, unknown
 
 ARTIST = "artist"
 
@@ -76,9 +76,16 @@ def measure(
         target = factor(known, task, songs)
         groups = groups_of(labels, songs, apart=task != ARTIST)
         for name, hidden in ((LINEAR, None), (f"mlp_{settings.hidden}", settings.hidden)):
-            found = probe(
-                points.z, target, groups, folds=settings.folds, seed=settings.seed, hidden=hidden
-            )
+            found = unknown("it has no vectors of songs")
+            if songs:
+                found = probe(
+                    points.z,
+                    target,
+                    groups,
+                    folds=settings.folds,
+                    seed=settings.seed,
+                    hidden=hidden,
+                )
             rows.append(
                 {
                     "model": model,
