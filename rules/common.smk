@@ -70,6 +70,13 @@ def encoder_inputs(wildcards):
     return files
 
 
+def adapter_of(wildcards):
+    """The LoRA weights that a feature is computed with, if any."""
+    if not wildcards.adapted:
+        return []
+    return plan.path("models", f"encoder-{wildcards.encoder}", "adapter_model.safetensors")
+
+
 def disentanglement_inputs(wildcards):
     """Latents and factors; the spectrograms too where a model binds dimensions to attributes."""
     files = {

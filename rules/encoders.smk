@@ -17,13 +17,6 @@ rule fetch_weights:
         "../scripts/fetch_weights.py"
 
 
-def adapter_of(wildcards):
-    """The LoRA weights that a feature is computed with, if any."""
-    if not wildcards.adapted:
-        return []
-    return plan.path("models", f"encoder-{wildcards.encoder}", "adapter_model.safetensors")
-
-
 rule adapt_encoder:
     """LoRA weights of an encoder, trained on the windows of the training songs."""
     input:
