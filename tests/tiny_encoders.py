@@ -274,6 +274,43 @@ def muq(folder: Path) -> None:
     MuQ(config).save_pretrained(folder, config=config)
 
 
+def musicfm(folder: Path) -> None:
+    """As its authors save it: a checkpoint of training, and the statistics of its spectrograms."""
+    import json
+
+    from transformers import Wav2Vec2ConformerConfig
+    from transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer import (
+        Wav2Vec2ConformerEncoder,
+    )
+
+    config = Wav2Vec2ConformerConfig(
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        hidden_act="swish",
+        position_embeddings_type="rotary",
+    )
+    config._attn_implementation = "eager"
+    conformer = Wav2Vec2ConformerEncoder(config)
+    weights = {f"model.conformer.{key}": value for key, value in conformer.state_dict().items()}
+    for block, channels in ((0, 1), (1, 4)):
+        for number, of in ((1, channels), (2, 4), (3, channels)):
+            start = f"model.conv.conv.{block}"
+            layer, norm = torch.nn.Conv2d(of, 4, 3), torch.nn.BatchNorm2d(4)
+            torch.nn.init.normal_(norm.running_mean)
+            for key, value in layer.state_dict().items():
+                weights[f"{start}.conv{number}.{key}"] = value
+            for key, value in norm.state_dict().items():
+                weights[f"{start}.bn{number}.{key}"] = value
+    linear = torch.nn.Linear(4 * 32, 128)
+    weights |= {f"model.conv.linear.{key}": value for key, value in linear.state_dict().items()}
+    weights |= {"model.linear.weight": torch.zeros(2, 128), "model.cls_token": torch.zeros(128)}
+    torch.save({"state_dict": weights, "epoch": 1}, folder / "pretrained_msd.pt")
+    statistics = {"melspec_2048_mean": 6.77, "melspec_2048_std": 18.42}
+    (folder / "msd_stats.json").write_text(json.dumps(statistics))
+
+
 CHECKPOINTS = {
     "clap-music": clap,
     "clap": clap,
@@ -288,6 +325,7 @@ CHECKPOINTS = {
     "qwen2-audio": qwen2_audio,
     "mert-95m": mert,
     "mert-330m": mert,
+    "musicfm": musicfm,
     "muq": muq,
 }
 """By name of an encoder; that of a package is made where the package is installed."""

@@ -249,6 +249,21 @@ CARDS: dict[str, Card] = {
             only=("*.json", "*.py", "*.safetensors", "*.bin"),
         ),
         Card(
+            "musicfm",
+            "MusicFM",
+            "musicfm",
+            "minzwon/MusicFM",
+            "ported, see `encoders/musicfm.py`",
+            330,
+            24_000,
+            None,
+            13_312,
+            "none stated for the weights (code: MIT)",
+            True,
+            "Won et al. 2024, arXiv:2311.03318",
+            only=("pretrained_msd.pt", "msd_stats.json"),
+        ),
+        Card(
             "muq",
             "MuQ",
             "muq",
@@ -287,12 +302,10 @@ CARDS: dict[str, Card] = {
 """By the name that configs use."""
 
 NOT_OFFERED: dict[str, str] = {
-    "MusicFM": "its weights come as a pickle and its code as a repository that is no package; MuQ "
-    "has the same architecture (a conformer over log-mel) and a package",
-    "OpenL3": "`openl3` needs TensorFlow and does not build on Python 3.11; `torchopenl3` needs "
-    "resampy < 0.3, which the locked librosa does not go with",
+    "OpenL3": "`openl3` needs TensorFlow and did not build under Python 3.11; `torchopenl3` needs "
+    "resampy < 0.3 and fetches its weights through torch.hub, with no pinned revision",
     "VGGish": "`torchvggish` has no wheel and fetches its weights through torch.hub on "
-    "construction, with no pinned revision; `torchaudio.prototype`'s VGGish left torchaudio 2.9",
+    "construction, with no pinned revision; torchaudio 2.11 no longer has one",
     "PANNs": "`panns_inference` fetches its weights with `wget` through a shell on import",
     "PaSST": "`hear21passt` fetches its weights through torch.hub on construction, with no pinned "
     "revision, and needs timm",
