@@ -18,7 +18,7 @@ TARGETS = [
 LAST = ("--latency-wait", "5")
 """An option of one value, behind which targets may stand."""
 
-MODELS = {"mean_mel", "speech", "probed", "adapted", "clap"}
+MODELS = {"words", "mean_mel", "speech", "probed", "adapted", "clap"}
 
 
 pytestmark = pytest.mark.slow
@@ -39,6 +39,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "speech": {"kind": "encoder", "encoder": "wav2vec2", "layer": "mean"},
         "probed": {"kind": "encoder", "encoder": "wav2vec2", "layer": "probe"},
         "adapted": {"kind": "encoder", "encoder": "wav2vec2", "adapted": True},
+        "words": {
+            "kind": "text",
+            "lyrics": {"encoder": "word_vectors", "vectors": "en.vec", "dim": 2},
+            "standardise": False,
+        },
         "clap": {"kind": "encoder", "encoder": "clap-music", "unit_length": True},
     }
     config["split"] = {"validation": 0.0, "test": 0.0}
@@ -46,6 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config["probes"] = {"tasks": ["language", "genre"], "hidden": 16}
     config["pretrained"] = {"weights": weights, "device": "cpu"}
     config["clustering"] |= {"algorithms": ["kmeans", "agglomerative", "gmm"], "k": [2]}
+    (folder / "en.vec").write_text("3 2\nthe 1 0\nriver 0.9 0.1\nla 0 1\n", encoding="utf-8")
     (folder / "small.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     snakemake(folder, "--configfile", "small.yaml", "--", *TARGETS)
     return folder
@@ -54,7 +60,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_encoders_are_rows_of_the_comparison(run: Path) -> None:
     table = pd.read_csv(run / TARGETS[0])
     assert set(table["model"]) == MODELS
-    encoders = table[(table["model"] != "mean_mel") & (table["task"] != "language_genre")]
+    words = table[(table["model"] == "words") & (table["task"] == "language")]
+    assert words["nmi_mean"].tolist() == [1.0]
+    encoders = table[table["model"] != "words"]
+    encoders = encoders[(encoders["model"] != "mean_mel") & (encoders["task"] != "language_genre")]
     assert encoders["nmi_mean"].notna().all()
     seen = table.set_index("model")["supervision"].to_dict()
     assert seen == dict.fromkeys(MODELS, "none") | {"probed": "labels"}
@@ -65,7 +74,8 @@ def test_encoders_are_rows_of_the_comparison(run: Path) -> None:
 def test_every_layer_is_stored_once(run: Path) -> None:
     folders = sorted(path.name for path in (run / "results/small/features").iterdir())
     assert folders == [
-        *("encoder-clap-music", "encoder-wav2vec2", "encoder-wav2vec2-adapted", "logmel")
+        *("encoder-clap-music", "encoder-wav2vec2", "encoder-wav2vec2-adapted", "logmel"),
+        "text-words",
     ]
     parts = sorted((run / "results/small/features/encoder-wav2vec2").glob("part-*.parquet"))
     assert len(parts) == 2

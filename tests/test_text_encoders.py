@@ -10,11 +10,13 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
+from songatlas import tables
 from songatlas.config import Lyrics
-from songatlas.errors import SongatlasError
-from songatlas.lyrics.features import _encoder
+from songatlas.errors import ConfigError, SongatlasError
+from songatlas.lyrics.features import _encoder, write_song_vectors
 from songatlas.lyrics.huggingface import HuggingFaceEncoder, prefix_of
 from songatlas.lyrics.word_vectors import WordVectors, words
+from songatlas.workflow import Plan
 
 WORDS = [
     *("sad", "slow", "song", "about", "leaving", "home", "we", "danced", "all", "night"),
@@ -193,6 +195,42 @@ def test_files_that_hold_no_word_vectors_are_refused(
     path.write_text("1 2\nsad 1 2\n")
     with pytest.raises(SongatlasError, match="different dimensions"):
         WordVectors([path, tmp_path / "y.vec"])
+
+
+def test_a_baseline_has_a_text_encoder_of_its_own(bert: Path, tmp_path: Path) -> None:
+    tracks = tables.empty(tables.TRACKS).reindex(range(4))
+    lyrics = ["sad slow song", None, "home", "(x2)"]
+    tracks = tracks.assign(
+        track_id=list("abcd"), source_id="", lyrics=lyrics, split="train", status="ok"
+    )
+    tracks["lyrics_source"] = ["none" if text is None else "file" for text in lyrics]
+    tables.write(tracks, tmp_path / "tracks.parquet", tables.TRACKS)
+    config = Lyrics(encoder=str(bert), dim=16)
+    out = tmp_path / "part-00.parquet"
+    write_song_vectors(tmp_path / "tracks.parquet", out, "text-bert", config, 0)
+    ids, values = tables.read_feature([out])
+    assert ids == ["a", "c"]
+    wanted = HuggingFaceEncoder(str(bert)).transform(["sad slow song", "home"])
+    np.testing.assert_allclose(values, wanted, atol=1e-6)
+    assert tables.read_metadata(out)["feature"] == "text-bert"
+
+
+def test_settings_of_a_baselines_text_encoder_are_checked() -> None:
+    def config(**lyrics: object) -> dict:
+        return {"baselines": {"labse": {"kind": "text", "lyrics": lyrics}}}
+
+    plan = Plan(config(encoder="sentence-transformers/LaBSE", dim=768))
+    assert plan.weights_to_fetch() == ({}, ["sentence-transformers/LaBSE"])
+    assert plan.features == {"text-labse"}
+    assert plan.lyrics()["encoder"] == "tfidf"
+    assert plan.lyrics("labse")["dim"] == 768
+    assert "lyrics" not in plan.baseline("labse")
+    with pytest.raises(ConfigError, match=r"baselines\.labse\.lyrics\.dimm: unknown key"):
+        Plan(config(dimm=3))
+    with pytest.raises(ConfigError, match="`lyrics` is for `kind: text`"):
+        Plan({"baselines": {"raw": {"kind": "raw", "lyrics": {"dim": 3}}}})
+    (danger,) = Plan(config(encoder="org/model", trust_remote_code="org/model")).dangers()
+    assert danger.startswith("REMOTE CODE IS ON: `org/model`")
 
 
 def test_a_pretrained_encoder_knows_more_than_languages(jamendolyrics: Path) -> None:

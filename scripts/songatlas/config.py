@@ -320,17 +320,24 @@ class Model(BaseModel):
 class Baseline(Section):
     """A representation computed without training."""
 
-    kind: Literal["raw", "pca", "mean_mel", "descriptors", "lyrics_tfidf", "encoder"] = Field(
-        description="Where the vector comes from: standardised log-mel (`raw`), its principal "
-        "components (`pca`), log-mel averaged over time (`mean_mel`), `descriptors`, the "
-        "lyrics embedding (`lyrics_tfidf`, whatever `lyrics.encoder` is), or a pretrained model of "
-        "audio (`encoder`)."
+    kind: Literal["raw", "pca", "mean_mel", "descriptors", "lyrics_tfidf", "text", "encoder"] = (
+        Field(
+            description="Where the vector comes from: standardised log-mel (`raw`), its principal "
+            "components (`pca`), log-mel averaged over time (`mean_mel`), `descriptors`, the "
+            "lyrics embedding that models read (`lyrics_tfidf`, whatever `lyrics.encoder` is), one "
+            "of its own (`text`), or a pretrained model of audio (`encoder`)."
+        )
     )
     standardise: bool = Field(
         True, description="Each dimension to zero mean and unit variance over the corpus."
     )
     pca: int | None = Field(None, ge=1, description="Keep this many principal components.")
     unit_length: bool = Field(False, description="Scale every vector to length 1, last.")
+    lyrics: dict[str, Any] = Field(
+        {},
+        description="kind `text`: keys of `lyrics` that differ for it, such as `{encoder: "
+        "sentence-transformers/LaBSE, dim: 768}`.",
+    )
     encoder: Name | None = Field(
         None, description="kind `encoder`: which one, by its name in docs/encoders.md."
     )
@@ -353,6 +360,8 @@ class Baseline(Section):
     def _names_an_encoder(self) -> "Baseline":
         if (self.kind == "encoder") is not (self.encoder is not None):
             raise ValueError("`kind: encoder` and `encoder: <name>` go together; set both or none")
+        if self.lyrics and self.kind != "text":
+            raise ValueError("`lyrics` is for `kind: text`")
         if self.adapted and self.encoder is None:
             raise ValueError("`adapted` is for `kind: encoder`")
         return self
@@ -726,6 +735,12 @@ class Config(Section):
             )
         problems += self._refused_encoders()
         for name in self.selected_baselines:
+            try:
+                self.lyrics_for(name)
+            except ValidationError as error:
+                lines = describe(error, Lyrics)
+                problems += [f"baselines.{name}.lyrics.{line}" for line in lines]
+        for name in self.selected_baselines:
             if self.baselines[name].kind == "descriptors" and self.logmel.n_mels < DESCRIPTOR_BANDS:
                 problems.append(
                     f"logmel.n_mels: the baseline `{name}` needs at least {DESCRIPTOR_BANDS} mel "
@@ -858,6 +873,10 @@ class Config(Section):
     def loss_for(self, model: str) -> Loss:
         """Loss settings of one model: the common ones and what differs for it."""
         return Loss.model_validate(self.loss.model_dump() | self.models[model].loss)
+
+    def lyrics_for(self, baseline: str) -> Lyrics:
+        """Lyrics settings of one baseline: the common ones and what differs for it."""
+        return Lyrics.model_validate(self.lyrics.model_dump() | self.baselines[baseline].lyrics)
 
     @property
     def selected_models(self) -> list[str]:

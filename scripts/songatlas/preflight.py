@@ -75,6 +75,8 @@ def need(plan: Plan, parameters: dict[str, int]) -> Need:
     for feature in plan.encoder_features:
         name = feature.removeprefix("encoder-").removesuffix("-adapted")
         width[feature] = 4 * card(name).values
+    for name in plan.text_baselines:
+        width[plan.feature_of(name)] = 4 * config.lyrics_for(name).dim
     seeds = len(config.seeds)
     weights = [4 * parameters.get(name, 0) for name in plan.models]
     dims = [config.models[name].latent_dim for name in plan.models] * seeds

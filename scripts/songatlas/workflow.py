@@ -167,7 +167,7 @@ class Plan:
 
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
-        if feature.startswith("lyrics"):
+        if feature.startswith(("lyrics", "text-")):
             return [self.path("features", feature, "part-00.parquet")]
         return [self.path("features", feature, f"part-{shard}.parquet") for shard in self.shards]
 
@@ -195,6 +195,8 @@ class Plan:
     def feature_of(self, name: str) -> str:
         """The feature that a baseline's vectors come from."""
         baseline = self.config.baselines[name]
+        if baseline.kind == "text":
+            return f"text-{name}"
         if baseline.kind != "encoder":
             return FEATURE_OF_KIND[baseline.kind]
         return f"encoder-{baseline.encoder}" + ("-adapted" if baseline.adapted else "")
@@ -252,9 +254,10 @@ class Plan:
     def weights_to_fetch(self) -> tuple[dict[str, str | None], list[str]]:
         """Audio encoders with what the config gives instead of their own weights; text encoders."""
         given = self.config.pretrained.weights
-        text = self.config.lyrics.encoder
-        known = text in ("tfidf", "word_vectors") or Path(text).expanduser().exists()
-        return {name: given.get(name) for name in self.encoders}, [] if known else [text]
+        text = dict.fromkeys(one.encoder for one in self.text_encoders)
+        here = ("tfidf", "word_vectors")
+        absent = [name for name in text if name not in here and not _folder(name)]
+        return {name: given.get(name) for name in self.encoders}, absent
 
     def code_of_encoder(self, script: str, encoder: str) -> str:
         """Fingerprint of a script that runs an encoder, its family's module included."""
@@ -320,26 +323,42 @@ class Plan:
         dumped: dict[str, Any] = getattr(self.config, name).model_dump()
         return {key: dumped[key] for key in keys} if keys else dumped
 
-    def lyrics(self) -> dict[str, Any]:
-        """What the lyrics encoder in use reads of its section."""
-        if self.config.lyrics.encoder == "tfidf":
-            return self.section("lyrics", "encoder", "ngram_min", "ngram_max", "dim", "max_lines")
-        if self.config.lyrics.encoder == "word_vectors":
-            return self.section("lyrics", "encoder", "dim", "max_lines", "vectors")
-        keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code", "pooling")
-        section = self.section("lyrics", *keys, "prefix", "revision")
-        from songatlas.encoders.weights import read_lock
+    def lyrics(self, baseline: str | None = None) -> dict[str, Any]:
+        """What the lyrics encoder in use, or a baseline's own one, reads of its section."""
+        used = self.config.lyrics if baseline is None else self.config.lyrics_for(baseline)
+        keys: tuple[str, ...] = ("encoder", "dim", "max_lines")
+        if used.encoder == "tfidf":
+            keys = ("encoder", "ngram_min", "ngram_max", "dim", "max_lines")
+        elif used.encoder == "word_vectors":
+            keys += ("vectors",)
+        else:
+            keys += ("max_tokens", "trust_remote_code", "pooling", "prefix", "revision")
+        dumped = used.model_dump()
+        section = {key: dumped[key] for key in keys}
+        if "revision" in section and section["revision"] is None:
+            from songatlas.encoders.weights import read_lock
 
-        pinned = read_lock(self.config.pretrained.lock).get(self.config.lyrics.encoder)
-        section["revision"] = section["revision"] or (pinned.revision if pinned else None)
+            pinned = read_lock(self.config.pretrained.lock).get(used.encoder)
+            section["revision"] = pinned.revision if pinned else None
         return section
+
+    @property
+    def text_baselines(self) -> list[str]:
+        """Names of the baselines with a text encoder of their own."""
+        return [name for name in self.baselines if self.config.baselines[name].kind == "text"]
+
+    @property
+    def text_encoders(self) -> list[configuration.Lyrics]:
+        """Settings of every text encoder in use, the one that models read first."""
+        return [self.config.lyrics, *map(self.config.lyrics_for, self.text_baselines)]
 
     def dangers(self) -> list[str]:
         """What the config allows that a reader should know of whenever the run starts."""
         said = "REMOTE CODE IS ON: `{}` runs code that comes with the model, with all your rights"
-        dangers = []
-        if self.config.lyrics.runs_remote_code:
-            dangers.append(f"{said.format(self.config.lyrics.encoder)} (lyrics.trust_remote_code)")
+        trusted = [one.encoder for one in self.text_encoders if one.runs_remote_code]
+        dangers = [
+            f"{said.format(name)} (lyrics.trust_remote_code)" for name in dict.fromkeys(trusted)
+        ]
         dangers += [
             f"{said.format(self.encoder_source(name))} (pretrained.remote_code: {name})"
             for name in self.encoders
@@ -408,9 +427,10 @@ class Plan:
         """A baseline's declaration as plain values."""
         dumped = self.config.baselines[name].model_dump()
         # Beyond its kind, what only encoders have is no reason to compute another vector anew.
-        own = ("encoder", "layer", "probe_task", "adapted")
+        own = ("encoder", "layer", "probe_task", "adapted", "lyrics")
         if dumped["kind"] != "encoder":
             return {key: value for key, value in dumped.items() if key not in own}
+        del dumped["lyrics"]
         if dumped["layer"] != "probe":
             del dumped["probe_task"]
         return dumped
@@ -457,3 +477,8 @@ class Plan:
 
         modules = modules_of(self.config.corpus, self.corpus_path)
         return fingerprint(ROOT / f"{script}.py", modules)
+
+
+def _folder(name: str) -> bool:
+    """Whether a text encoder is a folder on this machine."""
+    return Path(name).expanduser().is_dir()

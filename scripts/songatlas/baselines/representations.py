@@ -53,6 +53,7 @@ KINDS: dict[str, ToVectors] = {
     "mean_mel": mean_spectra,
     "descriptors": flat,
     "lyrics_tfidf": flat,
+    "text": flat,
     "encoder": flat,
 }
 """What each kind makes of its feature: log-mel for the first three, else the one of its name.
