@@ -74,7 +74,8 @@ def adapter_of(wildcards):
     """The LoRA weights that a feature is computed with, if any."""
     if not wildcards.adapted:
         return []
-    return plan.path("models", f"encoder-{wildcards.encoder}", "adapter_model.safetensors")
+    folder = plan.path("features", f"encoder-{wildcards.encoder}-adapted", "lora")
+    return f"{folder}/adapter_model.safetensors"
 
 
 def disentanglement_inputs(wildcards):

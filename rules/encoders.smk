@@ -27,9 +27,11 @@ rule adapt_encoder:
         windows=corpus_table("audio_windows"),
         audio=demo_audio,
     output:
-        weights=plan.path("models", "encoder-{encoder}", "adapter_model.safetensors"),
-        config=plan.path("models", "encoder-{encoder}", "adapter_config.json"),
-        history=plan.path("models", "encoder-{encoder}", "history.csv"),
+        weights=plan.path(
+            "features", "encoder-{encoder}-adapted", "lora", "adapter_model.safetensors"
+        ),
+        config=plan.path("features", "encoder-{encoder}-adapted", "lora", "adapter_config.json"),
+        history=plan.path("features", "encoder-{encoder}-adapted", "lora", "history.csv"),
     log:
         plan.path("logs", "adapt_encoder", "{encoder}.log"),
     benchmark:

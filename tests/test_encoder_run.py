@@ -61,7 +61,7 @@ def test_encoders_are_rows_of_the_comparison(run: Path) -> None:
     table = pd.read_csv(run / TARGETS[0])
     assert set(table["model"]) == MODELS
     words = table[(table["model"] == "words") & (table["task"] == "language")]
-    assert words["nmi_mean"].tolist() == [1.0]
+    assert words["nmi_mean"].dropna().tolist() == [1.0]
     encoders = table[table["model"] != "words"]
     encoders = encoders[(encoders["model"] != "mean_mel") & (encoders["task"] != "language_genre")]
     assert encoders["nmi_mean"].notna().all()
