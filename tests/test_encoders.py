@@ -1,5 +1,6 @@
 """Pretrained encoders give what the models themselves give, and nothing that a licence forbids."""
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -25,11 +26,10 @@ TWICE = ("clap", "mert-330m")
 """Encoders that differ from another in their weights alone."""
 
 NAMES = [name for name in tiny_encoders.CHECKPOINTS if name not in TWICE]
-REMOTE = ["mert-95m", "mert-330m"]
 
 
 def settings(name: str, folder: Path, **others: object) -> Pretrained:
-    given = {"allow_restricted": True, "remote_code": REMOTE, "device": "cpu", "batch_size": 2}
+    given = {"allow_restricted": True, "device": "cpu", "batch_size": 2}
     return Pretrained(weights={name: str(folder)}, **{**given, **others})
 
 
@@ -64,9 +64,12 @@ def from_waveform(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
 
 
 def from_mert(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
+    from safetensors.torch import load_file
+
     processor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(folder)
-    model = transformers.AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
-    assert type(model).__name__ == "MERTModel"
+    model = transformers.HubertModel(transformers.HubertConfig(**tiny_encoders.CONVOLUTIONS)).eval()
+    weights = load_file(folder / "model.safetensors")
+    model.load_state_dict(weights)
     inputs = processor(wave, sampling_rate=24_000, return_tensors="pt")
     return [state[0].mean(0) for state in model(**inputs, output_hidden_states=True).hidden_states]
 
@@ -311,11 +314,10 @@ def test_restricted_licences_and_remote_code_are_refused_unless_the_config_says_
         if card.restricted:
             with pytest.raises(ConfigError, match="allow_restricted"):
                 load(config(name, remote_code=[name]))
-        if card.code == "remote":
-            with pytest.raises(ConfigError, match="runs code that comes with"):
-                load(config(name, allow_restricted=True))
-        allowed = [name] if card.code == "remote" else []
-        load(config(name, allow_restricted=card.restricted, remote_code=allowed))
+        load(config(name, allow_restricted=card.restricted))
+        if not card.has_own_code:
+            with pytest.raises(ConfigError, match=f"no code comes with `{name}`"):
+                load(config(name, allow_restricted=True, remote_code=[name]))
     with pytest.raises(ConfigError, match="did you mean `whisper`"):
         load(config("wisper"))
     with pytest.raises(ConfigError, match=r"pretrained.weights: unknown encoder `clep`"):
@@ -323,14 +325,32 @@ def test_restricted_licences_and_remote_code_are_refused_unless_the_config_says_
 
 
 def test_code_of_an_encoder_runs_loudly_or_not_at_all(
-    checkpoints: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+    checkpoints: Callable[[str], Path], caplog: pytest.LogCaptureFixture, jamendolyrics: Path
 ) -> None:
+    """Its own class gives what its weights give in HuBERT's, also under transformers 5."""
     folder = checkpoints("mert-95m")
-    with pytest.raises(SongatlasError, match=r"add `mert-95m` to pretrained\.remote_code"):
-        load_encoder("mert-95m", settings("mert-95m", folder, remote_code=[]))
     with caplog.at_level(logging.WARNING):
-        load_encoder("mert-95m", settings("mert-95m", folder))
+        ported = load_encoder("mert-95m", settings("mert-95m", folder))
+        assert "REMOTE CODE" not in caplog.text
+        own = load_encoder("mert-95m", settings("mert-95m", folder, remote_code=["mert-95m"]))
     assert "REMOTE CODE IS ON: `mert-95m`" in caplog.text
+    names = [type(encoder.model).__name__ for encoder in (ported, own)]
+    assert names == ["HubertModel", "MERTModel"]
+    windows = song(jamendolyrics, 24_000, seconds=3.0)
+    np.testing.assert_allclose(own.embed_audio(windows), ported.embed_audio(windows), atol=1e-5)
+
+
+@pytest.mark.parametrize("switch", ["feature_extractor_cqt", "deepnorm"])
+def test_a_mert_that_is_no_hubert_is_refused(
+    switch: str, checkpoints: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for path in checkpoints("mert-95m").iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {switch: True}))
+    with pytest.raises(SongatlasError, match=f"has {switch}, which HuBERT has not"):
+        load_encoder("mert-95m", settings("mert-95m", tmp_path))
 
 
 def test_wrong_weights_are_an_error_of_the_user(

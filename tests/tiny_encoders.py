@@ -224,9 +224,9 @@ def qwen2_audio(folder: Path) -> None:
     WhisperFeatureExtractor(feature_size=128).save_pretrained(folder)
 
 
-MERT_CODE = '''"""A model as its authors publish it: code of their own beside the weights."""
-
+MERT_CODE = """
 from transformers import HubertConfig, HubertModel
+from transformers.modeling_outputs import BaseModelOutput
 
 
 class MERTConfig(HubertConfig):
@@ -235,7 +235,19 @@ class MERTConfig(HubertConfig):
 
 class MERTModel(HubertModel):
     config_class = MERTConfig
-'''
+
+    def forward(self, input_values, output_hidden_states=None, **_):
+        features = self.feature_projection(self.feature_extractor(input_values).transpose(1, 2))
+        found = self.encoder(
+            features,
+            attention_mask=None,
+            output_attentions=False,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+        )
+        return BaseModelOutput(found[0], hidden_states=found.hidden_states)
+"""
+"""Code beside weights, written as for transformers 4: it asks a stack of blocks for its states."""
 
 
 def mert(folder: Path) -> None:

@@ -377,8 +377,8 @@ class Pretrained(Section):
     )
     remote_code: Annotated[list[Name], BeforeValidator(_split_commas)] = Field(
         [],
-        description="Names of the encoders that may run code which comes with their weights, with "
-        "all your rights. None unless you name it.",
+        description="Names of the encoders (MERT's) that run the code which comes with their "
+        "weights, with all your rights. None unless you name it.",
     )
     weights: dict[Name, str] = Field(
         {},

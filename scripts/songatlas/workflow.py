@@ -236,7 +236,7 @@ class Plan:
         # What is said of other encoders is no reason to run this one again.
         return section | {
             "weights": {encoder: weights[encoder]} if encoder in weights else {},
-            "remote_code": [encoder] if cards.card(encoder).code == "remote" else [],
+            "remote_code": [encoder] if encoder in self.config.pretrained.remote_code else [],
             "allow_restricted": cards.card(encoder).restricted,
         }
 
@@ -362,7 +362,7 @@ class Plan:
         dangers += [
             f"{said.format(self.encoder_source(name))} (pretrained.remote_code: {name})"
             for name in self.encoders
-            if cards.card(name).code == "remote"
+            if name in self.config.pretrained.remote_code
         ]
         return dangers
 

@@ -37,7 +37,6 @@ def measure(name: str) -> str:
         settings = Pretrained(
             weights=weights,
             allow_restricted=True,
-            remote_code=["mert-95m", "mert-330m"],
             device="cpu",
         )
         encoder = load_encoder(name, settings)

@@ -27,11 +27,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Setting:
-    """How an encoder is run: `device` as torch names it; `half` computes in half precision."""
+    """How an encoder is run: `device` as torch names it; `half` computes in half precision.
+
+    `runs_remote_code`: code that comes with its weights runs in place of what is used here.
+    """
 
     device: str = "cpu"
     half: bool = False
     batch_size: int = 8
+    runs_remote_code: bool = False
 
 
 class AudioEncoder(ABC):

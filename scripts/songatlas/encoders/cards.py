@@ -10,7 +10,7 @@ from typing import Literal
 
 from songatlas.errors import SongatlasError
 
-Code = Literal["transformers", "package", "remote"]
+Code = Literal["transformers", "package", "ported"]
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,8 @@ class Card:
     """Patterns of the files that are fetched."""
     also: tuple[str, ...] = ()
     """Further repositories that it loads."""
-
-    @property
-    def runs_remote_code(self) -> bool:
-        """Whether it runs code of its repository; loaded only where the config names it."""
-        return self.code == "remote"
+    has_own_code: bool = False
+    """Code comes with its weights, which runs where the config names it, and only there."""
 
 
 NC = "CC-BY-NC-4.0"
@@ -217,9 +214,9 @@ CARDS: dict[str, Card] = {
         Card(
             "mert-95m",
             "MERT v1, 95M",
-            "waveform",
+            "mert",
             "m-a-p/MERT-v1-95M",
-            "the repository's own, Wav2Vec2FeatureExtractor",
+            "ported to HubertModel; Wav2Vec2FeatureExtractor",
             95,
             24_000,
             None,
@@ -227,16 +224,16 @@ CARDS: dict[str, Card] = {
             NC,
             True,
             "Li et al. 2024, arXiv:2306.00107",
-            code="remote",
-            package="nnAudio",
+            code="ported",
+            has_own_code=True,
             only=("*.json", "*.py", "*.safetensors", "*.bin"),
         ),
         Card(
             "mert-330m",
             "MERT v1, 330M",
-            "waveform",
+            "mert",
             "m-a-p/MERT-v1-330M",
-            "the repository's own, Wav2Vec2FeatureExtractor",
+            "ported to HubertModel; Wav2Vec2FeatureExtractor",
             330,
             24_000,
             None,
@@ -244,8 +241,8 @@ CARDS: dict[str, Card] = {
             NC,
             True,
             "Li et al. 2024, arXiv:2306.00107",
-            code="remote",
-            package="nnAudio",
+            code="ported",
+            has_own_code=True,
             only=("*.json", "*.py", "*.safetensors", "*.bin"),
         ),
         Card(
@@ -253,7 +250,7 @@ CARDS: dict[str, Card] = {
             "MusicFM",
             "musicfm",
             "minzwon/MusicFM",
-            "ported, see `encoders/musicfm.py`",
+            "ported: `encoders/musicfm.py`",
             330,
             24_000,
             None,
@@ -261,6 +258,7 @@ CARDS: dict[str, Card] = {
             "none stated for the weights (code: MIT)",
             True,
             "Won et al. 2024, arXiv:2311.03318",
+            code="ported",
             only=("pretrained_msd.pt", "msd_stats.json"),
         ),
         Card(
@@ -347,11 +345,8 @@ def problems(name: str, *, allow_restricted: bool, remote_code: tuple[str, ...])
             f"(licence: {found.licence}); set pretrained.allow_restricted to true if your use is "
             "allowed, or choose another encoder"
         )
-    if found.code == "remote" and name not in remote_code:
-        lines.append(
-            f"`{name}` runs code that comes with {found.repository}, with all your rights; read it "
-            f"first, then add `{name}` to pretrained.remote_code, or choose another encoder"
-        )
+    if name in remote_code and not found.has_own_code:
+        lines.append(f"no code comes with `{name}`; take it out of pretrained.remote_code")
     return lines
 
 
@@ -363,7 +358,7 @@ def table() -> str:
         "| --- | --- | --- | ---: | ---: | --- | ---: | --- | --- | --- |",
     ]
     for one in CARDS.values():
-        code = {"remote": "of the repository", "package": f"package `{one.package}`"}
+        code = {"package": f"package `{one.package}`"}
         rows.append(
             f"| `{one.name}` | {one.title} | [{one.repository}]"
             f"(https://huggingface.co/{one.repository}) | {one.parameters_m} M "

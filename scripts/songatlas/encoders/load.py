@@ -36,7 +36,7 @@ def load_encoder(name: str, settings: Pretrained) -> AudioEncoder:
     if problems:
         raise SongatlasError("; ".join(problems))
     card = cards.card(name)
-    if card.code == "remote":
+    if name in settings.remote_code:
         logger.warning("REMOTE CODE IS ON: `%s` runs code that comes with the model", name)
     folder = locate(settings.weights.get(name) or card.repository, settings.lock)
     return _build(name, folder, settings)
@@ -48,7 +48,7 @@ def _build(name: str, folder: Path, settings: Pretrained) -> AudioEncoder:
     card = cards.card(name)
     family = importlib.import_module(module_of(name))
     try:
-        encoder: AudioEncoder = family.Encoder(folder, card, setting(settings))
+        encoder: AudioEncoder = family.Encoder(folder, card, setting(name, settings))
     except ModuleNotFoundError as error:
         raise SongatlasError(
             f"the encoder `{name}` needs the package `{card.package or error.name}`, which is not "
@@ -84,7 +84,7 @@ def load_joint_encoder(name: str, settings: Pretrained) -> JointEncoder:
     return encoder
 
 
-def setting(settings: Pretrained) -> Setting:
+def setting(name: str, settings: Pretrained) -> Setting:
     """Device, precision and batch size; half precision only on CUDA.
 
     Raises:
@@ -102,4 +102,9 @@ def setting(settings: Pretrained) -> Setting:
         device = next(name for name, present in there.items() if present)
     if not there[device]:
         raise SongatlasError(f"pretrained.device: {device} is not available here; use `auto`")
-    return Setting(device, settings.half_precision and device == "cuda", settings.batch_size)
+    return Setting(
+        device,
+        settings.half_precision and device == "cuda",
+        settings.batch_size,
+        runs_remote_code=name in settings.remote_code,
+    )

@@ -7,7 +7,7 @@ import numpy as np
 
 from songatlas.encoders.base import JointEncoder, Layer, Setting
 from songatlas.encoders.cards import Card
-from songatlas.encoders.muq import mend
+from songatlas.encoders.hidden_states import mend
 
 
 class Encoder(JointEncoder):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from songatlas.encoders.base import AudioEncoder, Setting, layers_named, token_means
 from songatlas.encoders.cards import Card
-from songatlas.encoders.muq import mend
+from songatlas.encoders.hidden_states import mend
 from songatlas.errors import SongatlasError
 
 N_FFT, HOP_LENGTH = 2048, 240

@@ -1,6 +1,6 @@
-"""Wav2Vec2, XLS-R, HuBERT, WavLM and MERT: transformers over convolutions of the waveform.
+"""Wav2Vec2, XLS-R, HuBERT and WavLM: transformers over convolutions of the waveform.
 
-Baevski et al. 2020, Babu et al. 2021, Hsu et al. 2021, Chen et al. 2022, Li et al. 2024.
+Baevski et al. 2020, Babu et al. 2021, Hsu et al. 2021, Chen et al. 2022.
 """
 
 from pathlib import Path
@@ -20,12 +20,7 @@ class Encoder(AudioEncoder):
         super().__init__(folder, card, setting)
         self.processor = Wav2Vec2FeatureExtractor.from_pretrained(folder, local_files_only=True)
         self.model = self.ready(
-            AutoModel.from_pretrained(
-                folder,
-                dtype=self.dtype,
-                local_files_only=True,
-                trust_remote_code=card.runs_remote_code,
-            )
+            AutoModel.from_pretrained(folder, dtype=self.dtype, local_files_only=True)
         )
         config = self.model.config
         self.layers = layers_named("block", [config.hidden_size] * (config.num_hidden_layers + 1))
