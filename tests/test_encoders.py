@@ -60,7 +60,8 @@ def from_waveform(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
     processor = transformers.AutoFeatureExtractor.from_pretrained(folder)
     model = transformers.AutoModel.from_pretrained(folder).eval()
     inputs = processor(wave, sampling_rate=processor.sampling_rate, return_tensors="pt")
-    return [state[0].mean(0) for state in model(**inputs, output_hidden_states=True).hidden_states]
+    found = model(**inputs, output_hidden_states=True)
+    return [state[0].mean(0) for state in (*found.hidden_states[:-1], found.last_hidden_state)]
 
 
 def from_mert(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
@@ -71,7 +72,8 @@ def from_mert(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
     weights = load_file(folder / "model.safetensors")
     model.load_state_dict(weights)
     inputs = processor(wave, sampling_rate=24_000, return_tensors="pt")
-    return [state[0].mean(0) for state in model(**inputs, output_hidden_states=True).hidden_states]
+    found = model(**inputs, output_hidden_states=True)
+    return [state[0].mean(0) for state in (*found.hidden_states[:-1], found.last_hidden_state)]
 
 
 def from_ast(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
@@ -87,6 +89,7 @@ def from_whisper(folder: Path, wave: np.ndarray) -> list[torch.Tensor]:
     model = transformers.AutoModel.from_pretrained(folder).eval()
     inputs = processor(wave, sampling_rate=16_000, return_tensors="pt")
     found = model.encoder(inputs["input_features"], output_hidden_states=True)
+    assert torch.equal(found.hidden_states[-1], found.last_hidden_state)
     # One token is 20 ms of the 30 s that the model is given.
     heard = len(wave) // 320
     return [state[0, :heard].mean(0) for state in found.hidden_states]

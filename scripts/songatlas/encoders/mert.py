@@ -77,4 +77,6 @@ class Encoder(AudioEncoder):
     def forward(self, clips: np.ndarray) -> list:
         inputs = self.processor(list(clips), sampling_rate=self.sample_rate_hz, return_tensors="pt")
         values = self.on_device({"input_values": inputs["input_values"]})
-        return token_means(self.model(**values, output_hidden_states=True).hidden_states)
+        found = self.model(**values, output_hidden_states=True)
+        # Where blocks normalise what they are given, the result is normalised once more at the end.
+        return token_means([*found.hidden_states[:-1], found.last_hidden_state])

@@ -29,4 +29,6 @@ class Encoder(AudioEncoder):
         inputs = self.processor(list(clips), sampling_rate=self.sample_rate_hz, return_tensors="pt")
         # Clips of a batch are equally long: there is no padding to mask.
         values = self.on_device({"input_values": inputs["input_values"]})
-        return token_means(self.model(**values, output_hidden_states=True).hidden_states)
+        found = self.model(**values, output_hidden_states=True)
+        # Where blocks normalise what they are given, the result is normalised once more at the end.
+        return token_means([*found.hidden_states[:-1], found.last_hidden_state])
