@@ -369,6 +369,22 @@ def test_wrong_weights_are_an_error_of_the_user(
         load_encoder("ast", settings("ast", tmp_path / "absent"))
 
 
+@pytest.mark.parametrize(("name", "part"), [("xls-r", "q_proj.weight"), ("clap", "linear1.bias")])
+def test_weights_that_are_missing_are_not_drawn_at_random(
+    name: str, part: str, checkpoints: Callable[[str], Path], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    for path in checkpoints(name).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    left = {key: value for key, value in weights.items() if not key.endswith(part)}
+    assert len(left) < len(weights)
+    save_file(left, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SongatlasError, match=f"no weights of .*{part} is missing"):
+        load_encoder(name, settings(name, tmp_path))
+
+
 def test_a_missing_package_is_named(checkpoints: Callable[[str], Path]) -> None:
     pytest.importorskip("transformers")
     try:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from songatlas.encoders.base import AudioEncoder, Layer, Setting, layers_named, token_means
+from songatlas.encoders.base import (
+    AudioEncoder,
+    Layer,
+    Setting,
+    from_pretrained,
+    layers_named,
+    token_means,
+)
 from songatlas.encoders.cards import Card
 
 SPECIAL_TOKENS = 2
@@ -19,9 +26,7 @@ class Encoder(AudioEncoder):
 
         super().__init__(folder, card, setting)
         self.processor = ASTFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        self.model = self.ready(
-            ASTModel.from_pretrained(folder, dtype=self.dtype, local_files_only=True)
-        )
+        self.model = self.ready(from_pretrained(ASTModel, folder, dtype=self.dtype))
         config = self.model.config
         dims = [config.hidden_size] * (config.num_hidden_layers + 1)
         self.layers = [*layers_named("block", dims), Layer("pooled", config.hidden_size)]

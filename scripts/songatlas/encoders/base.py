@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from songatlas.encoders.cards import Card
+from songatlas.errors import SongatlasError
 
 if TYPE_CHECKING:
     import torch
+
+UNUSED = ("masked_spec_embed", "logit_scale_a", "logit_scale_t")
+"""Ends of the names of weights that training alone uses."""
 
 SHORTEST_REST_S = 1.0
 """What is left of a window behind its last whole clip counts where it is at least so long."""
@@ -136,6 +140,28 @@ class JointEncoder(AudioEncoder):
         vectors = self.embed_audio(windows)[:, -self.layers[-1].dim :]
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.where(length > 0, length, 1.0), np.float32)
+
+
+def from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
+    """A model of a class of transformers from its checkpoint, with every weight that it uses.
+
+    transformers only warns where a checkpoint lacks weights, and draws them at random.
+
+    Raises:
+        SongatlasError: naming the first that is missing.
+    """
+    model, found = kind.from_pretrained(
+        folder, local_files_only=True, output_loading_info=True, **options
+    )
+    trained = {name for name, _ in model.named_parameters()}
+    lost = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} & trained
+    lost = {name for name in lost if not name.endswith(UNUSED)}
+    if lost:
+        raise SongatlasError(
+            f"{folder}: no weights of {type(model).__name__}: {min(lost)} is missing ({len(lost)} "
+            "are); give weights of this family, or fetch them again"
+        )
+    return model
 
 
 def token_means(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from songatlas.encoders.base import JointEncoder, Layer, Setting
+from songatlas.encoders.base import JointEncoder, Layer, Setting, from_pretrained
 from songatlas.encoders.cards import Card
 from songatlas.errors import SongatlasError
 
@@ -20,9 +20,7 @@ class Encoder(JointEncoder):
 
         super().__init__(folder, card, setting)
         self.processor = ClapProcessor.from_pretrained(folder, local_files_only=True)
-        self.model = self.ready(
-            ClapModel.from_pretrained(folder, dtype=self.dtype, local_files_only=True)
-        )
+        self.model = self.ready(from_pretrained(ClapModel, folder, dtype=self.dtype))
         config = self.model.config.audio_config
         if config.enable_fusion:
             raise SongatlasError(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from songatlas.encoders.base import AudioEncoder, Layer, Setting
+from songatlas.encoders.base import AudioEncoder, Layer, Setting, from_pretrained
 from songatlas.encoders.cards import Card
 from songatlas.errors import SongatlasError
 
@@ -24,9 +24,7 @@ class Encoder(AudioEncoder):
 
         super().__init__(folder, card, setting)
         self.processor = EncodecFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        self.model = self.ready(
-            EncodecModel.from_pretrained(folder, dtype=self.dtype, local_files_only=True)
-        )
+        self.model = self.ready(from_pretrained(EncodecModel, folder, dtype=self.dtype))
         config = self.model.config
         if config.audio_channels != 1 or config.chunk_length_s is not None:
             raise SongatlasError(

@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from songatlas.encoders.base import AudioEncoder, Setting, layers_named, token_means
+from songatlas.encoders.base import (
+    AudioEncoder,
+    Setting,
+    from_pretrained,
+    layers_named,
+    token_means,
+)
 from songatlas.encoders.cards import Card
 from songatlas.encoders.hidden_states import mend
 from songatlas.errors import SongatlasError
@@ -48,27 +54,18 @@ class Encoder(AudioEncoder):
                 f"that comes with it, then add `{self.card.name}` to pretrained.remote_code"
             )
         kept = {key: value for key, value in stated.items() if key not in ITS_OWN}
-        loaded: Any = HubertModel.from_pretrained(
-            self.folder,
-            config=HubertConfig(**kept),
-            dtype=self.dtype,
-            local_files_only=True,
-            output_loading_info=True,
+        return from_pretrained(
+            HubertModel, self.folder, config=HubertConfig(**kept), dtype=self.dtype
         )
-        model, found = loaded
-        missing = [*found["missing_keys"], *found["mismatched_keys"]]
-        if missing:
-            raise SongatlasError(f"{self.folder}: no weights of MERT: {missing[0]} is missing")
-        return model
 
     def own(self) -> Any:
         """The class that comes with the weights."""
         from transformers import AutoModel
 
-        model = AutoModel.from_pretrained(
+        model = from_pretrained(
+            AutoModel,
             self.folder,
             dtype=self.dtype,
-            local_files_only=True,
             trust_remote_code=self.setting.runs_remote_code,
         )
         mend(model)

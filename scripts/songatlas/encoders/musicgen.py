@@ -8,7 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from songatlas.encoders.base import AudioEncoder, Setting, layers_named, token_means
+from songatlas.encoders.base import (
+    AudioEncoder,
+    Setting,
+    from_pretrained,
+    layers_named,
+    token_means,
+)
 from songatlas.encoders.cards import Card
 
 
@@ -21,9 +27,7 @@ class Encoder(AudioEncoder):
         super().__init__(folder, card, setting)
         self.processor = EncodecFeatureExtractor.from_pretrained(folder, local_files_only=True)
         self.model = self.ready(
-            MusicgenForConditionalGeneration.from_pretrained(
-                folder, dtype=self.dtype, local_files_only=True
-            )
+            from_pretrained(MusicgenForConditionalGeneration, folder, dtype=self.dtype)
         )
         config = self.model.config.decoder
         dims = [config.hidden_size] * (config.num_hidden_layers + 1)

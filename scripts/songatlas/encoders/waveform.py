@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from songatlas.encoders.base import AudioEncoder, Setting, layers_named, token_means
+from songatlas.encoders.base import (
+    AudioEncoder,
+    Setting,
+    from_pretrained,
+    layers_named,
+    token_means,
+)
 from songatlas.encoders.cards import Card
 
 
@@ -19,9 +25,7 @@ class Encoder(AudioEncoder):
 
         super().__init__(folder, card, setting)
         self.processor = Wav2Vec2FeatureExtractor.from_pretrained(folder, local_files_only=True)
-        self.model = self.ready(
-            AutoModel.from_pretrained(folder, dtype=self.dtype, local_files_only=True)
-        )
+        self.model = self.ready(from_pretrained(AutoModel, folder, dtype=self.dtype))
         config = self.model.config
         self.layers = layers_named("block", [config.hidden_size] * (config.num_hidden_layers + 1))
 

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from songatlas.encoders.base import AudioEncoder, Setting, layers_named, token_means
+from songatlas.encoders.base import (
+    AudioEncoder,
+    Setting,
+    from_pretrained,
+    layers_named,
+    token_means,
+)
 from songatlas.encoders.cards import Card
 
 STRIDE = 2
@@ -20,7 +26,7 @@ class Encoder(AudioEncoder):
 
         super().__init__(folder, card, setting)
         self.processor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        whole = WhisperModel.from_pretrained(folder, dtype=self.dtype, local_files_only=True)
+        whole = from_pretrained(WhisperModel, folder, dtype=self.dtype)
         self.model = self.ready(whole.get_encoder())
         config = self.model.config
         self.layers = layers_named("block", [config.d_model] * (config.encoder_layers + 1))
