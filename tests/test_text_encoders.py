@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from songatlas import tables
@@ -108,6 +108,22 @@ def test_every_pooling_is_that_of_the_model(bert: Path) -> None:
             found = encoder.transform([*TEXTS, ""])
             np.testing.assert_allclose(found[TEXTS.index(text)], vector, atol=1e-5, err_msg=pooling)
             assert not found[-1].any()
+
+
+def test_a_pooler_without_weights_is_refused_where_it_counts(bert: Path, tmp_path: Path) -> None:
+    for path in bert.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    left = {key: value for key, value in weights.items() if "pooler" not in key}
+    assert len(left) == len(weights) - 2
+    save_file(left, tmp_path / "model.safetensors", {"format": "pt"})
+    assert HuggingFaceEncoder(str(tmp_path), pooling="cls").transform(["home"]).any()
+    with pytest.raises(SongatlasError, match=r"no weights for pooler\.dense\.bias"):
+        HuggingFaceEncoder(str(tmp_path), pooling="pooler")
+    del left["embeddings.word_embeddings.weight"]
+    save_file(left, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SongatlasError, match=r"no weights for embeddings\.word"):
+        HuggingFaceEncoder(str(tmp_path))
 
 
 def test_a_sentence_transformer_is_run_with_all_its_steps(bert: Path, tmp_path: Path) -> None:

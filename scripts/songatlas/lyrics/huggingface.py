@@ -68,9 +68,13 @@ class HuggingFaceEncoder:
         }
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(name, **options)
-            model: Any = AutoModel.from_pretrained(name, dtype=torch.float32, **options)
+            loaded: Any = AutoModel.from_pretrained(
+                name, dtype=torch.float32, output_loading_info=True, **options
+            )
         except (OSError, ValueError, ImportError, SafetensorError) as error:
             raise SongatlasError(_unusable(name, revision, cache_dir, error)) from None
+        model, found = loaded
+        _check_weights(name, model, found, pooling)
         if not tokenizer.is_fast or tokenizer.pad_token_id is None:
             raise SongatlasError(
                 f"lyrics.encoder: `{name}` has no fast tokenizer with a padding token; "
@@ -181,6 +185,22 @@ class HuggingFaceEncoder:
         else:
             pooled = (hidden * mask).sum(1) / count
         return pooled.cpu().double().numpy(), count.cpu().double().numpy()
+
+
+def _check_weights(name: str, model: Any, found: dict[str, Any], pooling: str) -> None:
+    """transformers draws weights that a checkpoint lacks at random; a pooler counts where used.
+
+    Raises:
+        SongatlasError: naming the first that is missing.
+    """
+    trained = {key for key, _ in model.named_parameters()}
+    lost = trained & {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])}
+    lost = {key for key in lost if pooling == "pooler" or not key.startswith("pooler.")}
+    if lost:
+        raise SongatlasError(
+            f"lyrics.encoder: `{name}` has no weights for {min(lost)} ({len(lost)} are missing); "
+            "fetch it again, or choose another encoder or lyrics.pooling"
+        )
 
 
 def prefix_of(name: str) -> str:
