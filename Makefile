@@ -61,7 +61,7 @@ format: setup ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/snakefmt Snakefile rules
 
-docs: setup ## regenerate config/README.md and config/schema.json
+docs: setup ## regenerate config/README.md, config/schema.json and the table of docs/encoders.md
 	@$(BIN)/python -m songatlas.config_docs
 
 rulegraph: setup ## draw the README's pictures anew, from a finished demo run

@@ -22,7 +22,7 @@ from songatlas.errors import SongatlasError
 from songatlas.jobs import QUIET
 from songatlas.preflight import preflight
 from songatlas.report.ending import ending
-from songatlas.workflow import DEMO_SEED, FEATURE_OF_KIND, Plan
+from songatlas.workflow import DEMO_SEED, Plan
 
 
 # From this folder whatever the working directory is: without it no model would be declared.
@@ -63,6 +63,7 @@ wildcard_constraints:
 include: "rules/common.smk"
 include: "rules/corpus.smk"
 include: "rules/features.smk"
+include: "rules/encoders.smk"
 include: "rules/training.smk"
 include: "rules/latents.smk"
 include: "rules/clustering.smk"
@@ -72,6 +73,7 @@ include: "rules/comparison.smk"
 include: "rules/tables.smk"
 include: "rules/protocol.smk"
 include: "rules/disentanglement.smk"
+include: "rules/probes.smk"
 include: "rules/figures.smk"
 include: "rules/paper.smk"
 include: "rules/report.smk"

@@ -29,7 +29,7 @@ ENVIRONMENTS = {
     ),
     "torch": (
         *(*COMMON, "av", "lightning", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr"),
-        *("tensorboardx", "torch", "torchaudio", "transformers"),
+        *("peft", "tensorboardx", "torch", "torchaudio", "transformers"),
     ),
     "analysis": (*COMMON, "markdown-it-py", "scikit-learn", "scipy", "seaborn", "umap-learn"),
     "explorer": (

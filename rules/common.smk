@@ -77,12 +77,27 @@ def trained_latents_inputs(wildcards):
 def baseline_inputs(wildcards):
     """The one feature that a baseline reads, and the tables that say whose it is."""
     corpus = corpus_output()
-    kind = plan.baseline(wildcards.model)["kind"]
     return {
-        "features": plan.parts(FEATURE_OF_KIND[kind]),
+        "features": plan.parts(plan.feature_of(wildcards.model)),
         "windows": corpus.audio_windows,
         "tracks": corpus.songs,
     }
+
+
+def encoder_inputs(wildcards):
+    """Those of a baseline, and labels where a probe chooses the layer."""
+    files = baseline_inputs(wildcards)
+    if plan.baseline(wildcards.model)["layer"] == "probe":
+        files["labels"] = corpus_output().classes
+    return files
+
+
+def adapter_of(wildcards):
+    """The LoRA weights that a feature is computed with, if any."""
+    if not wildcards.adapted:
+        return []
+    folder = plan.path("features", f"encoder-{wildcards.encoder}-adapted", "lora")
+    return f"{folder}/adapter_model.safetensors"
 
 
 def disentanglement_inputs(wildcards):
@@ -178,6 +193,8 @@ def all_tables():
         files["tests"] = ("csv", "md", "tex")
     if plan.leaky:
         files["leakage"] = ("csv", "md", "tex")
+    if plan.config.probes.include:
+        files["probes"] = ("csv", "md", "tex")
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]

@@ -114,7 +114,8 @@ checkpoint corpus:
         windows=plan.section("windows"),
         split=plan.section("split"),
         shards=plan.config.shards,
-        corpus_path=plan.corpus_path,
+        # A function: braces in a path are not placeholders.
+        corpus_path=lambda wildcards: plan.corpus_path,
         code=code_of("corpus"),
     message:
         "Building the corpus tables"

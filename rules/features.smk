@@ -77,3 +77,28 @@ rule lyrics_features:
         "Embedding lyrics"
     script:
         "../scripts/lyrics_features.py"
+
+
+rule text_features:
+    """A vector per song by a text encoder of one baseline's own."""
+    input:
+        tracks=corpus_table("songs"),
+    output:
+        plan.path("features", "text-{model}", "part-00.parquet"),
+    log:
+        plan.path("logs", "text_features", "{model}.log"),
+    benchmark:
+        plan.path("benchmarks", "text_features", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(plan.text_baselines),
+    conda:
+        "../envs/torch.yaml"
+    params:
+        feature=lambda wildcards: f"text-{wildcards.model}",
+        lyrics=lambda wildcards: plan.lyrics(wildcards.model),
+        seed=plan.config.evaluation.seed,
+        code=code_of("text_features"),
+    message:
+        "Embedding lyrics for {wildcards.model}"
+    script:
+        "../scripts/text_features.py"

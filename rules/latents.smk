@@ -38,7 +38,7 @@ rule baseline_latents:
     benchmark:
         plan.path("benchmarks", "latents", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
-        model=one_of(plan.baselines),
+        model=one_of([name for name in plan.baselines if name not in plan.encoder_baselines]),
         seed=one_of([str(seed) for seed in plan.baseline_seeds]),
     conda:
         "../envs/analysis.yaml"

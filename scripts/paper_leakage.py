@@ -3,14 +3,15 @@
 from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
+    from songatlas.evaluation.columns import LEAKAGE
     from songatlas.figures.paper.leakage import leakage_figure
     from songatlas.figures.paper.write import write_figures
     from songatlas.paper.files import read_optional
-    from songatlas.paper.leakage import COLUMNS, leakage_rows
+    from songatlas.paper.leakage import leakage_rows
     from songatlas.paper.published import read_published
 
     given = snakemake.params
-    rows = leakage_rows(read_optional(snakemake.input.leakage, COLUMNS), read_published())
+    rows = leakage_rows(read_optional(snakemake.input.leakage, LEAKAGE), read_published())
     write_figures(
         {"leakage": leakage_figure(rows, corpus_name=given.corpus_name)},
         [snakemake.output.svg, snakemake.output.png],

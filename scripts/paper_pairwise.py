@@ -3,11 +3,12 @@
 from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
+    from songatlas.evaluation.columns import TESTS
     from songatlas.paper.files import read_optional, write_sheets
-    from songatlas.paper.pairwise import COLUMNS, pairwise_sheet
+    from songatlas.paper.pairwise import pairwise_sheet
     from songatlas.paper.published import read_published
 
-    tests = read_optional(snakemake.input.tests, COLUMNS)
+    tests = read_optional(snakemake.input.tests, TESTS)
     given = snakemake.params
     write_sheets(
         [pairwise_sheet(tests, read_published(), given.level, given.corpus_name)],

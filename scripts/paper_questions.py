@@ -3,10 +3,10 @@
 from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
+    from songatlas.evaluation.columns import LEAKAGE
     from songatlas.evaluation.layout import write_text
     from songatlas.paper.corpus_kind import corpus_kind
     from songatlas.paper.files import read_optional, read_table
-    from songatlas.paper.leakage import COLUMNS
     from songatlas.paper.published import read_published
     from songatlas.paper.questions import Answers, questions
     from songatlas.versioning.name_card import name_card
@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.threads):
     names = ("ranking", "pairs", "correlations", "methods", "method_pairs")
     answers = Answers(
         **{name: read_table(getattr(snakemake.input, name)) for name in names},
-        leakage=read_optional(snakemake.input.leakage, COLUMNS),
+        leakage=read_optional(snakemake.input.leakage, LEAKAGE),
         published=published,
         corpus=corpus_kind(read_table(snakemake.input.dataset), published),
         corpus_name=given.corpus_name,

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas.evaluation import metrics
+from songatlas.evaluation.columns import LEAKAGE, TESTS
 from songatlas.evaluation.comparison import COLUMNS
 
 MODELS = {
@@ -151,46 +152,10 @@ def architectures() -> pd.DataFrame:
     )
 
 
-TEST_COLUMNS = (
-    "task",
-    "metric",
-    "level",
-    "model_a",
-    "model_b",
-    "n_pairs",
-    "mean_a",
-    "mean_b",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "effect_size",
-    "p",
-    "p_holm",
-    "note",
-)
-"""Columns of `tables/tests.csv`."""
-
-LEAKAGE_COLUMNS = (
-    "model",
-    "control",
-    "task",
-    "metric",
-    "split",
-    "value",
-    "sd",
-    "ci_low",
-    "ci_high",
-    "chance",
-    "n",
-    "note",
-)
-"""Columns of `tables/leakage.csv`."""
-
-
 def paired_tests(p_holm: float = 0.01) -> pd.DataFrame:
     """Rows of `tables/tests.csv`: one pair."""
     row = ["genre", "nmi", "song_vote", "conv_vae", "vade_small", 5, 0.6, 0.3, 0.3, 0.2, 0.4]
-    return pd.DataFrame([[*row, 1.2, p_holm / 2, p_holm, None]], columns=list(TEST_COLUMNS))
+    return pd.DataFrame([[*row, 1.2, 0.9, p_holm / 2, p_holm, None]], columns=list(TESTS))
 
 
 def leakage(window: float = 0.8) -> pd.DataFrame:
@@ -199,4 +164,4 @@ def leakage(window: float = 0.8) -> pd.DataFrame:
     for split, value in (("song", 0.3), ("window", window)):
         about = ["conv_vae", "conv_vae_windows", "genre", "nmi", split]
         rows.append([*about, value, 0.01, value - 0.05, value + 0.05, 0.1, 48, None])
-    return pd.DataFrame(rows, columns=list(LEAKAGE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(LEAKAGE))

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import explorer_page
 from conftest import ROOT
@@ -225,6 +227,32 @@ def test_titles_and_lyrics_are_text(visit: Visit) -> None:
         visit.page.click(f"#tab-{tab}")
     assert visit.page.locator("img[src=x], .lyrics b").count() == 0
     assert visit.page.title() == "small – Songatlas explorer"
+
+
+def test_a_map_too_slow_to_draw_moves_as_a_picture(visit: Visit) -> None:
+    """Between two drawings the last picture stands where the points themselves would be."""
+    visit.js("SONGATLAS.page.views[0].pacing = { frame: () => false }; true")
+    moved = """([right, down]) => new Promise(done => {
+      const view = SONGATLAS.page.views[0];
+      view.camera.pan(right, down);
+      view.moved();
+      clearTimeout(view.resting);
+      requestAnimationFrame(() => requestAnimationFrame(() => done(view.canvas.style.transform)));
+    })"""
+    assert visit.page.evaluate(moved, [90, 40]).startswith("translate(90px, 40px)")
+    frame = visit.page.locator(".map").first
+    shifted = pixels(frame.screenshot())
+    visit.js("SONGATLAS.page.views[0].draw()")
+    drawn = pixels(frame.screenshot())
+    assert drawn[60:-60, 110:-110].std() > 5.0, "nothing was drawn there"
+    assert np.abs(shifted - drawn)[60:-60, 110:-110].mean() < 0.5
+    # So far that a third of the map would be empty: drawn anew.
+    assert visit.page.evaluate(moved, [700, 0]) == ""
+
+
+def pixels(png: bytes) -> np.ndarray:
+    """Grey values (height, width)."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("L"), float)
 
 
 def lasso_everything(visit: Visit) -> None:

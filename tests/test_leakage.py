@@ -17,9 +17,9 @@ from songatlas import config, tables
 from songatlas.clustering.algorithms import cluster
 from songatlas.clustering.levels import Points, points_of
 from songatlas.errors import SongatlasError
+from songatlas.evaluation.columns import LEAKAGE
 from songatlas.evaluation.leakage import (
     BY_CONSTRUCTION,
-    COLUMNS,
     Branch,
     leakage_table,
     nearest_neighbours,
@@ -78,7 +78,7 @@ def row(frame: pd.DataFrame, metric: str, split: str, task: str | None = "genre"
 
 
 def test_both_splits_stand_side_by_side_for_every_metric(table: pd.DataFrame) -> None:
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(LEAKAGE)
     assert table["split"].tolist() == ["song", "window"] * (len(table) // 2)
     metrics = [("", "validation_loss"), ("", "reconstruction"), ("genre", "nmi"), ("genre", "ami")]
     metrics += [("genre", "knn_accuracy"), ("song", "knn_accuracy")]
@@ -212,7 +212,7 @@ def test_a_run_without_controls_has_an_empty_table_that_says_so(tmp_path: Path) 
         [], [], tmp_path / "labels.parquet", **files, pairs={},
         clustering=CLUSTERING, evaluation=EVALUATION, corpus_name="Tunes & $ongs_100%",
     )  # fmt: skip
-    assert files["csv"].read_text() == ",".join(COLUMNS) + "\n"
+    assert files["csv"].read_text() == ",".join(LEAKAGE) + "\n"
     assert "No model of this run is a control" in files["md"].read_text()
 
 

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from songatlas import config, tables
+from songatlas.evaluation.columns import TESTS
 from songatlas.evaluation.comparison import Run
 from songatlas.evaluation.model_tests import (
-    COLUMNS,
     FOLDS,
     TESTED,
     for_readers,
@@ -88,7 +88,7 @@ def seed_scores(of: list[Run], task: str = "language", metric: str = "nmi") -> n
 
 
 def test_there_is_one_row_per_task_metric_level_and_pair(table: pd.DataFrame) -> None:
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(TESTS)
     assert len(table) == 2 * len(TESTED) * 2 * 6
     assert not table.duplicated(["task", "metric", "level", "model_a", "model_b"]).any()
 
@@ -226,7 +226,7 @@ def test_the_table_is_written_in_three_forms(tmp_path: Path) -> None:
         clustering=CLUSTERING, evaluation=EVALUATION, corpus_name="Tunes & $ongs",
     )  # fmt: skip
     written = pd.read_csv(io.StringIO(files["csv"].read_text()))
-    assert list(written.columns) == list(COLUMNS)
+    assert list(written.columns) == list(TESTS)
     assert len(for_readers(written)) == 2
     assert r"b\&model" in files["tex"].read_text()
     assert "No pair is tested: 1 pairs of seeds at most" in files["md"].read_text()

@@ -134,7 +134,10 @@ def test_nothing_loads_or_runs_what_it_is_given() -> None:
             assert called not in never, where
             assert named.get("shell", "False") == "False", where
             assert named.get("allow_pickle", "False") == "False", where
-            assert named.get("trust_remote_code") in (None, "config.runs_remote_code"), where
+            trusted = named.get("trust_remote_code")
+            assert trusted in (None, "config.runs_remote_code", "self.setting.runs_remote_code"), (
+                where
+            )
             if called == "torch.load":
                 loads += 1
                 assert named["weights_only"] == "True", where

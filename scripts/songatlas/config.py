@@ -122,16 +122,43 @@ class Lyrics(Section):
     encoder: str = Field(
         "tfidf",
         min_length=1,
-        description="`tfidf` (character n-grams and SVD, fitted on the corpus) or the name of a "
-        "Hugging Face encoder such as `xlm-roberta-base`.",
+        description="`tfidf` (character n-grams and SVD, fitted on the corpus), `word_vectors` "
+        "(see `vectors`), or the name of a Hugging Face encoder such as `xlm-roberta-base`, "
+        "`intfloat/multilingual-e5-base` or `sentence-transformers/LaBSE`, or a folder.",
     )
     ngram_min: int = Field(1, ge=1, le=8, description="tfidf: shortest character n-gram.")
     ngram_max: int = Field(3, ge=1, le=8, description="tfidf: longest character n-gram.")
-    dim: int = Field(32, ge=2, le=1024, description="tfidf: dimensions kept by the SVD.")
+    dim: int = Field(
+        32,
+        ge=2,
+        le=4096,
+        description="tfidf: dimensions kept by the SVD. Others: those that the encoder has.",
+    )
     max_lines: int = Field(
         16, ge=1, le=512, description="Lines of lyrics kept per window for attention fusion."
     )
     max_tokens: int = Field(512, ge=8, le=8192, description="Hugging Face: tokens per chunk.")
+    pooling: Literal["auto", "mean", "cls", "max", "pooler"] = Field(
+        "auto",
+        description="Hugging Face: a text's vector from those of its tokens. `auto`: what a "
+        "checkpoint of sentence-transformers says of itself, else the mean.",
+    )
+    prefix: str | None = Field(
+        None,
+        max_length=200,
+        description="Hugging Face: put before every text. null: `query: ` for E5, nothing for "
+        "others.",
+    )
+    revision: str | None = Field(
+        None,
+        description="Hugging Face: commit of the encoder. null: what `pretrained.lock` pins, else "
+        "what was fetched last.",
+    )
+    vectors: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
+        [],
+        description="word_vectors: text files in the format of fastText and word2vec (`.vec`), the "
+        "first with a word counts; aligned ones where there are several languages.",
+    )
     trust_remote_code: str | None = Field(
         None,
         description="Hugging Face: name of the encoder (as in `encoder`) that may run code which "
@@ -148,12 +175,15 @@ class Lyrics(Section):
     @property
     def runs_remote_code(self) -> bool:
         """Whether the encoder in use may run code that comes with it."""
-        return self.encoder != "tfidf" and self.trust_remote_code == self.encoder
+        own = self.encoder in ("tfidf", "word_vectors")
+        return not own and self.trust_remote_code == self.encoder
 
     @model_validator(mode="after")
     def _ordered(self) -> "Lyrics":
         if self.ngram_min > self.ngram_max:
             raise ValueError("ngram_min is larger than ngram_max")
+        if self.encoder == "word_vectors" and not self.vectors:
+            raise ValueError("`encoder: word_vectors` needs files in `vectors`")
         return self
 
 
@@ -290,16 +320,124 @@ class Model(BaseModel):
 class Baseline(Section):
     """A representation computed without training."""
 
-    kind: Literal["raw", "pca", "mean_mel", "descriptors", "lyrics_tfidf"] = Field(
-        description="Where the vector comes from: standardised log-mel (`raw`), its principal "
-        "components (`pca`), log-mel averaged over time (`mean_mel`), `descriptors`, or the "
-        "lyrics embedding (`lyrics_tfidf`)."
+    kind: Literal["raw", "pca", "mean_mel", "descriptors", "lyrics_tfidf", "text", "encoder"] = (
+        Field(
+            description="Where the vector comes from: standardised log-mel (`raw`), its principal "
+            "components (`pca`), log-mel averaged over time (`mean_mel`), `descriptors`, the "
+            "lyrics embedding that models read (`lyrics_tfidf`, whatever `lyrics.encoder` is), one "
+            "of its own (`text`), or a pretrained model of audio (`encoder`)."
+        )
     )
     standardise: bool = Field(
         True, description="Each dimension to zero mean and unit variance over the corpus."
     )
     pca: int | None = Field(None, ge=1, description="Keep this many principal components.")
     unit_length: bool = Field(False, description="Scale every vector to length 1, last.")
+    lyrics: dict[str, Any] = Field(
+        {},
+        description="kind `text`: keys of `lyrics` that differ for it, such as `{encoder: "
+        "sentence-transformers/LaBSE, dim: 768}`.",
+    )
+    encoder: Name | None = Field(
+        None, description="kind `encoder`: which one, by its name in docs/encoders.md."
+    )
+    layer: int | Literal["mean", "probe"] = Field(
+        -1,
+        description="kind `encoder`: number of the layer (0 the first, -1 the last), `mean` of all "
+        "that are as wide as the last, or `probe`: the layer from which a linear probe reads "
+        "`probe_task` best from training songs. The last sees labels, and tables say so.",
+    )
+    probe_task: Task = Field(
+        "genre", description="kind `encoder`: the task that `layer: probe` chooses by."
+    )
+    adapted: bool = Field(
+        False,
+        description="kind `encoder`: with the LoRA weights that `adaptation` trains on this "
+        "corpus's training songs.",
+    )
+
+    @model_validator(mode="after")
+    def _names_an_encoder(self) -> "Baseline":
+        if (self.kind == "encoder") is not (self.encoder is not None):
+            raise ValueError("`kind: encoder` and `encoder: <name>` go together; set both or none")
+        if self.lyrics and self.kind != "text":
+            raise ValueError("`lyrics` is for `kind: text`")
+        if self.adapted and self.encoder is None:
+            raise ValueError("`adapted` is for `kind: encoder`")
+        return self
+
+
+class Pretrained(Section):
+    """Pretrained encoders of audio (docs/encoders.md)."""
+
+    allow_restricted: bool = Field(
+        False,
+        description="Use encoders whose licence forbids commercial use or is not stated. Off "
+        "unless you opt in.",
+    )
+    remote_code: Annotated[list[Name], BeforeValidator(_split_commas)] = Field(
+        [],
+        description="Names of the encoders (MERT's) that run the code which comes with their "
+        "weights, with all your rights. None unless you name it.",
+    )
+    weights: dict[Name, str] = Field(
+        {},
+        description="By name of an encoder: a folder, or another repository of the same family, "
+        "whose weights are used instead of those in the table.",
+    )
+    lock: str = Field(
+        "config/weights.lock.json",
+        min_length=1,
+        description="File in which `snakemake fetch_weights` writes down the commit and the sha256 "
+        "of all that it fetches; later fetches and runs must agree with it.",
+    )
+    batch_size: int = Field(8, ge=1, le=4096, description="Clips at once.")
+    half_precision: bool = Field(True, description="Compute in fp16 where the device is CUDA.")
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(
+        "auto", description="`auto`: CUDA when there, else Apple MPS, else CPU."
+    )
+
+
+class Adaptation(Section):
+    """LoRA adaptation of a pretrained encoder to the corpus (needs the package `peft`)."""
+
+    rank: int = Field(8, ge=1, le=1024, description="Rank of the added matrices.")
+    alpha: Positive = Field(16.0, description="Their scale is alpha / rank.")
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Dropout on what they read.")
+    targets: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
+        ["q_proj", "v_proj", "query", "value", "linear_q", "linear_v"],
+        min_length=1,
+        description="Ends of the names of the linear layers that get them (attention queries and "
+        "values, as the families call them).",
+    )
+    steps: int = Field(200, ge=1, le=1_000_000, description="Optimiser steps.")
+    songs_per_step: int = Field(
+        8, ge=2, le=4096, description="Songs of a batch; each gives two windows (a positive pair)."
+    )
+    learning_rate: Positive = Field(1e-4, description="AdamW learning rate.")
+    temperature: Positive = Field(0.1, description="NT-Xent temperature.")
+    seed: int = Field(0, ge=0, description="Seed of initialisation and of batches.")
+
+
+class Probes(Section):
+    """Probes of every representation (target `probes`)."""
+
+    include: bool = Field(
+        False,
+        description="Whether a run makes `tables/probes` with everything else; without, "
+        "`snakemake ... probes` does.",
+    )
+    tasks: Annotated[list[Name], BeforeValidator(_split_commas)] = Field(
+        ["language", "genre", "artist", "key", "tempo_bpm"],
+        min_length=1,
+        description="What is read from the vectors: `language`, `genre`, `artist`, or what follows "
+        "`factor_` in the names of columns that the corpus brings.",
+    )
+    folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation.")
+    hidden: int = Field(512, ge=1, le=8192, description="Units of the probe that is not linear.")
+    seed: int = Field(0, ge=0, description="Seed of folds, probes and chance levels.")
+
+    _no_duplicates = field_validator("tasks")(_once)
 
 
 class Clustering(Section):
@@ -569,6 +707,13 @@ class Config(Section):
     loss: Loss = Field(Loss(), description="Loss of every VAE.")
     models: dict[Name, Model] = Field({}, description="Trained models by name.")
     baselines: dict[Name, Baseline] = Field({}, description="Baselines by name.")
+    pretrained: Pretrained = Field(
+        Pretrained(), description="Pretrained encoders of audio: which may be used, and how."
+    )
+    adaptation: Adaptation = Field(
+        Adaptation(),
+        description="LoRA weights for encoders that baselines with `adapted: true` name.",
+    )
     clustering: Clustering = Field(Clustering(), description="Clustering of latents.")
     evaluation: Evaluation = Field(Evaluation(), description="Scores and their uncertainty.")
     consensus: Consensus = Field(
@@ -579,6 +724,7 @@ class Config(Section):
     disentanglement: Disentanglement = Field(
         Disentanglement(), description="Whether dimensions stand for one factor each."
     )
+    probes: Probes = Field(Probes(), description="What probes read from every representation.")
     figures: Figures = Field(Figures(), description="Figures.")
     paper: Paper = Field(Paper(), description="The reference study's tables and figures.")
     explorer: Explorer = Field(Explorer(), description="The page for the browser.")
@@ -630,6 +776,13 @@ class Config(Section):
                 f"the reader `{self.corpus}` needs `corpus_path` "
                 "(--config corpus_path=<folder or manifest>)"
             )
+        problems += self._refused_encoders()
+        for name in self.selected_baselines:
+            try:
+                self.lyrics_for(name)
+            except ValidationError as error:
+                lines = describe(error, Lyrics)
+                problems += [f"baselines.{name}.lyrics.{line}" for line in lines]
         for name in self.selected_baselines:
             if self.baselines[name].kind == "descriptors" and self.logmel.n_mels < DESCRIPTOR_BANDS:
                 problems.append(
@@ -668,6 +821,39 @@ class Config(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _refused_encoders(self) -> list[str]:
+        """What keeps the selected baselines from using the encoders that they name."""
+        from songatlas.encoders import cards
+
+        named = {
+            str(self.baselines[name].encoder): name
+            for name in self.selected_baselines
+            if self.baselines[name].encoder is not None
+        }
+        allowed = self.pretrained
+        lines = [
+            f"pretrained.{key}: {cards.unknown(name)}"
+            for key, names in (("weights", allowed.weights), ("remote_code", allowed.remote_code))
+            for name in names
+            if name not in cards.CARDS
+        ]
+        lines += [
+            f"baselines.{name}.adapted: an encoder is adapted once, to one set of training songs; "
+            "not with split.method `folds`"
+            for name in self.selected_baselines
+            if self.baselines[name].adapted and self.split.method == "folds"
+        ]
+        for encoder, baseline in named.items():
+            lines += [
+                f"baselines.{baseline}: {line}"
+                for line in cards.problems(
+                    encoder,
+                    allow_restricted=allowed.allow_restricted,
+                    remote_code=tuple(allowed.remote_code),
+                )
+            ]
+        return lines
 
     def _unbound(self, name: str) -> list[str]:
         """Attributes bound to dimensions that the model does not have."""
@@ -730,6 +916,10 @@ class Config(Section):
     def loss_for(self, model: str) -> Loss:
         """Loss settings of one model: the common ones and what differs for it."""
         return Loss.model_validate(self.loss.model_dump() | self.models[model].loss)
+
+    def lyrics_for(self, baseline: str) -> Lyrics:
+        """Lyrics settings of one baseline: the common ones and what differs for it."""
+        return Lyrics.model_validate(self.lyrics.model_dump() | self.baselines[baseline].lyrics)
 
     @property
     def selected_models(self) -> list[str]:

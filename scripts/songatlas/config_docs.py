@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from songatlas import config
+from songatlas.encoders import cards
 from songatlas.models import registry
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
@@ -112,9 +113,18 @@ def _type(annotation: Any) -> str:
     return names.get(annotation, str(getattr(annotation, "__name__", annotation)))
 
 
+CARDS = "<!-- from scripts/songatlas/encoders/cards.py by `make docs` -->\n"
+"""Stands before and behind the table of encoders."""
+
+
 def main() -> None:
     (FOLDER / "README.md").write_text(readme(), encoding="utf-8")
     (FOLDER / "schema.json").write_text(schema(), encoding="utf-8")
+    encoders = FOLDER.parent / "docs" / "encoders.md"
+    before, _, rest = encoders.read_text(encoding="utf-8").partition(CARDS)
+    _, _, after = rest.partition(CARDS)
+    text = f"{before}{CARDS}\n{cards.table()}{CARDS}{after}"
+    encoders.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

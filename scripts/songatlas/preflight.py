@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from songatlas.encoders.cards import card
 from songatlas.errors import SongatlasError
 from songatlas.files import free_bytes
 from songatlas.models.count import count_parameters
@@ -71,6 +72,11 @@ def need(plan: Plan, parameters: dict[str, int]) -> Need:
         "lyrics_song": 4 * lyrics.dim,
         "lyrics_song_lines": 4 * lyrics.dim * lyrics.max_lines,
     }
+    for feature in plan.encoder_features:
+        name = feature.removeprefix("encoder-").removesuffix("-adapted")
+        width[feature] = 4 * card(name).values
+    for name in plan.text_baselines:
+        width[plan.feature_of(name)] = 4 * config.lyrics_for(name).dim
     seeds = len(config.seeds)
     weights = [4 * parameters.get(name, 0) for name in plan.models]
     dims = [config.models[name].latent_dim for name in plan.models] * seeds

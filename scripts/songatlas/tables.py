@@ -290,6 +290,29 @@ DISENTANGLEMENT = Table(
 )
 """How far one model's dimensions stand for one factor each; `factor` `all` is all of them."""
 
+PROBES = Table(
+    "probes",
+    {
+        "model": TEXT,
+        "seed": I32,
+        "task": TEXT,
+        "probe": TEXT,
+        "metric": TEXT,
+        "value": F64,
+        "ci_low": F64,
+        "ci_high": F64,
+        "chance": F64,
+        "n": I32,
+        "classes": I32,
+        "supervision": TEXT,
+        "note": TEXT,
+    },
+    nullable=frozenset(["value", "ci_low", "ci_high", "chance", "classes", "note"]),
+    key=("task", "probe"),
+    allowed={"supervision": ("none", "labels"), "metric": ("accuracy", "r_squared")},
+)
+"""What probes read from one model's vectors of songs, by task."""
+
 HISTORY = Table(
     "history",
     {"epoch": I32, "metric": TEXT, "split": TEXT, "unit": I32, "value": F64},

@@ -14,6 +14,7 @@ from typing import Any
 from songatlas import config as configuration
 from songatlas.config import Config, several_corpora
 from songatlas.corpus.shards import shard_name
+from songatlas.encoders import cards
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
 
@@ -166,7 +167,7 @@ class Plan:
 
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
-        if feature.startswith("lyrics"):
+        if feature.startswith(("lyrics", "text-")):
             return [self.path("features", feature, "part-00.parquet")]
         return [self.path("features", feature, f"part-{shard}.parquet") for shard in self.shards]
 
@@ -174,7 +175,7 @@ class Plan:
         """Tables of `rejects` or `warnings` of the features that this run extracts."""
         return [
             self.path("features", feature, f"{kind}-{shard}.parquet")
-            for feature in ("logmel", "descriptors")
+            for feature in ("logmel", "descriptors", *self.encoder_features)
             if feature in self.features
             for shard in self.shards
         ]
@@ -182,7 +183,7 @@ class Plan:
     @property
     def features(self) -> set[str]:
         """Features that the selected models and baselines read."""
-        read = {FEATURE_OF_KIND[self.config.baselines[name].kind] for name in self.baselines}
+        read = {self.feature_of(name) for name in self.baselines}
         for name in self.models:
             inputs = self.model_inputs(name)
             read |= {"logmel"} if "mel" in inputs else set()
@@ -190,6 +191,78 @@ class Plan:
             read |= {"lyrics_window", "lyrics_lines"} if "lyrics" in inputs else set()
             read |= {"lyrics_song", "lyrics_song_lines"} if "songs" in inputs else set()
         return read
+
+    def feature_of(self, name: str) -> str:
+        """The feature that a baseline's vectors come from."""
+        baseline = self.config.baselines[name]
+        if baseline.kind == "text":
+            return f"text-{name}"
+        if baseline.kind != "encoder":
+            return FEATURE_OF_KIND[baseline.kind]
+        return f"encoder-{baseline.encoder}" + ("-adapted" if baseline.adapted else "")
+
+    # --- pretrained encoders -----------------------------------------------------------------
+
+    @property
+    def encoder_baselines(self) -> list[str]:
+        """Names of the baselines that are pretrained encoders."""
+        return [name for name in self.baselines if self.config.baselines[name].kind == "encoder"]
+
+    @property
+    def encoders(self) -> list[str]:
+        """Names of the pretrained encoders that this run uses, each once."""
+        named = (str(self.config.baselines[name].encoder) for name in self.encoder_baselines)
+        return list(dict.fromkeys(named))
+
+    @property
+    def encoder_features(self) -> list[str]:
+        """Their features, each once."""
+        return list(dict.fromkeys(self.feature_of(name) for name in self.encoder_baselines))
+
+    @property
+    def adapted_encoders(self) -> list[str]:
+        """Names of the encoders that get LoRA weights, each once."""
+        baselines = (self.config.baselines[name] for name in self.encoder_baselines)
+        return list(dict.fromkeys(str(one.encoder) for one in baselines if one.adapted))
+
+    def encoder_source(self, encoder: str) -> str:
+        """The folder or repository that an encoder's weights come from."""
+        return self.config.pretrained.weights.get(encoder) or cards.card(encoder).repository
+
+    def pretrained(self, encoder: str) -> dict[str, Any]:
+        """Of the section `pretrained`, what decides the vectors of one encoder."""
+        section = self.section("pretrained", "half_precision", "device")
+        weights = self.config.pretrained.weights
+        # What is said of other encoders is no reason to run this one again.
+        return section | {
+            "weights": {encoder: weights[encoder]} if encoder in weights else {},
+            "remote_code": [encoder] if encoder in self.config.pretrained.remote_code else [],
+            "allow_restricted": cards.card(encoder).restricted,
+        }
+
+    def weights_identity(self, encoder: str) -> str:
+        """Which weights those are: the pinned commit, or what lies in a local folder."""
+        from songatlas.encoders import weights
+
+        source = self.encoder_source(encoder)
+        folder = Path(source).expanduser()
+        if folder.is_dir():
+            return weights.identity(folder)
+        pinned = weights.read_lock(self.config.pretrained.lock).get(source)
+        return f"{source} {pinned.revision if pinned else 'not pinned'}"
+
+    def weights_to_fetch(self) -> tuple[dict[str, str | None], list[str]]:
+        """Audio encoders with what the config gives instead of their own weights; text encoders."""
+        given = self.config.pretrained.weights
+        text = dict.fromkeys(one.encoder for one in self.text_encoders)
+        here = ("tfidf", "word_vectors")
+        absent = [name for name in text if name not in here and not _folder(name)]
+        return {name: given.get(name) for name in self.encoders}, absent
+
+    def code_of_encoder(self, script: str, encoder: str) -> str:
+        """Fingerprint of a script that runs an encoder, its family's module included."""
+        family = f"songatlas.encoders.{cards.card(encoder).family}"
+        return fingerprint(ROOT / f"{script}.py", [family])
 
     # --- corpus ------------------------------------------------------------------------------
 
@@ -255,7 +328,7 @@ class Plan:
         untrained = []
         for name, seed in self.first_untrained:
             baseline = self.baseline(name)
-            inputs = [FEATURE_OF_KIND[baseline["kind"]]]
+            inputs = [self.feature_of(name)]
             untrained.append({"name": name, "seed": seed, "inputs": inputs, "baseline": baseline})
         return [*trained, *untrained]
 
@@ -292,21 +365,48 @@ class Plan:
         dumped: dict[str, Any] = getattr(self.config, name).model_dump()
         return {key: dumped[key] for key in keys} if keys else dumped
 
-    def lyrics(self) -> dict[str, Any]:
-        """What the lyrics encoder in use reads of its section."""
-        if self.config.lyrics.encoder == "tfidf":
-            return self.section("lyrics", "encoder", "ngram_min", "ngram_max", "dim", "max_lines")
-        keys = ("encoder", "dim", "max_lines", "max_tokens", "trust_remote_code")
-        return self.section("lyrics", *keys)
+    def lyrics(self, baseline: str | None = None) -> dict[str, Any]:
+        """What the lyrics encoder in use, or a baseline's own one, reads of its section."""
+        used = self.config.lyrics if baseline is None else self.config.lyrics_for(baseline)
+        keys: tuple[str, ...] = ("encoder", "dim", "max_lines")
+        if used.encoder == "tfidf":
+            keys = ("encoder", "ngram_min", "ngram_max", "dim", "max_lines")
+        elif used.encoder == "word_vectors":
+            keys += ("vectors",)
+        else:
+            keys += ("max_tokens", "trust_remote_code", "pooling", "prefix", "revision")
+        dumped = used.model_dump()
+        section = {key: dumped[key] for key in keys}
+        if "revision" in section and section["revision"] is None:
+            from songatlas.encoders.weights import read_lock
+
+            pinned = read_lock(self.config.pretrained.lock).get(used.encoder)
+            section["revision"] = pinned.revision if pinned else None
+        return section
+
+    @property
+    def text_baselines(self) -> list[str]:
+        """Names of the baselines with a text encoder of their own."""
+        return [name for name in self.baselines if self.config.baselines[name].kind == "text"]
+
+    @property
+    def text_encoders(self) -> list[configuration.Lyrics]:
+        """Settings of every text encoder in use, the one that models read first."""
+        return [self.config.lyrics, *map(self.config.lyrics_for, self.text_baselines)]
 
     def dangers(self) -> list[str]:
         """What the config allows that a reader should know of whenever the run starts."""
-        if not self.config.lyrics.runs_remote_code:
-            return []
-        return [
-            f"REMOTE CODE IS ON: `{self.config.lyrics.encoder}` runs code that comes with the "
-            "model, with all your rights (lyrics.trust_remote_code)"
+        said = "REMOTE CODE IS ON: `{}` runs code that comes with the model, with all your rights"
+        trusted = [one.encoder for one in self.text_encoders if one.runs_remote_code]
+        dangers = [
+            f"{said.format(name)} (lyrics.trust_remote_code)" for name in dict.fromkeys(trusted)
         ]
+        dangers += [
+            f"{said.format(self.encoder_source(name))} (pretrained.remote_code: {name})"
+            for name in self.encoders
+            if name in self.config.pretrained.remote_code
+        ]
+        return dangers
 
     def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models read; 0 for lyrics where none of them reads any."""
@@ -367,7 +467,15 @@ class Plan:
 
     def baseline(self, name: str) -> dict[str, Any]:
         """A baseline's declaration as plain values."""
-        return self.config.baselines[name].model_dump()
+        dumped = self.config.baselines[name].model_dump()
+        # Beyond its kind, what only encoders have is no reason to compute another vector anew.
+        own = ("encoder", "layer", "probe_task", "adapted", "lyrics")
+        if dumped["kind"] != "encoder":
+            return {key: value for key, value in dumped.items() if key not in own}
+        del dumped["lyrics"]
+        if dumped["layer"] != "probe":
+            del dumped["probe_task"]
+        return dumped
 
     def digest(self, resource: str) -> str:
         """Digest of a file, or of all files of a folder, under `resources/`."""
@@ -411,3 +519,8 @@ class Plan:
 
         modules = modules_of(self.config.corpus, self.corpus_path)
         return fingerprint(ROOT / f"{script}.py", modules)
+
+
+def _folder(name: str) -> bool:
+    """Whether a text encoder is a folder on this machine."""
+    return Path(name).expanduser().is_dir()

@@ -12,6 +12,9 @@ from songatlas.clustering.reduction import moments, principal_components
 from songatlas.corpus.folds import resolve
 from songatlas.errors import TableError
 
+SONG_KINDS = ("lyrics_tfidf", "text")
+"""Kinds whose vectors are those of songs."""
+
 
 def finished(
     vectors: Vectors,
@@ -87,13 +90,14 @@ def baseline_latents(
 
     In a corpus that is split into folds, `seed` says which one is held out (`corpus.folds`): what
     is fitted is then fitted on the other songs. Kinds of windows give rows of windows, and of songs
-    as the mean of their windows' finished vectors; `lyrics_tfidf` gives rows of songs alone, those
+    as the mean of their windows' finished vectors; kinds of lyrics give rows of songs alone, those
     without audio included.
 
     Raises:
         TableError: when a vector belongs to no known window or song.
     """
-    key, known = ("track_id", tracks) if baseline.kind == "lyrics_tfidf" else ("window_id", windows)
+    of_songs = baseline.kind in SONG_KINDS
+    key, known = ("track_id", tracks) if of_songs else ("window_id", windows)
     splits = _column(known, key, "split", vectors.ids)
     seen = resolve(splits, seed)
     # A corpus without folds has nothing to hold out: its vectors are described as a whole.
@@ -106,9 +110,11 @@ def baseline_latents(
     order = np.argsort(np.asarray(vectors.ids, dtype=str), kind="stable")
     ids, z = [vectors.ids[position] for position in order], z[order]
     splits = [seen[position] for position in order]
-    if baseline.kind == "lyrics_tfidf":
+    if of_songs:
         if fit is not None:
             told = "the lyrics encoder was fitted on all songs, those held out included"
+            if baseline.kind == "text":
+                told = "where the text encoder is fitted, it was on all songs, held out ones too"
             note = "; ".join(part for part in (note, told) if part)
         return tables.latents_frame("song", None, ids, splits, z), note
     of_window = _column(windows, "window_id", "track_id", ids)

@@ -53,17 +53,22 @@ KINDS: dict[str, ToVectors] = {
     "mean_mel": mean_spectra,
     "descriptors": flat,
     "lyrics_tfidf": flat,
+    "text": flat,
+    "encoder": flat,
 }
-"""What each kind makes of its feature: log-mel for the first three, else the one of its name."""
+"""What each kind makes of its feature: log-mel for the first three, else the one of its name.
+`encoder` takes all layers; `baselines.layers` chooses among them."""
 
 
-def read_vectors(kind: str, features: Paths) -> Vectors:
+def read_vectors(kind: str, features: Paths, to_vectors: ToVectors | None = None) -> Vectors:
     """Vectors of one kind from all parts of its feature.
+
+    `to_vectors` takes the place of what the kind makes of its feature.
 
     Raises:
         TableError: when a part is missing or is no feature.
     """
-    to_vectors = KINDS[kind]
+    to_vectors = to_vectors or KINDS[kind]
     ids: list[str] = []
     kept: list[np.ndarray] = []
     for some, values in tables.iter_feature(features):

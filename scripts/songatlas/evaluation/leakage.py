@@ -15,24 +15,10 @@ from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
 from songatlas.evaluation.chance import exchangeable, generator, permuted_codes
+from songatlas.evaluation.columns import LEAKAGE
 from songatlas.evaluation.contingency import draws, membership
 from songatlas.evaluation.scores import gated_blocks, singletons, songs_with_label
 from songatlas.evaluation.tasks import WINDOW_ONLY, task_labels
-
-COLUMNS = (
-    "model",
-    "control",
-    "task",
-    "metric",
-    "split",
-    "value",
-    "sd",
-    "ci_low",
-    "ci_high",
-    "chance",
-    "n",
-    "note",
-)
 
 LOSSES = {"validation_loss": "best_validation_loss", "reconstruction": "reconstruction"}
 """Metrics of training, and their keys in `summary.json`."""
@@ -92,7 +78,7 @@ def leakage_table(
     clustering: config.Clustering,
     evaluation: config.Evaluation,
 ) -> pd.DataFrame:
-    """Two rows per control, task and metric: `COLUMNS`, the split by songs and that by windows.
+    """Two rows per control, task and metric: `LEAKAGE`, the split by songs and that by windows.
 
     Args:
         pairs: by name of every control whose windows were dealt at random, the model it controls.
@@ -105,7 +91,7 @@ def leakage_table(
             for task, metric, measures in _measures(branches[name], labels, clustering, evaluation):
                 about = {"model": model, "control": control, "task": task, "metric": metric}
                 rows.append(about | {"split": split} | _row(metric, measures))
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "Int64"})
+    frame = pd.DataFrame(rows, columns=list(LEAKAGE)).astype({"n": "Int64"})
     for column in ("value", "sd", "ci_low", "ci_high", "chance"):
         frame[column] = frame[column].astype(float)
     keys = ["model", "control", "task", "metric"]

@@ -13,30 +13,12 @@ from songatlas import config, tables
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
 from songatlas.evaluation.chance import generator
+from songatlas.evaluation.columns import TESTS
 from songatlas.evaluation.comparison import LEVEL_ORDER, Run, fold_sizes, read_runs
 from songatlas.evaluation.contingency import draws, membership
 from songatlas.evaluation.paired import cliffs_delta, cohens_dz, holm, p_value
 from songatlas.evaluation.scores import singletons, songs_with_label
 from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
-
-COLUMNS = (
-    "task",
-    "metric",
-    "level",
-    "model_a",
-    "model_b",
-    "n_pairs",
-    "mean_a",
-    "mean_b",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "effect_size",
-    "cliffs_delta",
-    "p",
-    "p_holm",
-    "note",
-)
 
 TESTED = {"nmi": metrics.nmi, "ami": metrics.ami, "ari": metrics.ari}
 """Metrics that models are compared by."""
@@ -63,7 +45,7 @@ def pairwise_tests(
     clustering: config.Clustering,
     evaluation: config.Evaluation,
 ) -> pd.DataFrame:
-    """One row per task, metric, level and pair of models: `COLUMNS`.
+    """One row per task, metric, level and pair of models: `TESTS`.
 
     A model's score with one seed is the mean over `evaluation.summary_algorithms` at k = the task's
     number of classes. Scores with the same seed are a pair; what has a single run (baselines draw
@@ -92,8 +74,8 @@ def pairwise_tests(
                 ]
                 for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
                     rows.append(row | {"p_holm": p})
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n_pairs": "Int64"})
-    numbers = list(COLUMNS[6:-1])
+    frame = pd.DataFrame(rows, columns=list(TESTS)).astype({"n_pairs": "Int64"})
+    numbers = list(TESTS[6:-1])
     return frame.astype(dict.fromkeys(numbers, float))
 
 

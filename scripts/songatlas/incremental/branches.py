@@ -16,7 +16,7 @@ def chosen(declared: Sequence[dict[str, Any]], settings: Assign) -> list[Branch]
 
     Raises:
         ConfigError: when there are no songs to assign, when a name is none of the run's, or when
-            a named model reads lyrics.
+            a named model reads something else than these songs' log-mel and descriptors.
     """
     if settings.path is None:
         raise ConfigError(
@@ -37,8 +37,8 @@ def chosen(declared: Sequence[dict[str, Any]], settings: Assign) -> list[Branch]
             found.append(branch)
         elif settings.models:
             raise ConfigError(
-                f"assign.models: `{item['name']}` reads lyrics; new songs are assigned by their "
-                "audio, so name models that read audio alone"
+                f"assign.models: `{item['name']}` reads lyrics, or is a pretrained encoder; new "
+                "songs are assigned by models and baselines of their own log-mel and descriptors"
             )
     if not found:
         raise ConfigError("assign: no model of this run reads audio alone")

@@ -80,6 +80,32 @@ def write_lyrics_features(
     _write_texts(texts, "window_id", "window", window_output, lines_output, *shared)
 
 
+def write_song_vectors(
+    tracks_path: str | Path, output: str | Path, name: str, config: Lyrics, seed: int
+) -> None:
+    """Write a feature of one vector per song that has lyrics, by an encoder of its own.
+
+    Args:
+        tracks_path: a table `tables.TRACKS`.
+        output: key track_id, shape (dim,).
+        name: of the feature.
+
+    Raises:
+        SongatlasError: as `write_lyrics_features`.
+    """
+    tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "lyrics"])
+    known = tracks.dropna().itertuples(index=False, name=None)
+    songs = {track: text for track, text in ((t, clean(lyrics)) for t, lyrics in known) if text}
+    encoder = _encoder(config, seed, list(songs.values()))
+    about = {"encoder": encoder.name, "revision": getattr(encoder, "revision", None)}
+    ids, shape = list(songs), (encoder.dim,)
+    common = {"key": "track_id", "units": "embedding", "metadata": about}
+    with tables.FeatureWriter(output, name, shape, "float32", **common) as writer:  # type: ignore[arg-type]
+        for start in range(0, len(ids), TEXTS_AT_ONCE):
+            some = ids[start : start + TEXTS_AT_ONCE]
+            writer.write(some, _encode(encoder, [songs[track] for track in some]))
+
+
 def _write_texts(
     texts: Sequence[tuple[str, str]],
     key: str,
@@ -121,13 +147,22 @@ def _encoder(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
         from songatlas.lyrics.tfidf import TfidfSvd
 
         return TfidfSvd(config.ngram_min, config.ngram_max, config.dim, seed).fit(songs)
-    from songatlas.lyrics.huggingface import HuggingFaceEncoder
+    encoder: Encoder
+    if config.encoder == "word_vectors":
+        from songatlas.lyrics.word_vectors import WordVectors
 
-    encoder = HuggingFaceEncoder(
-        config.encoder,
-        max_tokens=config.max_tokens,
-        trust_remote_code=config.runs_remote_code,
-    )
+        encoder = WordVectors(config.vectors).fit(songs)
+    else:
+        from songatlas.lyrics.huggingface import HuggingFaceEncoder
+
+        encoder = HuggingFaceEncoder(
+            config.encoder,
+            max_tokens=config.max_tokens,
+            pooling=config.pooling,
+            prefix=config.prefix,
+            revision=config.revision,
+            trust_remote_code=config.runs_remote_code,
+        )
     if encoder.dim != config.dim:
         raise SongatlasError(
             f"lyrics.dim is {config.dim}, but `{config.encoder}` gives vectors of width "

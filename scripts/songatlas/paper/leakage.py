@@ -4,22 +4,6 @@ import pandas as pd
 
 from songatlas.paper.published import Published
 
-COLUMNS = (
-    "model",
-    "control",
-    "task",
-    "metric",
-    "split",
-    "value",
-    "sd",
-    "ci_low",
-    "ci_high",
-    "chance",
-    "n",
-    "note",
-)
-"""`split` is `song`, or `window` for a control whose windows were dealt at random."""
-
 METRICS = ("nmi", "knn_accuracy")
 """Clusters of held-out windows against labels; labels by the nearest training windows."""
 

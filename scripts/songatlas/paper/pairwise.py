@@ -5,24 +5,6 @@ import pandas as pd
 from songatlas.paper.files import Sheet
 from songatlas.paper.published import Published
 
-COLUMNS = (
-    "task",
-    "metric",
-    "level",
-    "model_a",
-    "model_b",
-    "n_pairs",
-    "mean_a",
-    "mean_b",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "p",
-    "p_holm",
-    "note",
-)
-"""Columns that the table of tests has, among others."""
-
 SHOWN = (
     "task",
     "metric",

@@ -30,7 +30,7 @@ NUMBER = r"\d+(?:\.\d+)?"
 OTHER_SONGS = "other songs, so the two are not strictly comparable"
 
 DECODING_STAGES = ("logmel", "descriptors")
-"""Stages that decode whole songs after the corpus was built, each on its own."""
+"""Stages that decode whole songs after the corpus was built, each on its own; `encoder-*` too."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,15 @@ def _together(paths: Sequence[str | Path], table: tables.Table) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else tables.empty(table)
 
 
+def _decoding(rejects: pd.DataFrame) -> pd.Series:
+    """Whether a reject is of a stage that decodes whole songs."""
+    stage = rejects["stage"].astype(str)
+    return stage.isin(DECODING_STAGES) | stage.str.startswith("encoder-")
+
+
 def _each_song_once(rejects: pd.DataFrame) -> pd.DataFrame:
     """A song that several stages failed to decode for the same reason is one reject."""
-    later = rejects["stage"].isin(DECODING_STAGES)
+    later = _decoding(rejects)
     return rejects[~(later & rejects.assign(later=later).duplicated(["later", "path", "reason"]))]
 
 
@@ -170,7 +176,7 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         reasons.setdefault(why, []).append(model)
     lines += [f"Not trained: {_names(names)}: {escape(why)}." for why, names in reasons.items()]
     lines.append(f"Inputs set aside: {_reasons(inputs.rejects)}.")
-    later = inputs.rejects[inputs.rejects["stage"].isin(DECODING_STAGES)].drop_duplicates("path")
+    later = inputs.rejects[_decoding(inputs.rejects)].drop_duplicates("path")
     if len(later):
         lines.append(f"Songs among them that only later stages found unusable: {_reasons(later)}.")
     lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")

@@ -12,6 +12,7 @@ import { on, state, tell } from "./state.js";
 
 const REACH = 14; // CSS pixels around a point that still hit it
 const REST_MS = 160;
+const REACHING = 0.35; // of the map's width or height that a shifted picture may leave empty
 
 export class MapView {
   /** `map` is an entry of `state.maps`; `actions` has play(level, row) and say(text). */
@@ -131,22 +132,38 @@ export class MapView {
     this.draw();
   }
 
-  /** Draw all points now, or (while the map moves) as many as keep it smooth. */
-  draw(count = this.n) {
-    const paper = rgb(state.dark ? PAPER.dark : PAPER.light).map((value) => value / 255);
-    this.points.draw(this.camera.view, this.size * (this.ratio ?? 1), paper, this.plain, count);
-    this.drawn = count;
+  /** Draw all points where the camera is now. */
+  draw() {
+    const paper = state.dark ? PAPER.dark : PAPER.light;
+    const { x, y, scale, view } = this.camera;
+    this.points.draw(view, this.size * (this.ratio ?? 1), rgb(paper).map((value) => value / 255), this.plain);
+    this.pictured = { x, y, scale };
+    this.canvas.style.transform = "";
+    this.element.style.backgroundColor = paper; // beside a picture that is shifted
     this.drawOverlay();
   }
 
-  /** The map moved: draw at the next frame, and everything once it rests. */
+  /** Move the last picture to where the camera is now; false where too little of it would be seen. */
+  shift() {
+    const { camera, pictured } = this;
+    const zoom = camera.scale / pictured.scale;
+    const right = (pictured.x - camera.x) * camera.scale;
+    const down = (camera.y - pictured.y) * camera.scale;
+    const far = Math.abs(right) > REACHING * camera.width || Math.abs(down) > REACHING * camera.height;
+    if (far || zoom < 0.7 || zoom > 2) return false;
+    this.canvas.style.transform = `translate(${right}px, ${down}px) scale(${zoom})`;
+    this.drawOverlay();
+    return true;
+  }
+
+  /** The map moved: show it at the next frame, and drawn anew once it rests. */
   moved() {
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.draw(), REST_MS);
     if (this.frame) return;
     this.frame = requestAnimationFrame((now) => {
       this.frame = null;
-      this.draw(this.pacing.frame(now, this.n));
+      if (this.pacing.frame(now, this.n) || !this.shift()) this.draw();
     });
   }
 

@@ -1,4 +1,4 @@
-/** A fixed shuffle of n points: whoever draws the first few draws a fair sample. */
+/** A fixed shuffle of n points: drawn in this order, no group lies over all others. */
 export function shuffled(n) {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   let state = 12345;

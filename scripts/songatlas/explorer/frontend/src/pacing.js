@@ -1,21 +1,23 @@
+const LEAST = 8000;
+
 /**
- * How many points to draw while the map moves, so that it moves smoothly: as many as the machine
- * draws in a 30th of a second. At rest all are drawn.
+ * Whether a moving map is drawn anew in every frame. A machine that takes longer than a 30th of a
+ * second to draw all points gets its last picture shifted and scaled instead, points and all.
  */
 export class Pacing {
   constructor() {
-    this.budget = 50_000;
-    this.last = 0;
+    this.budget = 2_000_000; // points that are thought to be drawn in time
+    this.last = -Infinity;
+    this.drew = false;
   }
 
-  /** Call at every frame in motion; the number of points for this one. */
+  /** Call at every frame in motion: whether to draw the map's `n` points in this one. */
   frame(now, n) {
     const took = now - this.last;
     this.last = now;
-    if (took < 300) {
-      if (took > 30) this.budget = Math.max(this.budget * (took > 60 ? 0.6 : 0.8), 8000);
-      else if (took < 22) this.budget = Math.min(this.budget * 1.15, 2_000_000);
-    }
-    return Math.min(n, Math.round(this.budget));
+    if (took > 300) this.budget *= 1.05; // a new movement, and perhaps a less busy machine
+    else if (this.drew && took > 30) this.budget = Math.max(Math.min(this.budget, n) * (took > 60 ? 0.6 : 0.8), LEAST);
+    this.drew = n <= this.budget;
+    return this.drew;
   }
 }

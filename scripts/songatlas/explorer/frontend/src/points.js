@@ -67,7 +67,7 @@ export class Points {
     this.buffers = null;
   }
 
-  /** Positions (2n) from -1 to 1, in an order whose every beginning is a fair sample. */
+  /** Positions (2n) from -1 to 1, in the order in which they are drawn. */
   setPositions(positions) {
     this.n = positions.length / 2;
     if (!this.supported) return;
@@ -86,8 +86,8 @@ export class Points {
     twgl.setAttribInfoBufferFromArray(this.gl, this.buffers.attribs.shape, shapes);
   }
 
-  /** Draw the first `count` points on `paper` under a view (scale and offset in clip space). */
-  draw(view, size, paper, plain, count = this.n) {
+  /** Draw the points on `paper` under a view (scale and offset in clip space). */
+  draw(view, size, paper, plain) {
     const { gl } = this;
     if (!this.supported) return;
     gl.viewport(0, 0, gl.canvas.width, gl.canvas.height);
@@ -99,6 +99,6 @@ export class Points {
     gl.useProgram(this.program.program);
     twgl.setBuffersAndAttributes(gl, this.program, this.buffers);
     twgl.setUniforms(this.program, { view, size, rim: [...paper, 0.75], plain });
-    gl.drawArrays(gl.POINTS, 0, Math.min(count, this.n));
+    gl.drawArrays(gl.POINTS, 0, this.n);
   }
 }

@@ -1,0 +1,12 @@
+"""Fetch the weights of the pretrained models that the config names, and pin them in the lock."""
+
+from songatlas.jobs import job
+
+with job(snakemake.log[0], snakemake.threads) as log:
+    from songatlas.encoders.fetch_weights import fetch
+
+    log.result = fetch(
+        snakemake.params.audio,
+        snakemake.params.text,
+        snakemake.params.lock,
+    )

@@ -1,0 +1,1 @@
+"""Pretrained encoders: vectors of windows from models that others trained."""
