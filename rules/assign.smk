@@ -19,7 +19,7 @@ rule assign:
     conda:
         "../envs/torch.yaml"
     params:
-        run=plan.results,
+        run=lambda wildcards: plan.results,
         state=lambda wildcards: plan.finished_state,
         listing=lambda wildcards: plan.new_listing,
         branches=plan.assign_branches,
@@ -48,7 +48,7 @@ rule drift:
     conda:
         "../envs/analysis.yaml"
     params:
-        run=plan.results,
+        run=lambda wildcards: plan.results,
         state=lambda wildcards: plan.finished_state,
         branches=plan.assign_branches,
         assign=plan.section("assign"),
