@@ -68,7 +68,7 @@ def false_alarms(found: dict[str, Any], folder: Path) -> None:
                         label=f"{corpus}, {model}",
                     )
             panel.plot([0, 0.22], [0, 0.22], color=style.GREY, linestyle="--", linewidth=0.8)
-            panel.annotate("stated rate", (0.135, 0.152), color=style.GREY, rotation=38)
+            panel.annotate("stated rate", (0.15, 0.12), color=style.GREY)
             panel.set(xlabel="stated rate", title=f"calibrate_on: {kind}")
         axes[0].set_ylabel("share of new songs flagged")
         axes[1].legend(frameon=False, loc="upper left")

@@ -697,7 +697,11 @@ class Config(Section):
         [0], min_length=1, description="Training seeds; each is a run of every trained model."
     )
     shards: int = Field(
-        4, ge=1, le=100_000, description="Shards of the corpus (rule of thumb: 256 songs a shard)."
+        4,
+        ge=1,
+        le=100_000,
+        description="Shards of the corpus (rule of thumb: 256 songs a shard, "
+        "at most 1,000 shards).",
     )
     windows: Windows = Field(Windows(), description="Cutting songs into windows.")
     logmel: LogMel = Field(LogMel(), description="The log-mel spectrogram.")

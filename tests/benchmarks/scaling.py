@@ -30,6 +30,17 @@ from songatlas.corpus.views import write_views
 ROOT = Path(__file__).parents[2]
 RUN = "simulated"
 
+WATCH = """
+import os, subprocess, sys, time
+started = time.monotonic()
+with open(sys.argv[1], "w") as log:
+    process = subprocess.Popen(sys.argv[2:], stdout=log, stderr=subprocess.STDOUT)
+    _, status, usage = os.wait4(process.pid, 0)
+print(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+sys.exit(status != 0)
+"""
+"""A small process between: a child's peak memory begins with that of the process it comes from."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -97,19 +108,21 @@ def _dry_run(folder: Path, settings: list[str]) -> dict[str, object]:
     command += ["--cores", "1", "--resources", "gpu=1", "--dry-run", "--quiet", "rules"]
     command += ["--config", *settings]
     log = folder / "plan.txt"
-    with log.open("w") as file:
-        started = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.monotonic() - started
+    measured = subprocess.run(
+        [sys.executable, "-c", WATCH, str(log), *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     text = log.read_text()
-    if status:
-        raise SystemExit(text[-4000:])
+    if measured.returncode:
+        raise SystemExit(text[-4000:] + measured.stderr)
+    wall, cpu, peak_kb = map(float, measured.stdout.split())
     totals = [line.split()[1] for line in text.splitlines() if line.startswith("total ")]
     return {
         "wall_s": round(wall, 1),
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
-        "peak_mb": round(usage.ru_maxrss / 1024),
+        "cpu_s": round(cpu, 1),
+        "peak_mb": round(peak_kb / 1024),
         "jobs": int(totals[0]) if totals else None,
     }
 
