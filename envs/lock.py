@@ -28,10 +28,12 @@ ENVIRONMENTS = {
         *("scipy", "soundfile", "soxr"),
     ),
     "torch": (
-        *(*COMMON, "av", "lightning", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr"),
-        *("peft", "tensorboardx", "torch", "torchaudio", "transformers"),
+        *(*COMMON, "av", "librosa", "lightning", "peft", "safetensors", "scikit-learn", "scipy"),
+        *("soundfile", "soxr", "tensorboardx", "torch", "torchaudio", "transformers"),
     ),
-    "analysis": (*COMMON, "markdown-it-py", "scikit-learn", "scipy", "seaborn", "umap-learn"),
+    "analysis": (
+        *(*COMMON, "librosa", "markdown-it-py", "scikit-learn", "scipy", "seaborn", "umap-learn"),
+    ),
     "explorer": (
         *(*COMMON, "av", "matplotlib", "pillow", "scikit-learn", "scipy", "soundfile", "soxr"),
         "umap-learn",

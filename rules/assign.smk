@@ -46,7 +46,7 @@ rule drift:
     benchmark:
         plan.path("benchmarks", "drift", f"{plan.config.assign.name}.tsv")
     conda:
-        "../envs/analysis.yaml"
+        "../envs/torch.yaml"
     params:
         run=lambda wildcards: plan.results,
         state=lambda wildcards: plan.finished_state,
