@@ -56,7 +56,7 @@ class Loop:
         torch.manual_seed(0)
         declared = MODELS[name]
         self.model = registry.build(declared.architecture, SPEC, 128, declared.options).train()
-        self.fast = fast and choose_precision("cpu", "auto") == "bf16-mixed"
+        self.fast = fast and choose_precision("auto", "cpu") == "bf16-mixed"
         self.given = dict(given)
         if fast and self.model.channels_last:
             self.model.to(memory_format=torch.channels_last)
@@ -78,7 +78,7 @@ class Loop:
 def main(names: list[str]) -> None:
     given = batch()
     print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, 'auto' is "
-          f"{choose_precision('cpu', 'auto')}")  # fmt: skip
+          f"{choose_precision('auto', 'cpu')}")  # fmt: skip
     print("| model | parameters | step here, s | plain fp32 step, s | ratio | protocol, hours |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     total_h = 0.0
