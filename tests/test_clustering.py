@@ -131,6 +131,25 @@ def test_many_points_are_clustered_on_a_sample_that_is_named(monkeypatch):
     assert cluster(z, "kmeans", 3).note is None
 
 
+def test_k_means_of_very_many_points_takes_mini_batches_and_says_so(monkeypatch):
+    z, truth = blobs(n=900)
+    whole = cluster(z, "kmeans", 3)
+    monkeypatch.setattr(algorithms, "MINI_BATCH", 899)
+    found = cluster(z, "kmeans", 3)
+    assert found.note == "mini-batch k-means (more than 899 points)"
+    assert adjusted_rand_score(whole.labels, found.labels) > 0.99
+    assert adjusted_rand_score(truth, found.labels) > 0.95
+    unseen = cluster(z, "kmeans", 3, unseen=z[::7]).labels
+    assert (unseen == found.labels[::7]).all()
+
+
+def test_distinct_points_are_counted_to_the_end_where_the_first_are_too_few():
+    z = np.zeros((3000, 2))
+    z[2500:, 0] = np.arange(500) % 3
+    assert cluster(z, "kmeans", 3).labels.max() == 2
+    assert "number of distinct points, 3" in cluster(z, "kmeans", 4).note
+
+
 def test_wide_points_are_reduced_with_a_note_and_narrow_ones_are_not():
     z = np.random.default_rng(0).normal(size=(20, 300))
     reduced = reduction.reduce_width(z, 256, 128)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as reference
 
-from songatlas.evaluation import metrics
+from songatlas.evaluation import chance, metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
 from songatlas.evaluation.chance import permuted_codes
 from songatlas.evaluation.contingency import draws, membership
@@ -146,6 +146,19 @@ def test_bootstrap_samples_draw_as_many_songs_as_there_are():
     weights = song_weights(17, 50, 3, "genre")
     assert weights.shape == (50, 17)
     assert (weights.sum(axis=1) == 17).all()
+
+
+def test_of_very_many_songs_the_first_draws_are_made(monkeypatch):
+    codes = np.repeat([0, 1, 2], 10)
+    every = permuted_codes(codes, 60, 0, "genre", "song"), song_weights(30, 60, 0)
+    monkeypatch.setattr(chance, "DRAWN_SONGS", 900)
+    fewer = permuted_codes(codes, 60, 0, "genre", "song"), song_weights(30, 60, 0)
+    for all_of_them, first in zip(every, fewer, strict=True):
+        assert first.shape == (30, 30)
+        assert (all_of_them[:30] == first).all()
+    monkeypatch.setattr(chance, "DRAWN_SONGS", 1)
+    assert chance.bounded(60, 30) == chance.LEAST_DRAWS
+    assert chance.bounded(7, 30) == 7
 
 
 def test_interval_holds_its_value_and_keeps_to_the_range():

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
 from songatlas import config, tables
-from songatlas.evaluation import metrics
+from songatlas.evaluation import chance, metrics
 from songatlas.evaluation.scores import cluster_and_score, write_clusters_and_scores
 from songatlas.evaluation.tasks import n_classes, task_labels
 
@@ -216,6 +216,14 @@ def test_notes_of_the_latents_reach_every_score():
     labels = label_table()
     _, scores = run(latent_table(labels), labels, note="PCA 900 -> 8")
     assert scores["note"].str.startswith("PCA 900 -> 8").all()
+
+
+def test_scores_of_very_many_songs_say_how_few_draws_they_rest_on(monkeypatch):
+    monkeypatch.setattr(chance, "DRAWN_SONGS", 24 * 10)
+    monkeypatch.setattr(chance, "LEAST_DRAWS", 10)
+    labels = label_table()
+    _, scores = run(latent_table(labels), labels)
+    assert scores["note"].str.contains("10 permutations and 10 bootstrap samples of 24 songs").all()
 
 
 def test_written_tables_are_the_same_every_time(tmp_path):

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 LARGE = 8_000
-"""Above this many points all algorithms but k-means cluster a sample; the others need n² memory."""
+"""Above this many points all algorithms but k-means cluster a sample: their time or memory grows
+with n²."""
+
+MINI_BATCH = 20_000
+"""Above this many points k-means takes mini-batches (Sculley 2010) instead of whole passes."""
+
+BATCH_POINTS = 8_192
+"""Points of a mini-batch."""
 
 MIN_SAMPLES = 5
 """DBSCAN: neighbours (the point included) of a core point; HDBSCAN: smallest cluster."""
@@ -81,7 +88,7 @@ def cluster(
         return Clustering(None, note=problem)
     mean = z.mean(axis=0)
     z = z - mean
-    largest = np.abs(z).max()
+    largest = max(z.max(), -z.min())
     z /= largest
     deviation = np.sqrt(z.var(axis=0).mean())
     z /= deviation
@@ -104,12 +111,17 @@ def _problem(z: np.ndarray, k: int | None) -> str | None:
         return f"k = {k} is not below n = {n}"
     if k is not None and k < 2:
         return f"k = {k} is below 2"
-    distinct = len(np.unique(z, axis=0))
-    if distinct < 2:
+    if (z == z[0]).all():
         return "all points are the same"
-    if k is not None and distinct < k:
+    if k is not None and (distinct := _distinct(z, k)) < k:
         return f"k = {k} is above the number of distinct points, {distinct}"
     return None
+
+
+def _distinct(z: np.ndarray, enough: int) -> int:
+    """Number of distinct points, or a lower bound of it that is `enough`."""
+    found = len(np.unique(z[:1000], axis=0))
+    return found if found >= enough else len(np.unique(z, axis=0))
 
 
 def _in_order(clustering: Clustering, unseen: np.ndarray | None = None) -> Clustering:
@@ -160,11 +172,17 @@ def _sampled(
 
 
 def _kmeans(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
-    from sklearn.cluster import KMeans
+    """Lloyd's algorithm from k-means++ starts; in mini-batches above `MINI_BATCH` points."""
+    from sklearn.cluster import KMeans, MiniBatchKMeans
 
-    model = KMeans(k, n_init=n_init, random_state=seed)
+    note = None
+    if len(z) > MINI_BATCH:
+        model = MiniBatchKMeans(k, n_init=n_init, batch_size=BATCH_POINTS, random_state=seed)
+        note = f"mini-batch k-means (more than {MINI_BATCH} points)"
+    else:
+        model = KMeans(k, n_init=n_init, random_state=seed)
     labels = model.fit_predict(z)
-    return Clustering(labels, assign=lambda new: (model.predict(new), None))
+    return Clustering(labels, note=note, assign=lambda new: (model.predict(new), None))
 
 
 def _agglomerative(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:

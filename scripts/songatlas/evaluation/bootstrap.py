@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from songatlas.evaluation.chance import generator
+from songatlas.evaluation.chance import bounded, generator
 
 COVERAGE = 0.95
 
@@ -10,8 +10,10 @@ COVERAGE = 0.95
 def song_weights(n_songs: int, bootstraps: int, seed: int, *words: str) -> np.ndarray:
     """How often each song is drawn in each bootstrap sample, shape (bootstraps, n_songs).
 
-    Songs are drawn with replacement, each with all its windows (a cluster bootstrap).
+    Songs are drawn with replacement, each with all its windows (a cluster bootstrap). Of very many
+    songs there are fewer samples (see `chance.bounded`): the first of them.
     """
+    bootstraps = bounded(bootstraps, n_songs)
     rng = generator(seed, "bootstraps", *words)
     if n_songs == 0:
         return np.zeros((bootstraps, 0), np.int64)

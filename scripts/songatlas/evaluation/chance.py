@@ -7,6 +7,19 @@ import numpy as np
 from songatlas.evaluation.tasks import WINDOW_ONLY
 
 
+DRAWN_SONGS = 20_000_000
+"""Songs over all permutations, or over all bootstrap samples, of one task: of more songs than this
+divided by the configured number there are fewer draws, whose spread is then small anyway."""
+
+LEAST_DRAWS = 20
+"""... but never fewer than so many (or the configured number, where that is less)."""
+
+
+def bounded(repeats: int, n_songs: int) -> int:
+    """How many draws of `n_songs` songs are made where `repeats` are configured."""
+    return min(repeats, max(LEAST_DRAWS, DRAWN_SONGS // max(n_songs, 1)))
+
+
 def generator(seed: int, *words: str) -> np.random.Generator:
     """A random generator of its own for each combination of words."""
     return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])
@@ -17,7 +30,8 @@ def permuted_codes(
 ) -> np.ndarray:
     """Class codes of shape (S,) of songs, permuted between songs: shape (permutations, S).
 
-    (In the task `song`: of windows, see `exchangeable`.)
+    (In the task `song`: of windows, see `exchangeable`.) Of very many songs there are fewer
+    (see `bounded`): the first of them.
 
     Labels belong to songs. Windows of one song are alike, so permuting labels between windows would
     set chance too low and every clustering of windows would look significant.
@@ -26,6 +40,7 @@ def permuted_codes(
     for every clustering, so that the maximum over clusterings within a permutation is defined.
     """
     rng = generator(seed, "permutations", task, level)
+    permutations = bounded(permutations, len(codes))
     order = rng.permuted(np.tile(np.arange(len(codes)), (permutations, 1)), axis=1)
     return np.asarray(codes)[order]
 

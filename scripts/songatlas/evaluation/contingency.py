@@ -92,8 +92,9 @@ def draws(codes: np.ndarray, n_classes: int, weights: np.ndarray | None = None) 
     repeats, songs = shape
     codes = np.broadcast_to(codes, shape)
     values = np.ones(shape) if weights is None else weights
-    rows = (np.arange(repeats)[:, None] * n_classes + codes).ravel()
-    columns = np.tile(np.arange(songs), repeats)
+    index = np.int32 if max(repeats * n_classes, repeats * songs) < 2**31 else np.int64
+    rows = (np.arange(repeats, dtype=index)[:, None] * n_classes + codes.astype(index)).ravel()
+    columns = np.tile(np.arange(songs, dtype=index), repeats)
     matrix = sparse.csr_array(
         (np.asarray(values, np.float64).ravel(), (rows, columns)), (repeats * n_classes, songs)
     )

@@ -39,7 +39,8 @@ def internal(
     if count >= n:
         return Internal({}, {}, n, "every point is a cluster of its own")
     everything = bool(inside.all())
-    z, labels, weights = z[inside], labels[inside], weights[:, inside]
+    if not everything:
+        z, labels, weights = z[inside], labels[inside], weights[:, inside]
     note, sample = None, np.arange(n)
     if n > SILHOUETTE_POINTS:
         sample = np.sort(np.random.default_rng(0).choice(n, SILHOUETTE_POINTS, replace=False))
@@ -48,10 +49,12 @@ def internal(
         "calinski_harabasz": float(calinski_harabasz_score(z, labels)),
         "davies_bouldin": float(davies_bouldin_score(z, labels)),
     }
+    centred = z - z.mean(axis=0)
     draws = {
-        "calinski_harabasz": _calinski_harabasz_draws(z, labels, weights),
-        "davies_bouldin": _davies_bouldin_draws(z, labels, weights),
+        "calinski_harabasz": _calinski_harabasz_draws(centred, labels, weights),
+        "davies_bouldin": _davies_bouldin_draws(centred, labels, weights),
     }
+    del centred
     if 1 < len(np.unique(labels[sample])) < len(sample):
         if distances is not None and n <= SILHOUETTE_POINTS:
             square = distances if everything else distances[np.ix_(inside, inside)]
@@ -90,10 +93,10 @@ def _centroids(
 
 
 def _calinski_harabasz_draws(z: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    z = z - z.mean(axis=0)
+    """Of points that are centred, so that sums of squares lose no digits."""
     _, counts, centroids = _centroids(z, labels, weights)
     n, clusters = counts.sum(axis=1), (counts > 0).sum(axis=1)
-    total = weights @ (z**2).sum(axis=1)
+    total = weights @ np.einsum("nd,nd->n", z, z)
     of_centroids = (counts * (centroids**2).sum(axis=2)).sum(axis=1)
     mean = (weights @ z) / np.maximum(n, 1.0)[:, None]
     between = of_centroids - n * (mean**2).sum(axis=1)
@@ -102,7 +105,7 @@ def _calinski_harabasz_draws(z: np.ndarray, labels: np.ndarray, weights: np.ndar
 
 
 def _davies_bouldin_draws(z: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    z = z - z.mean(axis=0)
+    """Of points that are centred, so that sums of squares lose no digits."""
     rows, counts, centroids = _centroids(z, labels, weights)
     squares = (centroids**2).sum(axis=2)
     scatter = np.zeros_like(counts)

@@ -1,7 +1,7 @@
 """Scores of every clustering of one model, as rows of the scores table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from songatlas.clustering.levels import (
 )
 from songatlas.evaluation import metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
-from songatlas.evaluation.chance import exchangeable, permuted_codes
+from songatlas.evaluation.chance import bounded, exchangeable, permuted_codes
 from songatlas.evaluation.contingency import Draws, draws, membership
 from songatlas.evaluation.internal import distances_between, internal
 from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
@@ -182,21 +182,41 @@ def level_scores(
         return
     points = found[0].points
     tasks = [task for task in labels if points.level == "window" or task not in WINDOW_ONLY]
-    targets = [target(points, task, labels[task], evaluation) for task in tasks]
+    # Task by task: of a million songs the draws of all of them at once would be gigabytes.
+    external: list[dict[str, list[Score]]] = [{} for _ in found]
+    for task in tasks:
+        of = target(points, task, labels[task], evaluation)
+        for attempt, scores in zip(found, external, strict=True):
+            if attempt.clustering.labels is not None:
+                scores[task] = external_scores(attempt.clustering.labels, of)
+    fewer = few_draws(len(set(points.track_ids)), evaluation)
     finite = bool(np.isfinite(points.z).all())
     distances = distances_between(points.z) if finite else None
     songs, row = np.unique(points.track_ids, return_inverse=True)
     weights = song_weights(len(songs), evaluation.bootstraps, evaluation.seed, points.level)[:, row]
-    for attempt in found:
+    for attempt, agreement in zip(found, external, strict=True):
         if attempt.clustering.labels is None:
             for task in tasks:
                 for metric in metrics.METRICS:
                     yield attempt, task, Score(metric, np.nan, 0)
             continue
         shape = internal_scores(attempt, weights, distances)
-        for of in targets:
-            for score in (*shape, *external_scores(attempt.clustering.labels, of)):
-                yield attempt, of.task, score
+        for task in tasks:
+            for score in (*shape, *agreement[task]):
+                yield attempt, task, replace(score, note=_joined(score.note, fewer))
+
+
+def few_draws(n_songs: int, evaluation: config.Evaluation) -> str | None:
+    """What scores of so many songs say where fewer draws are made than configured."""
+    wanted = (evaluation.permutations, evaluation.bootstraps)
+    made = tuple(bounded(repeats, n_songs) for repeats in wanted)
+    if made == wanted:
+        return None
+    return f"{made[0]} permutations and {made[1]} bootstrap samples of {n_songs} songs"
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note) or None
 
 
 def cluster_and_score(
@@ -236,7 +256,7 @@ def cluster_and_score(
     for found in _levels(latents, of_task, clustering, evaluation, blocks):
         everything += found
         for attempt, task, score in level_scores(found, of_task, evaluation):
-            notes = (note, fitted, attempt.clustering.note, score.note)
+            notes = _joined(note, fitted, attempt.clustering.note, score.note)
             rows.append(
                 {
                     "model": model,
@@ -253,7 +273,7 @@ def cluster_and_score(
                     "chance": score.chance,
                     "n": score.n,
                     "supervision": supervision,
-                    "note": "; ".join(part for part in notes if part) or None,
+                    "note": notes,
                 }
             )
     scores = pd.DataFrame(rows, columns=list(tables.SCORES.columns))
