@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import soxr
 
+from songatlas.audio import decode as decoding
 from songatlas.audio.decode import (
     BLOCK_FRAMES,
     AudioError,
@@ -231,6 +232,28 @@ def test_truncated_mp3_is_found_by_both(sounds: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.mp3").write_bytes(data[: len(data) // 2])
     assert reason(tmp_path / "cut.mp3", probe) == "truncated"
     assert reason(tmp_path / "cut.mp3") == "truncated"
+
+
+def test_mp3_whose_header_vouches_for_its_bytes_is_not_counted(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = (sounds / "song.mp3").read_bytes()
+    tagged, longer = tmp_path / "tagged.mp3", tmp_path / "longer.mp3"
+    tagged.write_bytes(data + b"TAG".ljust(128, b"\0"))
+    longer.write_bytes(data + data)
+    known = probe(longer)
+    counted = []
+    packets_s = decoding._packets_s
+
+    def count(stream: object) -> float:
+        counted.append(stream)
+        return packets_s(stream)
+
+    monkeypatch.setattr(decoding, "_packets_s", count)
+    assert probe(sounds / "song.mp3") == probe(tagged)
+    assert not counted
+    assert probe(longer) == known
+    assert counted
 
 
 def test_truncated_flac_is_found_when_decoded(sounds: Path, tmp_path: Path) -> None:

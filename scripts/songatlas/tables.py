@@ -536,7 +536,11 @@ class FeatureWriter:
     def __enter__(self) -> "FeatureWriter":
         self._atomic = atomic(self.path)
         self._writer = pq.ParquetWriter(
-            self._atomic.__enter__(), self.schema, compression="zstd", use_dictionary=[self.key]
+            self._atomic.__enter__(),
+            self.schema,
+            compression="zstd",
+            use_dictionary=[self.key],
+            write_statistics=[self.key],  # of the values nobody asks for a smallest one
         )
         return self
 

@@ -18,6 +18,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import watched, write_json
+
 from songatlas import tables
 
 WIDTH, GENRES, LANGUAGES = 128, 10, 4

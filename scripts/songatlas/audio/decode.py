@@ -5,6 +5,7 @@ FFmpeg through PyAV for what it cannot read (AAC, M4A, WMA, ...). Everything str
 song of three hours needs no more memory than one of three minutes.
 """
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ FFMPEG_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,ac3,eac3,asf,mp3,flac,wav,w64,ogg,aiff,caf,ape,"
     "wv,tta,tak,mpc,mpc8,dsf,au,amr,mpegts,avi,flv,loas"
 )
+
+ID3V1_BYTES = 128
+"""Of a tag behind the music, which begins with TAG."""
 
 AUDIO_SIGNATURES = {
     0: (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"MAC ", b"wvpk"),
@@ -342,14 +346,18 @@ def _mp3_seconds(path: Path, announced_s: float) -> float | None:
 
     Without a Xing/Info/VBRI header libsndfile estimates the length from the file size and the first
     bit rate, which is seconds off where tags follow the music and arbitrarily wrong for a variable
-    bit rate; it reads no further than its estimate. Counting the packets takes milliseconds.
+    bit rate; it reads no further than its estimate. Where no header vouches for the file as it is,
+    its packets are counted (a tenth of the time of decoding them).
 
     Raises:
         AudioError: `truncated`, when the header announces more packets than there are.
     """
+    header = _mp3_header(path)
+    if header is not None and header.whole:
+        return announced_s
     with _ffmpeg_container(path, "mp3") as container:
         present_s = _packets_s(container.streams.audio[0])
-    if announced_s - present_s > MISSING_END_S and _has_mp3_header(path):
+    if announced_s - present_s > MISSING_END_S and header is not None:
         raise _too_short(path, present_s, announced_s)
     # Packets include the encoder's padding (below 0.1 s), which libsndfile takes off.
     if present_s - announced_s > MISSING_END_S / 4:
@@ -357,16 +365,31 @@ def _mp3_seconds(path: Path, announced_s: float) -> float | None:
     return min(announced_s, present_s)
 
 
-def _has_mp3_header(path: Path) -> bool:
-    """Whether the first frame, behind an ID3 tag, states the number of frames."""
+@dataclass(frozen=True)
+class _Mp3Header:
+    """A Xing, Info or VBRI header; `whole`: it states the number of frames, and as many bytes as
+    the file holds."""
+
+    whole: bool
+
+
+def _mp3_header(path: Path) -> _Mp3Header | None:
+    """The header in the first frame, behind an ID3 tag; None without one."""
     with path.open("rb") as raw:
-        head = raw.read(10)
+        start = raw.read(10)
         size = 0
-        if head[:3] == b"ID3" and len(head) == 10:
-            size = 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:])))
+        if start[:3] == b"ID3" and len(start) == 10:
+            size = 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(start[6:])))
         raw.seek(size)
         first_frame = raw.read(4096)
-    return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
+        end = raw.seek(0, 2)
+        raw.seek(max(end - ID3V1_BYTES, 0))
+        tag = ID3V1_BYTES if raw.read(3) == b"TAG" else 0
+    at = max(first_frame.find(name) for name in (b"Xing", b"Info"))
+    if at < 0:
+        return _Mp3Header(whole=False) if b"VBRI" in first_frame else None
+    flags, _, n_bytes = struct.unpack_from(">3I", first_frame.ljust(at + 16, b"\0"), at + 4)
+    return _Mp3Header(whole=flags & 3 == 3 and size + n_bytes + tag == end)
 
 
 def _too_short(path: Path, present_s: float, announced_s: float) -> AudioError:

@@ -12,7 +12,7 @@ from songatlas.audio.extract import WindowFeature, write_window_feature
 from songatlas.audio.mel import AMIN, mel_filters
 from songatlas.config import LogMel
 
-FRAMES_AT_ONCE = 128
+FRAMES_AT_ONCE = 256
 """Frames transformed together: their samples and spectra stay in the processor's cache."""
 
 BAND_GROUPS = 8
@@ -21,7 +21,12 @@ BAND_GROUPS = 8
 
 @dataclass(frozen=True)
 class _BandGroup:
-    """Mel bands [first_band, last_band) as `weights` on the STFT bins [first_bin, last_bin)."""
+    """Mel bands [first_band, last_band) from the STFT bins [first_bin, last_bin).
+
+    `weights` of shape (2 · bins, bands) has every bin's row twice: for the squares of its real and
+    its imaginary part, which lie side by side. Adding the two first would cost more than the
+    product, since vectors of every other value are slow to read.
+    """
 
     first_band: int
     last_band: int
@@ -45,29 +50,32 @@ def log_mel(windows: np.ndarray, config: LogMel) -> np.ndarray:
     """
     samples = torch.from_numpy(np.ascontiguousarray(windows, np.float32))
     half = config.n_fft // 2
-    padded = torch.nn.functional.pad(samples, (half, config.n_fft - half))
     hann, groups = _filters(config)
     n_frames = 1 + samples.shape[1] // config.hop_length
-    mel = torch.zeros(len(samples), n_frames, config.n_mels)
-    # One set of buffers for all chunks: fresh pages for each would cost as much as the transform.
+    found = torch.empty(len(samples), config.n_mels, n_frames)
+    # One set of buffers for all windows: fresh pages for each would cost as much as the transform.
+    padded = torch.zeros(samples.shape[1] + config.n_fft)
+    frames = padded.unfold(0, config.n_fft, config.hop_length)
     chunk = torch.empty(FRAMES_AT_ONCE, config.n_fft)
     spectrum = torch.empty(FRAMES_AT_ONCE, half + 1, dtype=torch.complex64)
-    power = torch.empty(FRAMES_AT_ONCE, half + 1)
-    for signal, bands in zip(padded, mel, strict=True):
-        frames = signal.unfold(0, config.n_fft, config.hop_length)
+    parts = torch.view_as_real(spectrum).flatten(1)
+    bands = torch.zeros(n_frames, config.n_mels)
+    for signal, decibel in zip(samples, found, strict=True):
+        padded[half : half + len(signal)] = signal
         for start in range(0, n_frames, FRAMES_AT_ONCE):
-            part = frames[start : start + FRAMES_AT_ONCE]
+            part = frames[start : min(start + FRAMES_AT_ONCE, n_frames)]
             n = len(part)
             torch.mul(part, hann, out=chunk[:n])
             torch.fft.rfft(chunk[:n], out=spectrum[:n])
-            torch.mul(spectrum.real[:n], spectrum.real[:n], out=power[:n])
-            power[:n].addcmul_(spectrum.imag[:n], spectrum.imag[:n])
+            squares = parts[:n].square_()
             for group in groups:
-                bins = power[:n, group.first_bin : group.last_bin]
-                bands[start : start + n, group.first_band : group.last_band] = bins @ group.weights
-    decibel = mel.clamp_min_(AMIN).log10_().mul_(10.0)
-    floor = decibel.amax(dim=(1, 2), keepdim=True) - config.top_db
-    return torch.maximum(decibel, floor, out=decibel).transpose(1, 2).contiguous().numpy()
+                bins = squares[:, 2 * group.first_bin : 2 * group.last_bin]
+                out = bands[start : start + n, group.first_band : group.last_band]
+                torch.mm(bins, group.weights, out=out)
+        decibel.copy_(bands.clamp_min_(AMIN).log10_().mul_(10.0).T)
+        decibel.clamp_min_(decibel.max() - config.top_db)
+        bands.zero_()
+    return found.numpy()
 
 
 def write_logmel(
@@ -93,7 +101,8 @@ def write_logmel(
     """
 
     def compute(windows: np.ndarray) -> np.ndarray:
-        return log_mel(windows, config).astype(np.float16)
+        # As NumPy rounds, thirty times as fast.
+        return torch.from_numpy(log_mel(windows, config)).half().numpy()
 
     feature = WindowFeature(
         name="logmel",
@@ -126,7 +135,7 @@ def _filters(config: LogMel) -> tuple[torch.Tensor, Sequence[_BandGroup]]:
         if not len(used):
             continue  # bands narrower than a bin: no power, as librosa has it
         first, last = int(used[0]), int(used[-1]) + 1
-        part = torch.from_numpy(np.ascontiguousarray(weights[bands, first:last].T))
+        part = torch.from_numpy(np.repeat(weights[bands, first:last].T, 2, axis=0))
         groups.append(_BandGroup(int(bands[0]), int(bands[-1]) + 1, first, last, part))
     hann = torch.from_numpy(get_window("hann", config.n_fft, fftbins=True).astype(np.float32))
     return hann, groups

@@ -6,7 +6,6 @@ import numpy as np
 
 from songatlas.evaluation.tasks import WINDOW_ONLY
 
-
 DRAWN_SONGS = 20_000_000
 """Songs over all permutations, or over all bootstrap samples, of one task: of more songs than this
 divided by the configured number there are fewer draws, whose spread is then small anyway."""

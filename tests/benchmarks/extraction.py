@@ -1,0 +1,180 @@
+"""Extraction against the librosa loop: with decoding, without, on two cores; bytes and error.
+
+    python tests/benchmarks/extraction.py [folder of MP3 files]
+
+One thread a process. Ours writes parquet and, where it says so, reads it back and derives MFCC and
+both derivatives; the loop keeps its arrays in memory.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+sys.path.insert(0, str(Path(__file__).parent))
+
+import librosa_loop
+import numpy as np
+import soundfile
+import torch
+from harness import in_turns, ratio, timed, write_json
+from songatlas import tables
+from songatlas.audio.decode import decode, decode_windows
+from songatlas.audio.logmel import log_mel
+from songatlas.audio.mfcc import mfcc_with_deltas
+from songatlas.config import LogMel, Windows
+
+CONFIG, WINDOWS = LogMel(), Windows()
+LENGTH_S = WINDOWS.length_s
+SHAPE = (CONFIG.n_mels, CONFIG.n_frames(LENGTH_S))
+AT_ONCE = 16
+DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "jamendolyrics" / "mp3"
+Songs = list[tuple[Path, list[float]]]
+
+
+def songs_in(folder: Path) -> Songs:
+    """Songs with the starts of their windows in seconds."""
+    found = []
+    for path in sorted(folder.glob("*.mp3")):
+        seconds = soundfile.info(path).duration
+        count = max(1, 1 + int((seconds - LENGTH_S) // WINDOWS.hop_s))
+        found.append((path, [i * WINDOWS.hop_s for i in range(count)]))
+    return found
+
+
+def ours(songs: Songs, held: Mapping[Path, np.ndarray] | None, part: Path) -> None:
+    """A shard's log-mel spectrograms as parquet; decoded here, where no samples are `held`."""
+    with tables.FeatureWriter(part, "logmel", SHAPE, "float16", units="dB") as writer:
+        for path, starts_s in songs:
+            if held is None:
+                windows = list(decode_windows(path, CONFIG.sample_rate_hz, starts_s, LENGTH_S))
+            else:
+                windows = cut(held[path], starts_s)
+            for first in range(0, len(windows), AT_ONCE):
+                some = np.stack(windows[first : first + AT_ONCE])
+                ids = [f"{path.stem}-{first + i:04d}" for i in range(len(some))]
+                writer.write(ids, torch.from_numpy(log_mel(some, CONFIG)).half().numpy())
+
+
+def cut(samples: np.ndarray, starts_s: list[float]) -> list[np.ndarray]:
+    length = round(LENGTH_S * CONFIG.sample_rate_hz)
+    starts = [round(start_s * CONFIG.sample_rate_hz) for start_s in starts_s]
+    return [samples[start : start + length] for start in starts]
+
+
+def derive(part: Path) -> None:
+    """Read a part and derive MFCC, Δ and ΔΔ, as models and baselines do."""
+    for _, values in tables.iter_feature([part]):
+        mfcc_with_deltas(values)
+
+
+def theirs(song: tuple[Path, list[float]], samples: np.ndarray | None) -> list[np.ndarray]:
+    path, starts_s = song
+    given = librosa_loop.load(path) if samples is None else samples
+    return librosa_loop.features(given, starts_s, LENGTH_S)
+
+
+def shard(songs: Songs, part: Path) -> None:
+    ours(songs, None, part)
+    derive(part)
+
+
+def on_cores(pool: ProcessPoolExecutor, songs: Songs, folder: Path) -> float:
+    """Seconds for all songs in two shards, one a process."""
+    parts = [folder / "part-0.parquet", folder / "part-1.parquet"]
+    return timed(lambda: list(pool.map(shard, [songs[::2], songs[1::2]], parts)))
+
+
+def sizes(songs: Songs, part: Path) -> dict[str, float]:
+    """Bytes a window on disk against float32 of everything, and the largest error in dB."""
+    ours(songs, None, part)
+    samples = [decode(path, CONFIG.sample_rate_hz) for path, _ in songs]
+    reference = [
+        window
+        for (_, starts_s), held in zip(songs, samples, strict=True)
+        for window in librosa_loop.features(held, starts_s, LENGTH_S)
+    ]
+    values = np.concatenate([block for _, block in tables.iter_feature([part])])
+    log_mels = np.stack(reference)[:, : CONFIG.n_mels]
+    bytes_kept = sum(window.nbytes for window in reference) / len(reference)
+    stored = part.stat().st_size / len(values)
+    return {
+        "bytes_per_window": round(stored),
+        "bytes_per_window_float32_everything": round(bytes_kept),
+        "share": round(stored / bytes_kept, 3),
+        "largest_error_db": round(float(np.abs(values - log_mels).max()), 4),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
+    parser.add_argument("--songs", type=int, default=4)
+    parser.add_argument("--turns", type=int, default=3)
+    arguments = parser.parse_args()
+    everything = songs_in(arguments.folder)
+    songs = everything[: arguments.songs]
+    if not songs:
+        raise SystemExit(f"{arguments.folder}: no *.mp3 in it")
+    torch.set_num_threads(1)
+    held = {path: decode(path, CONFIG.sample_rate_hz) for path, _ in songs}
+    seconds = sum(len(samples) for samples in held.values()) / CONFIG.sample_rate_hz
+    found: dict[str, object] = {
+        "songs": len(songs),
+        "song_seconds": round(seconds, 1),
+        "windows": sum(len(starts) for _, starts in songs),
+    }
+    with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(2) as pool:
+        folder = Path(name)
+        part = folder / "part.parquet"
+
+        def stored(given: bool, derived: bool) -> float:
+            def run() -> None:
+                ours(songs, held if given else None, part)
+                if derived:
+                    derive(part)
+
+            return timed(run)
+
+        def loop(given: bool) -> float:
+            return timed(lambda: [theirs(song, held[song[0]] if given else None) for song in songs])
+
+        times = in_turns(
+            {
+                "loop": lambda: loop(False),
+                "ours": lambda: stored(False, True),
+                "to_parquet": lambda: stored(False, False),
+                "loop_without_decoding": lambda: loop(True),
+                "ours_without_decoding": lambda: stored(True, True),
+                "to_parquet_without_decoding": lambda: stored(True, False),
+            },
+            arguments.turns,
+        )
+        found["decode_to_parquet_and_mfcc_on_read"] = ratio(times["loop"], times["ours"])
+        found["decode_to_parquet"] = ratio(times["loop"], times["to_parquet"])
+        found["without_decoding_and_mfcc_on_read"] = ratio(
+            times["loop_without_decoding"], times["ours_without_decoding"]
+        )
+        found["without_decoding"] = ratio(
+            times["loop_without_decoding"], times["to_parquet_without_decoding"]
+        )
+        real_time = {name: round(seconds / times[name].median) for name in ("loop", "ours")}
+        found["times_real_time_per_core"] = real_time
+        # Two processes that have compiled and cached what one needs, as long shards have.
+        on_cores(pool, songs, folder)
+        cores = in_turns(
+            {"one": lambda: stored(False, True), "two": lambda: on_cores(pool, songs, folder)},
+            arguments.turns,
+        )
+        found["two_cores_against_one"] = ratio(cores["one"], cores["two"])
+        found["stored"] = sizes(songs[:3], part)
+    write_json("extraction", found)
+
+
+if __name__ == "__main__":
+    main()
