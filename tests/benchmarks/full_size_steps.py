@@ -1,35 +1,49 @@
-"""One optimiser step of every model of the study at full size, and what its protocol takes.
+"""One optimiser step of every model at full size, and what the study's protocol takes.
 
-    python tests/benchmarks/full_size_steps.py [model ...]
+    python tests/benchmarks/full_size_steps.py [--without-bf16] [model ...]
 
-A step is forward, loss, backward, clipping and AdamW on 32 windows of 128 × 1292, as training does
-it here (bf16 autocast and channels_last where the processor computes bf16) and as a plain loop does
-it (fp32, contiguous), in turns. From the faster: hours for five seeds of 100 epochs over the
-study's 1,686 training windows and 211 of validation (a third of a step each).
+A step is forward, loss, backward, clipping and AdamW on 32 windows of 128 × 1292, in turns: as
+training does it here (`auto` precision, channels_last where the model asks for it, fused AdamW),
+and as a plain loop does it (fp32, contiguous, AdamW as it comes). `--without-bf16` keeps oneDNN to
+AVX2, as on a processor that does not compute bf16: `auto` is then fp32. From the faster: hours for
+five seeds of 100 epochs over the study's 1,686 training windows and 211 of validation (a third of a
+step each).
 """
 
+import argparse
 import os
-import statistics
 import sys
-import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+WITHOUT_BF16 = "--without-bf16" in sys.argv
+if WITHOUT_BF16:
+    # Before torch is imported, which asks for it once.
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+    os.environ["ATEN_CPU_CAPABILITY"] = "avx2"
+
 import torch
+from harness import in_turns, ratio, timed, write_json
 
 from songatlas import config
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, parameter_count
 from songatlas.training.device import choose_precision
 
-SPEC = InputSpec(n_mels=128, n_frames=1292, lyrics_dim=768, max_lines=32)
+SPEC = InputSpec(n_mels=128, n_frames=1292, lyrics_dim=768, max_lines=32, descriptors_dim=200)
 BATCH = 32
 TURNS = 3
 STUDY = ("basic_vae", "conv_vae", "beta_vae", "cvae_language", "cvae_genre", "vade", "vade_small")
 STUDY += ("multimodal_vae", "autoencoder")
+OTHERS = ("attention_vae", "contrastive_audio", "vq_vae", "hierarchical_vae")
 TRAINING_STEPS, VALIDATION_STEPS = 53, 7
 EPOCHS, SEEDS = 100, 5
 CONFIGS = Path(__file__).resolve().parents[2] / "config"
-MODELS = config.load_yaml(CONFIGS / "config.yaml", CONFIGS / "paper.yaml").models
+MODELS = config.load_yaml(
+    CONFIGS / "config.yaml", CONFIGS / "paper.yaml", CONFIGS / "latents.yaml"
+).models
+PRECISION = "32" if WITHOUT_BF16 else choose_precision("auto", "cpu")
 
 
 def batch() -> dict[str, torch.Tensor]:
@@ -38,6 +52,8 @@ def batch() -> dict[str, torch.Tensor]:
     return {
         "mel": db.unsqueeze(1),
         "db": db,
+        "pair": db.flip(0).unsqueeze(1),
+        "pair_db": db.flip(0),
         "scale_db": torch.ones(BATCH),
         "has_mel": torch.ones(BATCH, dtype=torch.bool),
         "has_lyrics": torch.ones(BATCH, dtype=torch.bool),
@@ -45,6 +61,7 @@ def batch() -> dict[str, torch.Tensor]:
         "track": torch.arange(BATCH) // 4,
         "lyrics": torch.randn(BATCH, SPEC.lyrics_dim),
         "lyrics_lines": torch.randn(BATCH, SPEC.max_lines, SPEC.lyrics_dim),
+        "descriptors": torch.randn(BATCH, SPEC.descriptors_dim),
         "label": torch.arange(BATCH) % 3,
     }
 
@@ -56,44 +73,59 @@ class Loop:
         torch.manual_seed(0)
         declared = MODELS[name]
         self.model = registry.build(declared.architecture, SPEC, 128, declared.options).train()
-        self.fast = fast and choose_precision("auto", "cpu") == "bf16-mixed"
-        self.given = dict(given)
+        self.bf16 = fast and PRECISION == "bf16-mixed"
+        self.given = given
         if fast and self.model.channels_last:
             self.model.to(memory_format=torch.channels_last)
-            self.given["mel"] = given["mel"].contiguous(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, weight_decay=1e-4)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=1e-4, weight_decay=1e-4, fused=fast or None
+        )
 
-    def step_s(self) -> float:
-        began = time.perf_counter()
+    def step(self) -> None:
         self.optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.fast):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             done = self.model(self.given)
             terms = self.model.terms(self.given, done, kl_weight=0.5, scale="paper")
         terms["loss"].backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 0.5)
         self.optimizer.step()
-        return time.perf_counter() - began
+
+    def step_s(self) -> float:
+        return timed(self.step)
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", default=[*STUDY, *OTHERS])
+    parser.add_argument("--without-bf16", action="store_true")
+    parser.add_argument("--turns", type=int, default=TURNS)
+    arguments = parser.parse_args()
     given = batch()
-    print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, 'auto' is "
-          f"{choose_precision('auto', 'cpu')}")  # fmt: skip
-    print("| model | parameters | step here, s | plain fp32 step, s | ratio | protocol, hours |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    total_h = 0.0
-    for name in names:
-        ways = [Loop(name, given, fast=True), Loop(name, given, fast=False)]
-        for way in ways:
-            way.step_s()
-        times = [[way.step_s() for way in ways] for _ in range(TURNS)]
-        here_s, plain_s = (statistics.median(column) for column in zip(*times, strict=True))
-        hours = SEEDS * EPOCHS * here_s * (TRAINING_STEPS + VALIDATION_STEPS / 3) / 3600
-        total_h += hours
-        print(f"| {name} | {parameter_count(ways[0].model):,} | {here_s:.2f} | {plain_s:.2f} | "
-              f"{plain_s / here_s:.1f} | {hours:.1f} |", flush=True)  # fmt: skip
-    print(f"| all | | | | | {total_h:.0f} |")
+    found: dict[str, dict[str, object]] = {}
+    for name in arguments.models:
+        fast = Loop(name, given, fast=True)
+        plain = Loop(name, given, fast=False)
+        times = in_turns({"plain": plain.step_s, "here": fast.step_s}, arguments.turns)
+        steps = TRAINING_STEPS + VALIDATION_STEPS / 3
+        found[name] = {
+            "parameters": parameter_count(fast.model),
+            "convolutional": fast.model.channels_last,
+            **ratio(times["plain"], times["here"]),
+            "protocol_hours": round(SEEDS * EPOCHS * times["here"].median * steps / 3600, 1),
+        }
+        print(name, found[name], flush=True)
+        del fast, plain
+    hours = [float(str(row["protocol_hours"])) for name, row in found.items() if name in STUDY]
+    write_json(
+        "steps_without_bf16" if WITHOUT_BF16 else "steps",
+        {
+            "threads": torch.get_num_threads(),
+            "precision": PRECISION,
+            "models": found,
+            "protocol_hours_of_the_study": round(sum(hours), 1),
+        },
+    )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(STUDY))
+    main()
