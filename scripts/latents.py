@@ -2,7 +2,7 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads) as log:
+with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
     from songatlas.config import Training
     from songatlas.training.controls import controlled, note
     from songatlas.training.data import read_inputs

@@ -2,7 +2,7 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads) as log:
+with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
     from songatlas.audio.logmel import write_logmel
     from songatlas.config import LogMel
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from songatlas.errors import SongatlasError
 from songatlas.files import DiskFullError, is_disk_full
 from songatlas.interruption import Interrupted, StopSignals
+from songatlas.memory import keep_freed_memory
 from songatlas.running import watched
 
 T = TypeVar("T")
@@ -38,16 +39,19 @@ class _Plain(logging.Formatter):
 
 
 @contextmanager
-def job(log: str | Path, threads: int = 1) -> Iterator[JobLog]:
+def job(log: str | Path, threads: int = 1, *, keep_memory: bool = False) -> Iterator[JobLog]:
     """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
 
     A finished job says so in one line: its name, its `result`, its time. A `SongatlasError` ends
     the process with its message alone, any other exception with its traceback; both are in the log
     file. A stop signal ends it with a message and the code that shells give (143 for SIGTERM), and
     so does the end of the Snakemake that started it. Import numerical libraries inside or after
-    this block's start, since most read their thread count once.
+    this block's start, since most read their thread count once. `keep_memory` is for jobs that
+    allocate large blocks again and again (see `memory.keep_freed_memory`).
     """
     started = time.monotonic()
+    if keep_memory:
+        keep_freed_memory()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)

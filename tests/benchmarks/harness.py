@@ -81,9 +81,13 @@ def timed(call: Callable[[], Any]) -> float:
 
 
 def watched(
-    command: Sequence[str], *, threads: int | None = None, cwd: Path | None = None
+    command: Sequence[str],
+    *,
+    threads: int | None = None,
+    cwd: Path | None = None,
+    said: str | None = None,
 ) -> dict[str, Any]:
-    """Wall and CPU seconds and peak memory of a process.
+    """Wall and CPU seconds and peak memory of a process, and the JSON that it `said` of itself.
 
     Raises:
         SystemExit: with its last words, where it fails.
@@ -101,8 +105,10 @@ def watched(
     )
     if done.returncode:
         raise SystemExit(f"{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("WATCHED ")]
-    found: dict[str, Any] = json.loads(line.removeprefix("WATCHED "))
+    found: dict[str, Any] = {}
+    for word in ("WATCHED", *([said] if said else [])):
+        [line] = [line for line in done.stdout.splitlines() if line.startswith(f"{word} ")]
+        found |= json.loads(line.removeprefix(f"{word} "))
     return found
 
 

@@ -27,9 +27,14 @@ def standardise_with_scale(logmel: Array) -> tuple[Array, Array]:
     """`standardise`, and each window's standard deviation in dB, shape (...), 0 where constant."""
     # torch takes NumPy's names of these arguments, which its type stubs do not say.
     values: Any = logmel.astype(np.float32) if isinstance(logmel, np.ndarray) else logmel.float()
-    values = values - values.mean(axis=(-2, -1), keepdims=True)
-    deviation = (values * values).mean(axis=(-2, -1), keepdims=True) ** 0.5
+    scaled: Array = values - values.mean(axis=(-2, -1), keepdims=True)
+    deviation = (scaled * scaled).mean(axis=(-2, -1), keepdims=True) ** 0.5
     flat = deviation <= FLAT_DB
-    scaled: Array = values * ~flat / (deviation + flat)
+    # In place and in one pass: a batch is larger than the caches.
+    scaled /= deviation + flat
+    if isinstance(scaled, np.ndarray):
+        scaled *= ~flat
+    else:
+        scaled.masked_fill_(flat, 0.0)
     scale: Array = (deviation * ~flat)[..., 0, 0]
     return scaled, scale

@@ -15,6 +15,17 @@ GROUPS = 8
 """Of group normalisation, which neither mixes windows of a batch nor needs running statistics."""
 
 
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation (Wu and He 2018), on the CPU in the memory format that it has a fast
+    kernel for: the gradient of bf16 maps in channels_last takes seven times as long there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Also of a part of such maps, which is dense in neither format.
+        if x.device.type != "cpu" or x.stride(1) != 1:
+            return super().forward(x)
+        return super().forward(x.contiguous()).contiguous(memory_format=torch.channels_last)
+
+
 class FrameEncoder(nn.Module):
     """Strided convolutions, then one vector per time step: (B, 1, F, T) → (B, T', width).
 
@@ -41,7 +52,7 @@ class FrameEncoder(nn.Module):
             self.sizes.append(((mels + 1) // 2, (frames + 1) // 2))
             layers += [
                 nn.Conv2d(n_in, n_out, kernel_size=3, stride=2, padding=1),
-                nn.GroupNorm(GROUPS, n_out),
+                GroupNorm(GROUPS, n_out),
                 nn.LeakyReLU(SLOPE),
                 nn.Dropout2d(dropout),
             ]
@@ -147,7 +158,7 @@ class TimeDecoder(nn.Module):
             nn.ConvTranspose2d(a, b, kernel_size=4, stride=2, padding=1)
             for a, b in pairwise(widths)
         )
-        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, b) for b in widths[1:-1])
+        self.norms = nn.ModuleList(GroupNorm(GROUPS, b) for b in widths[1:-1])
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, z: Tensor) -> Tensor:

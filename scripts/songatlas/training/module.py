@@ -48,7 +48,8 @@ class Epoch:
         units = None if done.logvar is None else model.kl_per_unit(done.mu, done.logvar)
         self.posterior.add(done.mu, batch["track"], logvar=done.logvar, z=done.z, kl=units)
         if done.reconstruction is not None:
-            error = (done.reconstruction.detach().float() - batch["mel"]).square().mean((1, 2, 3))
+            difference = (done.reconstruction.detach() - batch["mel"]).flatten(1)
+            error = torch.linalg.vector_norm(difference, dim=1).square() / difference.shape[1]
             there = batch["has_mel"]
             self.squared_db = self.squared_db + (error * batch["scale_db"].square() * there).sum()
             self.n_decoded += int(there.sum())
