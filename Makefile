@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo resume test lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
+.PHONY: help setup demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,20 @@ test: setup lint ## linters, unit tests and an end-to-end run
 
 test-slow: setup ## tests too long for `make test`, with the reason of every skip
 	@$(PYTEST) -m slow
+
+# What is measured on the songs of JamendoLyrics needs AUDIO, a folder of MP3 files; jobs.py a finished demo.
+BENCH = $(BIN)/python tests/benchmarks
+AUDIO ?= ../shared/jamendolyrics/mp3
+bench: setup ## every benchmark, in turns; ends with the table (about 40 minutes, on an idle machine)
+	@$(BENCH)/extraction.py '$(AUDIO)'
+	@$(BENCH)/full_size_steps.py
+	@$(BENCH)/full_size_steps.py --without-bf16 conv_vae autoencoder multimodal_vae attention_vae contrastive_audio hierarchical_vae
+	@$(BENCH)/epoch.py
+	@$(BENCH)/precision.py '$(AUDIO)'
+	@$(BENCH)/clustering_million.py
+	@$(BENCH)/growth.py
+	@$(BENCH)/jobs.py
+	@$(BENCH)/table.py
 
 lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/ruff check .

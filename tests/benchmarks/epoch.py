@@ -56,6 +56,9 @@ def write(folder: Path, n: int) -> None:
 
 def child(folder: Path, name: str, epochs: int) -> None:
     """Train, and print where the time went."""
+    from songatlas.memory import keep_freed_memory
+
+    keep_freed_memory()  # as the job does
     from songatlas import config
     from songatlas.models.base import InputSpec
     from songatlas.training import module
