@@ -16,9 +16,9 @@ from songatlas.figures import style
 from songatlas.figures.save import save
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "results" / "benchmarks"
+ALGORITHMS = ("kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral")
 PANELS = {
-    "clustering algorithms": ("cluster:kmeans", "cluster:agglomerative", "cluster:gmm")
-    + ("cluster:dbscan", "cluster:hdbscan", "cluster:spectral"),
+    "clustering algorithms": tuple(f"cluster:{name}" for name in ALGORITHMS),
     "scores": ("score:agreement", "score:shape"),
     "passes over audio": ("extract:logmel", "pass:train", "pass:embed"),
 }

@@ -1,0 +1,197 @@
+"""A Slurm of one node on this machine, for tests: munge, slurmctld and slurmd on loopback.
+
+    python tests/slurm/cluster.py FOLDER      start one, print its configuration file, wait for Ctrl-C
+
+Needs Debian's slurm-wlm and root, no systemd and no cgroups: processes are tracked by group, the GPU
+is /dev/null, ports are not Slurm's own, and the configuration is named by an absolute path.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
+STARTS_WITHIN_S = 30.0
+
+CONFIGURATION = """\
+ClusterName=songatlas
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmdPort={daemon_port}
+AuthType=auth/munge
+AuthInfo=socket={folder}/run/munge.socket
+CredType=cred/munge
+SlurmUser=root
+SlurmdUser=root
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+TaskProlog={folder}/prolog.sh
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+GresTypes=gpu
+ReturnToService=2
+MpiDefault=none
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/run/slurmctld.pid
+SlurmdPidFile={folder}/run/slurmd.pid
+SlurmctldLogFile={folder}/log/slurmctld.log
+SlurmdLogFile={folder}/log/slurmd.log
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/log/jobs.txt
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MinJobAge=3600
+SchedulerParameters=batch_sched_delay=0,sched_interval=1
+KillWait=10
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:1 State=UNKNOWN
+PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def missing() -> str | None:
+    """Why no cluster can be started here; None where one can."""
+    absent = [name for name in PROGRAMS if which(name) is None]
+    if absent:
+        return f"{', '.join(absent)}: not installed (Debian: slurm-wlm)"
+    if os.geteuid() != 0:
+        return "slurmd starts jobs of users, for which it must be root"
+    return None
+
+
+def which(name: str) -> str | None:
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Slurm."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its commands need."""
+        return {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
+
+    def run(self, *command: str) -> str:
+        """Output of a Slurm command."""
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def finished(self) -> list[dict[str, str]]:
+        """Jobs that have ended, as the completion log has them."""
+        path = self.folder / "log" / "jobs.txt"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return [
+            dict(part.split("=", 1) for part in line.split() if "=" in part)
+            for line in lines
+            if line.strip()
+        ]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _write(folder: Path, cpus: int, memory_mb: int) -> None:
+    for name in ("run", "state", "spool", "log"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    # munge trusts its socket only where others can reach and not change the folder.
+    folder.chmod(0o755)
+    (folder / "run").chmod(0o755)
+    host = socket.gethostname().split(".")[0]
+    text = CONFIGURATION.format(
+        host=host,
+        folder=folder,
+        cpus=cpus,
+        memory_mb=memory_mb,
+        controller_port=_free_port(),
+        daemon_port=_free_port(),
+    )
+    (folder / "slurm.conf").write_text(text, encoding="utf-8")
+    (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File=/dev/null\n")
+    # Snakemake's plugin takes Slurm's variables from what it submits; a cluster with its
+    # configuration in the usual place does not need this one.
+    prolog = folder / "prolog.sh"
+    prolog.write_text(f"#!/bin/sh\necho export SLURM_CONF={folder}/slurm.conf\n")
+    prolog.chmod(0o755)
+    key = folder / "munge.key"
+    key.write_bytes(secrets.token_bytes(1024))
+    key.chmod(0o400)
+
+
+@contextmanager
+def cluster(folder: Path, *, cpus: int = 2, memory_mb: int = 16_000) -> Iterator[Cluster]:
+    """Start a Slurm in `folder`, which must not be inside a folder that others can change."""
+    folder = folder.resolve()
+    _write(folder, cpus, memory_mb)
+    started = Cluster(folder)
+    munge = [
+        *(str(which("munged")), "--foreground", "--force", f"--key-file={folder}/munge.key"),
+        *(f"--socket={folder}/run/munge.socket", f"--pid-file={folder}/run/munged.pid"),
+        *(f"--log-file={folder}/log/munged.log", f"--seed-file={folder}/run/munge.seed"),
+    ]
+    commands = [
+        munge,
+        [str(which("slurmctld")), "-D", "-f", f"{folder}/slurm.conf"],
+        [str(which("slurmd")), "-D", "-f", f"{folder}/slurm.conf"],
+    ]
+    daemons = []
+    try:
+        with (folder / "log" / "daemons.txt").open("w") as output:
+            for command in commands:
+                daemons.append(
+                    subprocess.Popen(
+                        command,
+                        env=started.environment,
+                        stdout=output,
+                        stderr=output,
+                        start_new_session=True,
+                    )
+                )
+                time.sleep(1.0)
+        _wait(started)
+        yield started
+    finally:
+        for daemon in reversed(daemons):
+            daemon.send_signal(signal.SIGTERM)
+        for daemon in daemons:
+            try:
+                daemon.wait(20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+
+
+def _wait(started: Cluster) -> None:
+    until = time.monotonic() + STARTS_WITHIN_S
+    state = ""
+    while time.monotonic() < until:
+        try:
+            state = started.run("sinfo", "--noheader", "--format=%t").strip()
+        except subprocess.CalledProcessError as error:
+            state = error.stderr
+        if state == "idle":
+            return
+        time.sleep(0.5)
+    logs = "\n".join(path.read_text()[-2000:] for path in (started.folder / "log").glob("*"))
+    raise RuntimeError(f"Slurm did not start ({state}):\n{logs}")
+
+
+if __name__ == "__main__":
+    with cluster(Path(sys.argv[1])) as running:
+        print(f"export SLURM_CONF={running.folder}/slurm.conf", flush=True)
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})

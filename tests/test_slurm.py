@@ -1,0 +1,108 @@
+"""The small run through a real Slurm: to its end, after a killed job, and after `scancel`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from pipeline import SMALL, write_corpus
+from slurm import cluster as slurm
+
+pytestmark = pytest.mark.slow
+
+PROFILE = ROOT / "profiles" / "slurm"
+SETTINGS = SMALL + "corpus_path: songs\ninclude: [basic_vae, raw]\n"
+TARGET = "results/small/tables/comparison.txt"
+WITHIN_S = 900.0
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm.Cluster]:
+    if reason := slurm.missing():
+        pytest.skip(f"no Slurm here: {reason}")
+    with slurm.cluster(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+def start(cluster: slurm.Cluster, folder: Path) -> subprocess.Popen:
+    """The workflow on the cluster, not waited for."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--profile", str(PROFILE), "--configfile", "small.yaml", "--latency-wait", "5"]
+    # Two seconds between looks at the queue instead of forty: jobs here take seconds.
+    command += ["--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks"]
+    command += ["2", "--slurm-status-command", "squeue", "--slurm-no-account", "--", TARGET]
+    environment = {**cluster.environment, "MPLBACKEND": "agg", "PYTHONPATH": ""}
+    with (folder / "output.txt").open("a") as output:
+        return subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+
+
+def prepared(folder: Path) -> Path:
+    write_corpus(folder / "songs")
+    (folder / "small.yaml").write_text(SETTINGS, encoding="utf-8")
+    return folder
+
+
+def training(cluster: slurm.Cluster, process: subprocess.Popen) -> str:
+    """Number of the running job that trains, which is the one with a GPU."""
+    until = time.monotonic() + WITHIN_S
+    while time.monotonic() < until and process.poll() is None:
+        for line in cluster.run(
+            "squeue", "--noheader", "--states=RUNNING", "--Format=JobID:20,tres-per-job:40"
+        ).splitlines():
+            number, _, asked = line.strip().partition(" ")
+            if "gpu" in asked:
+                return number
+        time.sleep(0.3)
+    raise AssertionError("no training was seen")
+
+
+def outcome(process: subprocess.Popen, folder: Path) -> int:
+    try:
+        return process.wait(WITHIN_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        raise AssertionError((folder / "output.txt").read_text()[-4000:]) from None
+
+
+def test_a_run_goes_through_slurm_and_a_killed_job_comes_again(
+    cluster: slurm.Cluster, tmp_path: Path
+) -> None:
+    folder = prepared(tmp_path)
+    process = start(cluster, folder)
+    killed = training(cluster, process)
+    # As a node that is lost: its processes end without a word.
+    cluster.run("scancel", "--signal=KILL", "--full", killed)
+    assert outcome(process, folder) == 0, (folder / "output.txt").read_text()[-6000:]
+    assert "basic_vae" in (folder / TARGET).read_text(encoding="utf-8")
+    jobs = {job["JobId"]: job for job in cluster.finished()}
+    assert jobs[killed]["JobState"] != "COMPLETED"
+    with_gpu = [job for job in jobs.values() if "gres/gpu" in job.get("Tres", "")]
+    assert [job["JobState"] for job in with_gpu].count("COMPLETED") == 1
+    assert len(with_gpu) == 2, "the training that was killed came again once"
+
+
+def test_a_cancelled_run_is_continued_by_the_next(cluster: slurm.Cluster, tmp_path: Path) -> None:
+    folder = prepared(tmp_path)
+    process = start(cluster, folder)
+    training(cluster, process)
+    process.terminate()
+    cluster.run("scancel", "--user=root")
+    assert outcome(process, folder) != 0
+    spectrograms = folder / "results" / "small" / "features" / "logmel" / "part-00.parquet"
+    before = spectrograms.stat().st_mtime_ns
+    process = start(cluster, folder)
+    assert outcome(process, folder) == 0, (folder / "output.txt").read_text()[-6000:]
+    assert (folder / TARGET).is_file()
+    assert spectrograms.stat().st_mtime_ns == before, "what was finished did not run again"
