@@ -1,9 +1,9 @@
 """A Slurm of one node on this machine, for tests: munge, slurmctld and slurmd on loopback.
 
-    python tests/slurm/cluster.py FOLDER      start one, print its configuration file, wait for Ctrl-C
+    python tests/slurm/cluster.py FOLDER    start one, say how to reach it, wait for Ctrl-C
 
-Needs Debian's slurm-wlm and root, no systemd and no cgroups: processes are tracked by group, the GPU
-is /dev/null, ports are not Slurm's own, and the configuration is named by an absolute path.
+Needs Debian's slurm-wlm and root, no systemd and no cgroups: processes are tracked by group, the
+GPU is /dev/null, ports are not Slurm's own, and the configuration is named by an absolute path.
 """
 
 import os
