@@ -27,7 +27,7 @@ def standardise_with_scale(logmel: Array) -> tuple[Array, Array]:
     """`standardise`, and each window's standard deviation in dB, shape (...), 0 where constant."""
     # torch takes NumPy's names of these arguments, which its type stubs do not say.
     values: Any = logmel.astype(np.float32) if isinstance(logmel, np.ndarray) else logmel.float()
-    scaled: Array = values - values.mean(axis=(-2, -1), keepdims=True)
+    scaled: Any = values - values.mean(axis=(-2, -1), keepdims=True)
     deviation = (scaled * scaled).mean(axis=(-2, -1), keepdims=True) ** 0.5
     flat = deviation <= FLAT_DB
     # In place and in one pass: a batch is larger than the caches.
