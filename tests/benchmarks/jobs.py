@@ -45,9 +45,9 @@ def beside(run: Path) -> dict[str, Any]:
     for path in sorted((run / "benchmarks").rglob("*.tsv")):
         name = path.relative_to(run / "benchmarks")
         log = (run / "logs" / name).with_suffix(".log")
-        own = re.findall(r"\\(([\\d.]+) s\\)\\s*$", log.read_text(), re.M) if log.is_file() else []
+        own = re.findall(r"\(([\d.]+) s\)\s*$", log.read_text(), re.M) if log.is_file() else []
         if own:
-            whole = float(path.read_text().splitlines()[1].split("\\t")[0])
+            whole = float(path.read_text().splitlines()[1].split("\t")[0])
             found[name.parts[0].removesuffix(".tsv")].append(whole - float(own[-1]))
     values = [value for some in found.values() for value in some]
     return {
@@ -66,7 +66,7 @@ def own_imports() -> float:
         text=True,
         check=True,
     )
-    own = re.findall(r"import time:\\s+(\\d+) \\|\\s+\\d+ \\| +songatlas", done.stderr)
+    own = re.findall(r"import time:\s+(\d+) \|\s+\d+ \| +songatlas", done.stderr)
     return round(sum(map(int, own)) / 1e6, 3)
 
 
