@@ -22,6 +22,10 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 STARTS_WITHIN_S = 30.0
 
+USUAL = Path("/etc/slurm/slurm.conf")
+"""Where Slurm looks for its configuration when no variable names it. Snakemake's plugin takes all
+of Slurm's variables from a job's environment, so steps within jobs look there."""
+
 CONFIGURATION = """\
 ClusterName=songatlas
 SlurmctldHost={host}(127.0.0.1)
@@ -34,7 +38,6 @@ SlurmUser=root
 SlurmdUser=root
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
-TaskProlog={folder}/prolog.sh
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
@@ -46,8 +49,6 @@ SlurmctldPidFile={folder}/run/slurmctld.pid
 SlurmdPidFile={folder}/run/slurmd.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd.log
-JobCompType=jobcomp/filetxt
-JobCompLoc={folder}/log/jobs.txt
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MinJobAge=3600
@@ -65,6 +66,8 @@ def missing() -> str | None:
         return f"{', '.join(absent)}: not installed (Debian: slurm-wlm)"
     if os.geteuid() != 0:
         return "slurmd starts jobs of users, for which it must be root"
+    if USUAL.exists():
+        return f"{USUAL}: this machine has a Slurm of its own"
     return None
 
 
@@ -90,14 +93,13 @@ class Cluster:
         )
         return done.stdout
 
-    def finished(self) -> list[dict[str, str]]:
-        """Jobs that have ended, as the completion log has them."""
-        path = self.folder / "log" / "jobs.txt"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    def jobs(self) -> list[dict[str, str]]:
+        """All jobs since the start: `JobId`, `JobState`, `Comment` (the rule), `TresPerJob`, ..."""
+        lines = self.run("scontrol", "show", "job", "--oneliner").splitlines()
         return [
             dict(part.split("=", 1) for part in line.split() if "=" in part)
             for line in lines
-            if line.strip()
+            if line.startswith("JobId=")
         ]
 
 
@@ -124,11 +126,6 @@ def _write(folder: Path, cpus: int, memory_mb: int) -> None:
     )
     (folder / "slurm.conf").write_text(text, encoding="utf-8")
     (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File=/dev/null\n")
-    # Snakemake's plugin takes Slurm's variables from what it submits; a cluster with its
-    # configuration in the usual place does not need this one.
-    prolog = folder / "prolog.sh"
-    prolog.write_text(f"#!/bin/sh\necho export SLURM_CONF={folder}/slurm.conf\n")
-    prolog.chmod(0o755)
     key = folder / "munge.key"
     key.write_bytes(secrets.token_bytes(1024))
     key.chmod(0o400)
@@ -139,6 +136,9 @@ def cluster(folder: Path, *, cpus: int = 2, memory_mb: int = 16_000) -> Iterator
     """Start a Slurm in `folder`, which must not be inside a folder that others can change."""
     folder = folder.resolve()
     _write(folder, cpus, memory_mb)
+    USUAL.parent.mkdir(parents=True, exist_ok=True)
+    USUAL.unlink(missing_ok=True)  # a link to what a killed test left
+    USUAL.symlink_to(folder / "slurm.conf")
     started = Cluster(folder)
     munge = [
         *(str(which("munged")), "--foreground", "--force", f"--key-file={folder}/munge.key"),
@@ -167,6 +167,7 @@ def cluster(folder: Path, *, cpus: int = 2, memory_mb: int = 16_000) -> Iterator
         _wait(started)
         yield started
     finally:
+        USUAL.unlink(missing_ok=True)
         for daemon in reversed(daemons):
             daemon.send_signal(signal.SIGTERM)
         for daemon in daemons:
