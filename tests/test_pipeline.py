@@ -309,6 +309,7 @@ def test_songs_without_labels_leave_null_rows_with_a_note(tmp_path: Path) -> Non
     assert table["note"].notna().all()
 
 
+@pytest.mark.slow
 def test_songs_without_audio_leave_null_rows_with_a_note(tmp_path: Path) -> None:
     write_corpus(tmp_path / "songs")
     rows = [
