@@ -10,10 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+from drawing import figure_in
 
 from songatlas.figures import style
-from songatlas.figures.save import save
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "results" / "benchmarks"
 ALGORITHMS = ("kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral")
@@ -28,8 +27,9 @@ MARKERS = "osD^vP"
 
 def growth(found: dict[str, Any], folder: Path) -> None:
     """Seconds and peak memory by songs, with the fitted exponent of time."""
-    with style.context():
-        figure, axes = plt.subplots(2, 3, figsize=(7.2, 5.2), layout="constrained")
+    with figure_in(
+        folder, "performance_growth", "Time and memory by number of songs", 2, 3, figsize=(7.2, 5.2)
+    ) as axes:
         for column, (title, stages) in zip(axes.T, PANELS.items(), strict=True):
             for stage, colour, marker in zip(stages, COLOURS, MARKERS, strict=False):
                 points = found["stages"][stage]["points"]
@@ -44,21 +44,19 @@ def growth(found: dict[str, Any], folder: Path) -> None:
             where = "lower right" if len(stages) > 3 else "upper left"
             small = {"fontsize": 6, "title_fontsize": 6}
             column[0].legend(frameon=False, title="(exponent)", loc=where, **small)
-        save(
-            figure,
-            folder / "performance_growth.svg",
-            folder / "performance_growth.png",
-            dpi=150,
-            title="Time and memory by number of songs",
-        )
-        plt.close(figure)
 
 
 def precision(found: dict[str, Any], folder: Path) -> None:
     """Validation loss of bf16 and fp32 by epoch."""
     models = found["models"]
-    with style.context():
-        figure, axes = plt.subplots(1, len(models), figsize=(7.2, 2.6), layout="constrained")
+    with figure_in(
+        folder,
+        "performance_precision",
+        "Loss curves of bf16 and fp32",
+        1,
+        len(models),
+        figsize=(7.2, 2.6),
+    ) as axes:
         for panel, (name, row) in zip(axes, models.items(), strict=True):
             ways = (("32", "fp32", style.BLUE, "o"), ("bf16-mixed", "bf16", style.VERMILLION, "x"))
             for key, label, colour, marker in ways:
@@ -72,14 +70,6 @@ def precision(found: dict[str, Any], folder: Path) -> None:
             panel.set(title=f"{name}: {worst:.2%} apart", xlabel="epoch")
         axes[0].set_ylabel("validation loss")
         axes[-1].legend(frameon=False)
-        save(
-            figure,
-            folder / "performance_precision.svg",
-            folder / "performance_precision.png",
-            dpi=150,
-            title="Loss curves of bf16 and fp32",
-        )
-        plt.close(figure)
 
 
 def main() -> None:

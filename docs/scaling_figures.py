@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+from drawing import figure_in
 
 from songatlas.figures import style
-from songatlas.figures.save import save
 
 LIMIT_S, LIMIT_MB = 60.0, 2000.0
 """What planning a million songs may take."""
@@ -24,8 +23,9 @@ def planning(found: dict[str, Any], folder: Path) -> None:
         ("from_manifest", "before the corpus stage", style.BLUE, "o"),
         ("with_corpus", "with the corpus known", style.VERMILLION, "s"),
     )
-    with style.context():
-        figure, axes = plt.subplots(1, 2, figsize=(6.8, 2.8), layout="constrained")
+    with figure_in(
+        folder, "scaling_planning", "Planning by number of songs", 1, 2, figsize=(6.8, 2.8)
+    ) as axes:
         panels = (
             ("wall_s", "planning time (s)", LIMIT_S),
             ("peak_mb", "peak memory (MB)", LIMIT_MB),
@@ -40,21 +40,20 @@ def planning(found: dict[str, Any], folder: Path) -> None:
             panel.annotate("aim at 10⁶ songs", (1e3, limit), color=style.GREY, va="bottom")
             panel.set(xscale="log", yscale="log", xlabel="songs", ylabel=label)
         axes[0].legend(frameon=False, loc="lower right")
-        save(
-            figure,
-            folder / "scaling_planning.svg",
-            folder / "scaling_planning.png",
-            dpi=150,
-            title="Planning by number of songs",
-        )
-        plt.close(figure)
 
 
 def false_alarms(found: dict[str, Any], folder: Path) -> None:
     """Stated and reached false-alarm rates."""
     colours = {"real": style.BLUE, "demo": style.ORANGE}
-    with style.context():
-        figure, axes = plt.subplots(1, 2, figsize=(6.8, 3.0), layout="constrained", sharey=True)
+    with figure_in(
+        folder,
+        "scaling_false_alarms",
+        "False alarms of assign",
+        1,
+        2,
+        figsize=(6.8, 3.0),
+        sharey=True,
+    ) as axes:
         for panel, kind in zip(axes, ("held_out", "all"), strict=True):
             for corpus, colour in colours.items():
                 for model, marker in (("mean_mel", "o"), ("descriptors", "s")):
@@ -72,14 +71,6 @@ def false_alarms(found: dict[str, Any], folder: Path) -> None:
             panel.set(xlabel="stated rate", title=f"calibrate_on: {kind}")
         axes[0].set_ylabel("share of new songs flagged")
         axes[1].legend(frameon=False, loc="upper left")
-        save(
-            figure,
-            folder / "scaling_false_alarms.svg",
-            folder / "scaling_false_alarms.png",
-            dpi=150,
-            title="False alarms of assign",
-        )
-        plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -90,13 +90,19 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen:
     """Snakemake as `snakemake` starts it, in a process group of its own, not waited for."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--cores", "2", "--resources", "gpu=1", *arguments]
-    environment = {**os.environ, "PYTHONPATH": "", "MPLBACKEND": "agg"}
+    return in_background(command, folder, dict(os.environ))
+
+
+def in_background(
+    command: list[str], folder: Path, environment: dict[str, str]
+) -> subprocess.Popen:
+    """A command in `folder`, not waited for, its output in output.txt there."""
     with (folder / "output.txt").open("w") as file:
         return subprocess.Popen(
             command,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env={**environment, "PYTHONPATH": "", "MPLBACKEND": "agg"},
             cwd=folder,
             start_new_session=True,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from pipeline import SMALL, write_corpus
+from pipeline import SMALL, in_background, write_corpus
 from slurm import cluster as slurm
 
 pytestmark = pytest.mark.slow
@@ -37,16 +37,7 @@ def start(cluster: slurm.Cluster, folder: Path) -> subprocess.Popen:
     # Two seconds between looks at the queue instead of forty: jobs here take seconds.
     command += ["--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks"]
     command += ["2", "--slurm-status-command", "squeue", "--slurm-no-account", "--", TARGET]
-    environment = {**cluster.environment, "MPLBACKEND": "agg", "PYTHONPATH": ""}
-    with (folder / "output.txt").open("a") as output:
-        return subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-        )
+    return in_background(command, folder, cluster.environment)
 
 
 def prepared(folder: Path) -> Path:

@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     A batch's tensors are freed and allocated anew in every step. By default each allocation above a
     few megabytes is mapped afresh, and the system fills its pages with zeros at the first touch,
-    which takes as long as a training step's arithmetic. Peaks stay what they are; between them the
+    which can take a third of a training step. Peaks stay what they are; between them the
     process holds what it would have given back. No result depends on it.
 
     Returns:

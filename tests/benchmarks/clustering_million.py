@@ -17,7 +17,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import watched, write_json
+from harness import watch, write_json
 
 from songatlas import tables
 
@@ -88,7 +88,7 @@ def measure(
     outputs = [folder / "clusters.parquet", folder / "scores.parquet"]
     levels = "song" if n == songs else "window,song,song_vote"
     command = [sys.executable, "-c", RULE, latents, labels, *outputs, algorithms, levels]
-    found = watched([*map(str, command)], threads=threads)
+    found, _ = watch([*map(str, command)], threads=threads)
     scores = tables.read(outputs[1], tables.SCORES)
     best = scores[(scores["metric"] == "nmi") & (scores["task"] == "genre")]
     return {

@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import ROOT, watched, write_json
+from harness import ROOT, watched_child, write_json
 
 WINDOWS, FEW = 2107, 72
 MODELS = {"basic_vae": 2, "conv_vae": 1, "attention_vae": 1}
@@ -144,7 +144,7 @@ def main() -> None:
             for n, folder in folders.items():
                 epochs = MODELS[model] if n != FEW else 1
                 command = [sys.executable, __file__, model, "--child", str(folder)]
-                runs[n] = watched([*command, "--epochs", str(epochs)], said="CHILD")
+                runs[n] = watched_child([*command, "--epochs", str(epochs)])
             found[model] = {
                 **runs[arguments.windows],
                 "data_mb": runs[arguments.windows]["peak_mb"] - runs[FEW]["peak_mb"],

@@ -25,7 +25,7 @@ import torch
 from harness import in_turns, ratio, timed, write_json
 from songatlas import tables
 from songatlas.audio.decode import decode, decode_windows
-from songatlas.audio.logmel import log_mel
+from songatlas.audio.logmel import stored_log_mel
 from songatlas.audio.mfcc import mfcc_with_deltas
 from songatlas.config import LogMel, Windows
 from songatlas.memory import keep_freed_memory
@@ -59,7 +59,7 @@ def ours(songs: Songs, held: Mapping[Path, np.ndarray] | None, part: Path) -> No
             for first in range(0, len(windows), AT_ONCE):
                 some = np.stack(windows[first : first + AT_ONCE])
                 ids = [f"{path.stem}-{first + i:04d}" for i in range(len(some))]
-                writer.write(ids, torch.from_numpy(log_mel(some, CONFIG)).half().numpy())
+                writer.write(ids, stored_log_mel(some, CONFIG))
 
 
 def cut(samples: np.ndarray, starts_s: list[float]) -> list[np.ndarray]:
@@ -117,8 +117,8 @@ HELD: dict[Path, np.ndarray] = {}
 """Decoded songs of this process."""
 
 
-def hold(songs: Songs, part: Path) -> float:
-    """Decode what `loop` and `stored` are given, and let either warm up."""
+def hold(songs: Songs) -> float:
+    """Decode what `loop` and `stored` are given; seconds of audio."""
     torch.set_num_threads(1)
     for path, _ in songs:
         HELD[path] = decode(path, CONFIG.sample_rate_hz)
@@ -159,8 +159,8 @@ def main() -> None:
     ):
         folder = Path(name)
         part = folder / "part.parquet"
-        their_pool.submit(hold, songs, part).result()
-        seconds = our_pool.submit(hold, songs, part).result()
+        their_pool.submit(hold, songs).result()
+        seconds = our_pool.submit(hold, songs).result()
 
         def their(given: bool) -> float:
             return their_pool.submit(loop, songs, given).result()

@@ -5,10 +5,9 @@
 A step is forward, loss, backward, clipping and AdamW on 32 windows of 128 × 1292, in turns: as
 training does it here (`auto` precision, channels_last where the model asks for it, fused AdamW,
 freed memory kept), and as a plain loop does it (fp32, contiguous, AdamW as it comes), each in a
-process of its own. `--without-bf16` keeps oneDNN to
-AVX2, as on a processor that does not compute bf16: `auto` is then fp32. From the faster: hours for
-five seeds of 100 epochs over the study's 1,686 training windows and 211 of validation (a third of a
-step each).
+process of its own. `--without-bf16` keeps oneDNN to AVX2, as on a processor that does not compute
+bf16: `auto` is then fp32. From the faster: hours for five seeds of 100 epochs over the study's
+1,686 training windows and 211 of validation (a third of a step each).
 """
 
 import argparse
@@ -93,7 +92,6 @@ def work(pipe: Connection, name: str, fast: bool) -> None:
     if fast:
         keep_freed_memory()
     loop = Loop(name, batch(), fast=fast)
-    loop.step()
     pipe.send((parameter_count(loop.model), loop.model.channels_last))
     while pipe.recv():
         pipe.send(timed(loop.step))

@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from harness import watched, write_json
+from harness import watched_child, write_json
 
 SIZES = (10, 100, 1000, 3000, 10_000, 30_000)
 ALGORITHMS = ("kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral")
@@ -163,7 +163,7 @@ def main() -> None:
         points = []
         for n in sizes:
             command = [sys.executable, __file__, "--child", stage, str(n)]
-            points.append({"songs": n, **watched(command, said="CHILD")})
+            points.append({"songs": n, **watched_child(command)})
         found[stage] = {"points": points, "exponent": exponent(points)}
         seconds = [round(point["seconds"], 3) for point in points]
         print(stage, dict(zip(sizes, seconds, strict=True)), found[stage]["exponent"], flush=True)

@@ -40,11 +40,6 @@ class Sample:
     def median(self) -> float:
         return statistics.median(self.seconds)
 
-    @property
-    def spread(self) -> float:
-        """Half the range over the median."""
-        return (max(self.seconds) - min(self.seconds)) / 2 / self.median
-
 
 def in_turns(ways: Mapping[str, Callable[[], float]], turns: int) -> dict[str, Sample]:
     """Seconds that each way says it took, A B A B: what else runs on the machine hits them alike.
@@ -80,14 +75,10 @@ def timed(call: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def watched(
-    command: Sequence[str],
-    *,
-    threads: int | None = None,
-    cwd: Path | None = None,
-    said: str | None = None,
-) -> dict[str, Any]:
-    """Wall and CPU seconds and peak memory of a process, and the JSON that it `said` of itself.
+def watch(
+    command: Sequence[str], *, threads: int | None = None, cwd: Path | None = None
+) -> tuple[dict[str, Any], str]:
+    """Wall and CPU seconds and peak memory of a process, and what it wrote.
 
     Raises:
         SystemExit: with its last words, where it fails.
@@ -105,11 +96,20 @@ def watched(
     )
     if done.returncode:
         raise SystemExit(f"{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    found: dict[str, Any] = {}
-    for word in ("WATCHED", *([said] if said else [])):
-        [line] = [line for line in done.stdout.splitlines() if line.startswith(f"{word} ")]
-        found |= json.loads(line.removeprefix(f"{word} "))
+    return said(done.stdout, "WATCHED"), done.stdout + done.stderr
+
+
+def said(output: str, word: str) -> dict[str, Any]:
+    """The JSON behind `word`, which one line of `output` begins with."""
+    [line] = [line for line in output.splitlines() if line.startswith(f"{word} ")]
+    found: dict[str, Any] = json.loads(line.removeprefix(f"{word} "))
     return found
+
+
+def watched_child(command: Sequence[str]) -> dict[str, Any]:
+    """`watch` of a benchmark's child, and what that measured itself."""
+    found, output = watch(command)
+    return {**found, **said(output, "CHILD")}
 
 
 def machine() -> dict[str, Any]:

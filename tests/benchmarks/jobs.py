@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import ROOT, watched, write_json
+from harness import ROOT, watch, write_json
 
 TURNS = 3
 THREADS = """
@@ -99,7 +99,7 @@ def main() -> None:
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "2"]
     if arguments.run.name != "demo":
         command += ["--configfile", str(arguments.run / "config.yaml")]
-    plans = [watched([*command, "--resources", "gpu=1"], cwd=checkout) for _ in range(TURNS)]
+    plans = [watch([*command, "--resources", "gpu=1"], cwd=checkout)[0] for _ in range(TURNS)]
     write_json(
         "jobs",
         {

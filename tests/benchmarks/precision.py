@@ -9,7 +9,6 @@ processor or GPU that does not compute bf16 there is nothing to compare.
 import argparse
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -55,7 +54,6 @@ def main() -> None:
     device = choose_device("auto")
     if choose_precision("auto", device) != "bf16-mixed":
         raise SystemExit(f"{device} does not compute bf16: nothing to compare")
-    torch.set_num_threads(torch.get_num_threads())
     settings = config.load_yaml(ROOT / "config" / "config.yaml", ROOT / "config" / "latents.yaml")
     with tempfile.TemporaryDirectory() as name:
         windows = windows_of(arguments.folder, Path(name) / "logmel.parquet")
@@ -74,7 +72,7 @@ def main() -> None:
                 declared.options,
             )
             trained = train(
-                replace(windows),
+                windows,
                 description,
                 training,
                 settings.loss,

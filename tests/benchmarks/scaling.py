@@ -11,13 +11,15 @@ shards without a corpus in memory, of embedding, of training steps, and bytes on
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import numpy as np
 import pandas as pd
+from harness import ROOT, watch
 
 from songatlas import tables
 from songatlas.config import LogMel, Split, Windows
@@ -27,19 +29,7 @@ from songatlas.corpus.probe import PROBED
 from songatlas.corpus.shards import shard_name, shard_of
 from songatlas.corpus.views import write_views
 
-ROOT = Path(__file__).parents[2]
 RUN = "simulated"
-
-WATCH = """
-import os, subprocess, sys, time
-started = time.monotonic()
-with open(sys.argv[1], "w") as log:
-    process = subprocess.Popen(sys.argv[2:], stdout=log, stderr=subprocess.STDOUT)
-    _, status, usage = os.wait4(process.pid, 0)
-print(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
-sys.exit(status != 0)
-"""
-"""A small process between: a child's peak memory begins with that of the process it comes from."""
 
 
 def main() -> None:
@@ -107,22 +97,12 @@ def _dry_run(folder: Path, settings: list[str]) -> dict[str, object]:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--cores", "1", "--resources", "gpu=1", "--dry-run", "--quiet", "rules"]
     command += ["--config", *settings]
-    log = folder / "plan.txt"
-    measured = subprocess.run(
-        [sys.executable, "-c", WATCH, str(log), *command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    text = log.read_text()
-    if measured.returncode:
-        raise SystemExit(text[-4000:] + measured.stderr)
-    wall, cpu, peak_kb = map(float, measured.stdout.split())
-    totals = [line.split()[1] for line in text.splitlines() if line.startswith("total ")]
+    found, output = watch(command, cwd=folder)
+    totals = [line.split()[1] for line in output.splitlines() if line.startswith("total ")]
     return {
-        "wall_s": round(wall, 1),
-        "cpu_s": round(cpu, 1),
-        "peak_mb": round(peak_kb / 1024),
+        "wall_s": round(found["wall_s"], 1),
+        "cpu_s": round(found["cpu_s"], 1),
+        "peak_mb": found["peak_mb"],
         "jobs": int(totals[0]) if totals else None,
     }
 

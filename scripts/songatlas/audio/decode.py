@@ -352,12 +352,12 @@ def _mp3_seconds(path: Path, announced_s: float) -> float | None:
     Raises:
         AudioError: `truncated`, when the header announces more packets than there are.
     """
-    header = _mp3_header(path)
-    if header is not None and header.whole:
+    vouched = _mp3_header_vouches(path)
+    if vouched:
         return announced_s
     with _ffmpeg_container(path, "mp3") as container:
         present_s = _packets_s(container.streams.audio[0])
-    if announced_s - present_s > MISSING_END_S and header is not None:
+    if announced_s - present_s > MISSING_END_S and vouched is not None:
         raise _too_short(path, present_s, announced_s)
     # Packets include the encoder's padding (below 0.1 s), which libsndfile takes off.
     if present_s - announced_s > MISSING_END_S / 4:
@@ -365,16 +365,9 @@ def _mp3_seconds(path: Path, announced_s: float) -> float | None:
     return min(announced_s, present_s)
 
 
-@dataclass(frozen=True)
-class _Mp3Header:
-    """A Xing, Info or VBRI header; `whole`: it states the number of frames, and as many bytes as
-    the file holds."""
-
-    whole: bool
-
-
-def _mp3_header(path: Path) -> _Mp3Header | None:
-    """The header in the first frame, behind an ID3 tag; None without one."""
+def _mp3_header_vouches(path: Path) -> bool | None:
+    """Whether a header (Xing, Info, VBRI) in the first frame, behind an ID3 tag, states the number
+    of frames and as many bytes as the file holds; None without a header."""
     with path.open("rb") as raw:
         start = raw.read(10)
         size = 0
@@ -387,9 +380,9 @@ def _mp3_header(path: Path) -> _Mp3Header | None:
         tag = ID3V1_BYTES if raw.read(3) == b"TAG" else 0
     at = max(first_frame.find(name) for name in (b"Xing", b"Info"))
     if at < 0:
-        return _Mp3Header(whole=False) if b"VBRI" in first_frame else None
+        return False if b"VBRI" in first_frame else None
     flags, _, n_bytes = struct.unpack_from(">3I", first_frame.ljust(at + 16, b"\0"), at + 4)
-    return _Mp3Header(whole=flags & 3 == 3 and size + n_bytes + tag == end)
+    return bool(flags & 3 == 3 and size + n_bytes + tag == end)
 
 
 def _too_short(path: Path, present_s: float, announced_s: float) -> AudioError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,12 @@ def log_mel(windows: np.ndarray, config: LogMel) -> np.ndarray:
     return found.numpy()
 
 
+def stored_log_mel(windows: np.ndarray, config: LogMel) -> np.ndarray:
+    """`log_mel` as features are stored, float16."""
+    # As NumPy rounds, thirty times as fast.
+    return torch.from_numpy(log_mel(windows, config)).half().numpy()
+
+
 def write_logmel(
     shard_path: str | Path,
     output: str | Path,
@@ -99,18 +105,13 @@ def write_logmel(
     Returns:
         How many songs were written and left out, in words.
     """
-
-    def compute(windows: np.ndarray) -> np.ndarray:
-        # As NumPy rounds, thirty times as fast.
-        return torch.from_numpy(log_mel(windows, config)).half().numpy()
-
     feature = WindowFeature(
         name="logmel",
         shape=(config.n_mels, config.n_frames(length_s)),
         dtype="float16",
         units="dB (ref 1.0)",
         metadata={"logmel": config.model_dump(), "length_s": length_s},
-        compute=compute,
+        compute=partial(stored_log_mel, config=config),
     )
     return write_window_feature(
         feature,

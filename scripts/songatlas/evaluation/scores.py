@@ -189,10 +189,10 @@ def level_scores(
         for attempt, scores in zip(found, external, strict=True):
             if attempt.clustering.labels is not None:
                 scores[task] = external_scores(attempt.clustering.labels, of)
-    fewer = few_draws(len(set(points.track_ids)), evaluation)
     finite = bool(np.isfinite(points.z).all())
     distances = distances_between(points.z) if finite else None
     songs, row = np.unique(points.track_ids, return_inverse=True)
+    fewer = few_draws(len(songs), evaluation)
     weights = song_weights(len(songs), evaluation.bootstraps, evaluation.seed, points.level)[:, row]
     for attempt, agreement in zip(found, external, strict=True):
         if attempt.clustering.labels is None:
