@@ -6,6 +6,7 @@ Needs Debian's slurm-wlm and root, no systemd and no cgroups: processes are trac
 GPU is /dev/null, ports are not Slurm's own, and the configuration is named by an absolute path.
 """
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -64,6 +65,8 @@ def missing() -> str | None:
     absent = [name for name in PROGRAMS if which(name) is None]
     if absent:
         return f"{', '.join(absent)}: not installed (Debian: slurm-wlm)"
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return "Snakemake's plugin for Slurm is not installed (make slurm)"
     if os.geteuid() != 0:
         return "slurmd starts jobs of users, for which it must be root"
     if USUAL.exists():
