@@ -143,15 +143,14 @@ def one_of(names):
     return "|".join(names) if names else "(?!)"
 
 
-def first_branch(folder, model, suffix=""):
-    """The file of a model's first seed (a baseline has one) in `folder`."""
-    seed = dict(plan.first_branches)[model]
-    return plan.path(folder, model, f"seed-{seed}{suffix}.parquet")
+def each_figure(folder, extension, names):
+    """(name, path) of the figure of each of `names` in `figures/<folder>`."""
+    return [(name, plan.path("figures", folder, f"{name}.{extension}")) for name in names]
 
 
 def map_figures(extension, *folder):
     """Every map, then the overviews, in `figures/map` (or in `figures/<folder>`)."""
-    names = [*(name for name, _ in plan.first_branches), "overview"]
+    names = [*plan.first_names, "overview"]
     return [
         plan.path("figures", *(folder or ["map"]), f"{name}-{attribute}.{extension}")
         for name in names
@@ -165,12 +164,16 @@ def all_figures(extension):
         "comparison",
         # In cross-validation every seed clusters other songs: there is nothing to agree on.
         *(["choice_of_k"] if not plan.folds else []),
-        *(f"confusion/{name}" for name, _ in plan.first_branches),
+        *(["training"] if plan.models else []),
     ]
-    if plan.models:
-        figures += ["training", *(f"reconstruction/{name}" for name in plan.models)]
-        figures += [f"traversal/{name}" for name in plan.variational]
     drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
+    of_each = {
+        "confusion": plan.first_names,
+        "reconstruction": plan.models,
+        "traversal": plan.variational,
+    }
+    for folder, names in of_each.items():
+        drawn += [path for _, path in each_figure(folder, extension, names)]
     drawn += all_paper_figures(extension) if plan.config.paper.include else []
     return [*drawn, *map_figures(extension)]
 

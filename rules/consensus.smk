@@ -18,7 +18,7 @@ rule consensus:
     benchmark:
         plan.path("benchmarks", "consensus", "{model}.tsv")
     wildcard_constraints:
-        model=one_of([name for name, _ in plan.first_branches]),
+        model=one_of(plan.first_names),
     conda:
         "../envs/analysis.yaml"
     params:

@@ -12,7 +12,7 @@ rule disentanglement:
     benchmark:
         plan.path("benchmarks", "disentanglement", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
-        model=one_of([name for name, _ in plan.first_branches]),
+        model=one_of(plan.first_names),
     conda:
         "../envs/torch.yaml"
     params:
@@ -49,7 +49,7 @@ rule disentanglement_table:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=[name for name, _ in plan.first_branches],
+        models=plan.first_names,
         corpus_name=plan.corpus_name,
         card=plan.card,
         code=code_of("disentanglement_table"),
@@ -85,36 +85,39 @@ rule traversals:
 
 
 rule figure_traversal:
-    """Traversals as spectrograms, rows named after the factor that they follow most."""
+    """Traversals of every VAE as spectrograms, rows named after the factor that they follow most."""
     input:
-        traversal=lambda wildcards: first_branch("analysis/traversals", wildcards.model),
-        latents=lambda wildcards: first_branch("latents", wildcards.model),
+        traversals=plan.branch_files(
+            "analysis/traversals/{model}/seed-{seed}.parquet", plan.first_vaes
+        ),
+        latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_vaes),
         factors=corpus_table("factors"),
         windows=corpus_table("audio_windows"),
         titles=corpus_table("titles"),
     output:
-        svg=report(
-            plan.path("figures", "traversal", "{model}.svg"),
-            caption="captions/traversal.rst",
-            category="Traversals",
-            labels={"model": "{model}"},
-        ),
-        png=plan.path("figures", "traversal", "{model}.png"),
+        svg=[
+            report(
+                path,
+                caption="captions/traversal.rst",
+                category="Traversals",
+                labels={"model": name},
+            )
+            for name, path in each_figure("traversal", "svg", plan.variational)
+        ],
+        png=[path for _, path in each_figure("traversal", "png", plan.variational)],
     log:
-        plan.path("logs", "figure_traversal", "{model}.log"),
+        plan.path("logs", "figure_traversal.log"),
     benchmark:
-        plan.path("benchmarks", "figure_traversal", "{model}.tsv")
-    wildcard_constraints:
-        model=one_of(plan.variational),
+        plan.path("benchmarks", "figure_traversal.tsv")
     conda:
         "../envs/analysis.yaml"
     params:
-        model=lambda wildcards: wildcards.model,
+        models=plan.variational,
         corpus_name=plan.corpus_name,
         figures=plan.section("figures", "png_dpi"),
         card=plan.card,
         code=code_of("figure_traversal"),
     message:
-        "Drawing traversals of {wildcards.model}"
+        "Drawing traversals"
     script:
         "../scripts/figure_traversal.py"

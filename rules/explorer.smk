@@ -23,7 +23,7 @@ rule explorer:
     conda:
         "../envs/explorer.yaml"
     params:
-        names=[name for name, _ in plan.first_branches],
+        names=plan.first_names,
         run=plan.config.run,
         corpus_name=plan.corpus_name,
         explorer=plan.explorer(),

@@ -54,7 +54,7 @@ rule maps:
     conda:
         "../envs/analysis.yaml"
     params:
-        names=[name for name, _ in plan.first_branches],
+        names=plan.first_names,
         corpus_name=plan.corpus_name,
         card=plan.card,
         figures=plan.section("figures", "umap_neighbors", "umap_min_dist", "png_dpi"),
@@ -67,27 +67,30 @@ rule maps:
 
 
 rule figure_confusion:
-    """Confusion matrix of a representation's best clustering."""
+    """Confusion matrices of every representation's best clusterings."""
     input:
-        clusters=lambda wildcards: first_branch("clusters", wildcards.model),
-        scores=lambda wildcards: first_branch("scores", wildcards.model),
+        clusters=plan.branch_files("clusters/{model}/seed-{seed}.parquet", plan.first_branches),
+        scores=plan.branch_files("scores/{model}/seed-{seed}.parquet", plan.first_branches),
         labels=corpus_table("classes"),
     output:
-        svg=report(
-            plan.path("figures", "confusion", "{model}.svg"),
-            caption="captions/confusion.rst",
-            category="Confusion",
-            labels={"model": "{model}"},
-        ),
-        png=plan.path("figures", "confusion", "{model}.png"),
+        svg=[
+            report(
+                path,
+                caption="captions/confusion.rst",
+                category="Confusion",
+                labels={"model": name},
+            )
+            for name, path in each_figure("confusion", "svg", plan.first_names)
+        ],
+        png=[path for _, path in each_figure("confusion", "png", plan.first_names)],
     log:
-        plan.path("logs", "figure_confusion", "{model}.log"),
+        plan.path("logs", "figure_confusion.log"),
     benchmark:
-        plan.path("benchmarks", "figure_confusion", "{model}.tsv")
+        plan.path("benchmarks", "figure_confusion.tsv")
     conda:
         "../envs/analysis.yaml"
     params:
-        model=lambda wildcards: wildcards.model,
+        models=plan.first_names,
         corpus_name=plan.corpus_name,
         card=plan.card,
         figures=plan.section("figures", "png_dpi"),
@@ -95,7 +98,7 @@ rule figure_confusion:
         evaluation=plan.section("evaluation", "tasks", "permutations", "summary_algorithms", "seed"),
         code=code_of("figure_confusion"),
     message:
-        "Drawing the confusion matrix of {wildcards.model}"
+        "Drawing confusion matrices"
     script:
         "../scripts/figure_confusion.py"
 
@@ -131,33 +134,38 @@ rule figure_training:
 
 
 rule figure_reconstruction:
-    """A reconstruction next to its original."""
+    """A reconstruction by every trained model, next to its original."""
     input:
-        reconstruction=lambda wildcards: first_branch("latents", wildcards.model, "-reconstruction"),
+        reconstruction=plan.branch_files(
+            "latents/{model}/seed-{seed}-reconstruction.parquet", plan.first_trained
+        ),
         windows=corpus_table("audio_windows"),
         labels=corpus_table("titles"),
     output:
-        svg=report(
-            plan.path("figures", "reconstruction", "{model}.svg"),
-            caption="captions/reconstruction.rst",
-            category="Reconstructions",
-            labels={"model": "{model}"},
-        ),
-        png=plan.path("figures", "reconstruction", "{model}.png"),
+        svg=[
+            report(
+                path,
+                caption="captions/reconstruction.rst",
+                category="Reconstructions",
+                labels={"model": name},
+            )
+            for name, path in each_figure("reconstruction", "svg", plan.models)
+        ],
+        png=[path for _, path in each_figure("reconstruction", "png", plan.models)],
     log:
-        plan.path("logs", "figure_reconstruction", "{model}.log"),
+        plan.path("logs", "figure_reconstruction.log"),
     benchmark:
-        plan.path("benchmarks", "figure_reconstruction", "{model}.tsv")
+        plan.path("benchmarks", "figure_reconstruction.tsv")
     conda:
         "../envs/analysis.yaml"
     params:
-        model=lambda wildcards: wildcards.model,
+        models=list(plan.models),
         corpus_name=plan.corpus_name,
         card=plan.card,
         figures=plan.section("figures", "png_dpi"),
         logmel=plan.section("logmel"),
         code=code_of("figure_reconstruction"),
     message:
-        "Drawing a reconstruction of {wildcards.model}"
+        "Drawing reconstructions"
     script:
         "../scripts/figure_reconstruction.py"

@@ -71,7 +71,7 @@ rule paper_scores:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=[name for name, _ in plan.first_branches],
+        models=plan.first_names,
         trained=plan.models,
         controls=plan.controls,
         level=plan.config.paper.level,
@@ -267,7 +267,7 @@ rule paper_tsne:
     conda:
         "../envs/analysis.yaml"
     params:
-        names=[name for name, _ in plan.first_branches],
+        names=plan.first_names,
         figures=plan.section("figures", "tsne_perplexity", "png_dpi"),
         seed=plan.config.evaluation.seed,
         corpus_name=plan.corpus_name,
@@ -318,6 +318,6 @@ rule paper:
         *all_paper_tables(),
         *all_paper_figures("svg"),
         *map_figures("svg"),
-        *(plan.path("figures", "confusion", f"{name}.svg") for name, _ in plan.first_branches),
-        *(plan.path("figures", "reconstruction", f"{name}.svg") for name in plan.models),
+        *(path for _, path in each_figure("confusion", "svg", plan.first_names)),
+        *(path for _, path in each_figure("reconstruction", "svg", plan.models)),
         *([plan.path("figures", "training.svg")] if plan.models else []),

@@ -14,7 +14,7 @@ rule probing:
     benchmark:
         plan.path("benchmarks", "probing", "{model}-seed-{seed}.tsv")
     wildcard_constraints:
-        model=one_of([name for name, _ in plan.first_branches]),
+        model=one_of(plan.first_names),
     conda:
         "../envs/analysis.yaml"
     params:
@@ -48,7 +48,7 @@ rule probes_table:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=[name for name, _ in plan.first_branches],
+        models=plan.first_names,
         corpus_name=plan.corpus_name,
         card=plan.card,
         code=code_of("probes_table"),

@@ -61,7 +61,7 @@ rule model_tests:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=[name for name, _ in plan.first_branches],
+        models=plan.first_names,
         clustering=plan.section("clustering", "levels"),
         evaluation=plan.section(
             "evaluation",

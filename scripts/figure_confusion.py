@@ -1,6 +1,9 @@
-"""Confusion matrices of one representation's best clusterings, for language and for genre."""
+"""Confusion matrices of every representation's best clusterings, for language and for genre.
 
-from songatlas.jobs import job
+One job draws them all: starting a job takes longer than drawing a matrix.
+"""
+
+from songatlas.jobs import job, progress
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
@@ -9,36 +12,34 @@ with job(snakemake.log[0], snakemake.threads):
     from songatlas.figures.confusion import best_confusions, confusion_figure
     from songatlas.figures.save import save
 
-    model, scores, clusters = (
-        snakemake.params.model,
-        snakemake.input.scores,
-        snakemake.input.clusters,
-    )
-    labels = tables.read(snakemake.input.labels, tables.LABELS)
-    figure = confusion_figure(
-        model,
-        best_confusions(
-            tables.read(clusters, tables.CLUSTERS),
-            tables.read(scores, tables.SCORES),
+    source, target, params = snakemake.input, snakemake.output, snakemake.params
+    labels = tables.read(source.labels, tables.LABELS)
+    files = zip(params.models, source.clusters, source.scores, target.svg, target.png, strict=True)
+    for model, clusters, scores, svg, png in progress(list(files), "Drawing", unit="model"):
+        comparison = compare(
+            read_runs([model], [scores], [clusters]),
             labels,
-            # This run's own rows: another model's change must not redraw this figure.
-            compare(
-                read_runs([model], [scores], [clusters]),
+            clustering=Clustering(**params.clustering),
+            evaluation=Evaluation(**params.evaluation),
+            corpus_name=params.corpus_name,
+        )
+        figure = confusion_figure(
+            model,
+            best_confusions(
+                tables.read(clusters, tables.CLUSTERS),
+                tables.read(scores, tables.SCORES),
                 labels,
-                clustering=Clustering(**snakemake.params.clustering),
-                evaluation=Evaluation(**snakemake.params.evaluation),
-                corpus_name=snakemake.params.corpus_name,
+                comparison,
+                tasks=("language", "genre"),
             ),
-            tasks=("language", "genre"),
-        ),
-        corpus_name=snakemake.params.corpus_name,
-    )
-    save(
-        figure,
-        snakemake.output.svg,
-        snakemake.output.png,
-        dpi=snakemake.params.figures["png_dpi"],
-        title=f"{model}: clusters against labels",
-        description=snakemake.params.corpus_name,
-        card=snakemake.params.card,
-    )
+            corpus_name=params.corpus_name,
+        )
+        save(
+            figure,
+            svg,
+            png,
+            dpi=params.figures["png_dpi"],
+            title=f"{model}: clusters against labels",
+            description=params.corpus_name,
+            card=params.card,
+        )

@@ -1,6 +1,6 @@
-"""A window's log-mel spectrogram above its reconstruction by one model."""
+"""A window's log-mel spectrogram above its reconstruction, by every trained model."""
 
-from songatlas.jobs import job
+from songatlas.jobs import job, progress
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
@@ -14,25 +14,25 @@ with job(snakemake.log[0], snakemake.threads):
     )
     from songatlas.figures.save import save
 
-    path, params = snakemake.input.reconstruction, snakemake.params
-    names = {"model": params.model, "corpus_name": params.corpus_name}
-    found = first_pair(path)
-    if found is None:
-        figure = no_reconstruction_figure(why_nothing(path), **names)
-    else:
-        window_id, pair = found
-        window = window_of(
-            window_id,
-            tables.read(snakemake.input.windows, tables.WINDOWS),
-            tables.read(snakemake.input.labels, tables.LABELS),
+    source, target, params = snakemake.input, snakemake.output, snakemake.params
+    windows = tables.read(source.windows, tables.WINDOWS)
+    titles = tables.read(source.labels, tables.LABELS)
+    files = zip(params.models, source.reconstruction, target.svg, target.png, strict=True)
+    for model, path, svg, png in progress(list(files), "Drawing", unit="model"):
+        names = {"model": model, "corpus_name": params.corpus_name}
+        found = first_pair(path)
+        if found is None:
+            figure = no_reconstruction_figure(why_nothing(path), **names)
+        else:
+            window_id, pair = found
+            window = window_of(window_id, windows, titles)
+            figure = reconstruction_figure(pair, LogMel(**params.logmel), window=window, **names)
+        save(
+            figure,
+            svg,
+            png,
+            dpi=params.figures["png_dpi"],
+            title=f"Reconstruction by {model}",
+            description=params.corpus_name,
+            card=params.card,
         )
-        figure = reconstruction_figure(pair, LogMel(**params.logmel), window=window, **names)
-    save(
-        figure,
-        snakemake.output.svg,
-        snakemake.output.png,
-        dpi=snakemake.params.figures["png_dpi"],
-        title=f"Reconstruction by {snakemake.params.model}",
-        description=snakemake.params.corpus_name,
-        card=snakemake.params.card,
-    )

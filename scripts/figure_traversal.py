@@ -1,6 +1,6 @@
-"""Spectrograms that one model decodes along the dimensions of its latent."""
+"""Spectrograms that every VAE decodes along the dimensions of its latent."""
 
-from songatlas.jobs import job
+from songatlas.jobs import job, progress
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
@@ -13,29 +13,28 @@ with job(snakemake.log[0], snakemake.threads):
         traversal_figure,
     )
 
-    source, params = snakemake.input, snakemake.params
-    called = {"model": params.model, "corpus_name": params.corpus_name}
-    traversal = read_traversal(source.traversal)
-    if isinstance(traversal, str):
-        figure = no_traversal_figure(traversal, **called)
-    else:
-        names = names_of(
-            traversal,
-            tables.read(source.latents, tables.LATENTS),
-            tables.read(source.factors, tables.LABELS),
-        )
-        window = window_of(
-            traversal.window_id,
-            tables.read(source.windows, tables.WINDOWS),
-            tables.read(source.titles, tables.LABELS),
-        )
-        figure = traversal_figure(traversal, names, window=window, **called)
-    save(
-        figure,
-        snakemake.output.svg,
-        snakemake.output.png,
-        dpi=params.figures["png_dpi"],
-        title=f"Latent traversal of {params.model}",
-        description=params.corpus_name,
-        card=params.card,
+    source, target, params = snakemake.input, snakemake.output, snakemake.params
+    factors = tables.read(source.factors, tables.LABELS)
+    windows = tables.read(source.windows, tables.WINDOWS)
+    titles = tables.read(source.titles, tables.LABELS)
+    files = zip(
+        params.models, source.traversals, source.latents, target.svg, target.png, strict=True
     )
+    for model, path, latents, svg, png in progress(list(files), "Drawing", unit="model"):
+        called = {"model": model, "corpus_name": params.corpus_name}
+        traversal = read_traversal(path)
+        if isinstance(traversal, str):
+            figure = no_traversal_figure(traversal, **called)
+        else:
+            names = names_of(traversal, tables.read(latents, tables.LATENTS), factors)
+            window = window_of(traversal.window_id, windows, titles)
+            figure = traversal_figure(traversal, names, window=window, **called)
+        save(
+            figure,
+            svg,
+            png,
+            dpi=params.figures["png_dpi"],
+            title=f"Latent traversal of {model}",
+            description=params.corpus_name,
+            card=params.card,
+        )

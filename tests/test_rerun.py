@@ -64,12 +64,18 @@ WITH_PAGES |= {"training_table", APART}
 CONSENSUS = {"consensus_tables", "figure_choice_of_k"}
 """What gathers the consensus of every representation."""
 
+MATRICES = "figure_confusion"
+"""The confusion matrices of every representation."""
+
+OF_MODELS = {"figure_reconstruction", "figure_traversal"}
+"""Pictures of what trained models decode."""
+
 
 def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
-    own = jobs("train latents clusters consensus figure_confusion figure_reconstruction", models)
-    own |= jobs("disentanglement traversals figure_traversal", models)
-    return own | TABLE | CONSENSUS | {"figure_training", "maps", "training_table", APART}
+    own = jobs("train latents clusters consensus disentanglement traversals", models)
+    drawn = {"figure_training", "maps", MATRICES} | OF_MODELS
+    return own | TABLE | CONSENSUS | drawn | {"training_table", APART}
 
 
 def vectors(names: Iterable[str]) -> set[str]:
@@ -78,14 +84,16 @@ def vectors(names: Iterable[str]) -> set[str]:
 
 
 def clustered(names: Iterable[str]) -> set[str]:
-    return jobs("clusters consensus figure_confusion", names) | TABLE | CONSENSUS
+    return jobs("clusters consensus", names) | TABLE | CONSENSUS | {MATRICES}
 
 
-FIGURES = (
-    {"figure_comparison", "figure_choice_of_k", "figure_training", "maps"}
-    | jobs("figure_confusion", EVERYONE)
-    | jobs("figure_reconstruction figure_traversal", MODELS)
-)
+FIGURES = {
+    "figure_comparison",
+    "figure_choice_of_k",
+    "figure_training",
+    "maps",
+    MATRICES,
+} | OF_MODELS
 
 
 class Run:
@@ -225,7 +233,7 @@ def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> Non
 def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Run) -> None:
     relabel(run)
     run.rebuild_corpus()
-    known = jobs("disentanglement", EVERYONE) | jobs("figure_traversal", MODELS)
+    known = jobs("disentanglement", EVERYONE) | {"figure_traversal"}
     # A label that is missing is a warning, so labels are among what fates read.
     assert run.plan() == clustered(EVERYONE) | known | branch("cvae_genre") | {"fates"}
 
@@ -254,8 +262,7 @@ def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
     rows[0]["title"] = "Another title"
     run.write_songs(rows)
     run.rebuild_corpus()
-    page = {"summary", "fates"}
-    assert run.plan() == jobs("figure_reconstruction figure_traversal", MODELS) | page
+    assert run.plan() == OF_MODELS | {"summary", "fates"}
 
 
 def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
@@ -270,9 +277,9 @@ def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("confusion", jobs("figure_confusion", EVERYONE)),
+        ("confusion", {MATRICES}),
         ("comparison", {"figure_comparison"}),
-        pytest.param("reconstruction", jobs("figure_reconstruction", MODELS), marks=SLOW),
+        pytest.param("reconstruction", {"figure_reconstruction"}, marks=SLOW),
         pytest.param("map", {"maps"}, marks=SLOW),
     ],
 )
@@ -357,7 +364,7 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
         pytest.param(
             "permutations: 5",
             "summary_algorithms: [kmeans], permutations: 5",
-            TABLE | jobs("figure_confusion", EVERYONE),
+            TABLE | {MATRICES},
             marks=SLOW,
         ),
         pytest.param(

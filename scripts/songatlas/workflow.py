@@ -124,6 +124,11 @@ class Plan:
         return [*self.first_trained, *self.first_untrained]
 
     @property
+    def first_names(self) -> list[str]:
+        """The names in this order."""
+        return [name for name, _ in self.first_branches]
+
+    @property
     def controls(self) -> dict[str, str]:
         """By name of every control: what kind it is."""
         return {name: str(kind) for name, (kind, _) in self.config.controls.items()}
@@ -141,6 +146,11 @@ class Plan:
             for name in self.models
             if registry.variational(self.config.models[name].architecture)
         ]
+
+    @property
+    def first_vaes(self) -> list[tuple[str, int]]:
+        """The first seed of each of them."""
+        return [(name, self.config.seeds[0]) for name in self.variational]
 
     def branches_of(self, names: Collection[str]) -> list[tuple[str, int]]:
         """Every (model, seed) of some trained models."""
@@ -161,9 +171,7 @@ class Plan:
 
     def consensus_files(self, suffix: str) -> list[str]:
         """One file per name of those that the rule `consensus` writes."""
-        return [
-            self.path("analysis", "consensus", f"{name}{suffix}") for name, _ in self.first_branches
-        ]
+        return [self.path("analysis", "consensus", f"{name}{suffix}") for name in self.first_names]
 
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
