@@ -19,9 +19,10 @@ rule train:
     priority: 10
     conda:
         "../envs/torch.yaml"
-    threads: plan.config.compute.training_threads
+    threads: plan.config.compute.training_threads * plan.config.trainer.devices
     resources:
-        gpu=1,
+        gpu=plan.config.trainer.devices,
+        nodes=plan.config.trainer.nodes,
         gpu_memory_gb=plan.config.compute.gpu_memory_gb,
         # Here and not among the parameters: how often a training saves changes nothing in it.
         save_every_s=plan.config.compute.save_every_s,
@@ -31,6 +32,7 @@ rule train:
         options=model_params("options"),
         training=model_params("training"),
         loss=model_params("loss"),
+        trainer=plan.section("trainer", "devices", "nodes"),
         spec=model_params("spec"),
         seed=lambda wildcards: int(wildcards.seed),
         resume=lambda wildcards: plan.path("resume", wildcards.model, f"seed-{wildcards.seed}"),

@@ -4,55 +4,34 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
     import shutil
-    import sys
-    from dataclasses import replace
 
-    from songatlas.config import Compute, Loss, Training
-    from songatlas.errors import NotApplicable
-    from songatlas.models.base import InputSpec
-    from songatlas.training.controls import controlled
-    from songatlas.training.data import read_inputs
-    from songatlas.training.fit import in_words, not_trained, train
-    from songatlas.training.weights import Description
+    from songatlas.config import Compute, Trainer
+    from songatlas.training.launch import launch
+    from songatlas.training.request import Request, fulfil
 
-    source, params, output = snakemake.input, snakemake.params, snakemake.output
+    params, processes = snakemake.params, Trainer(**snakemake.params.trainer)
     # Not a parameter: what is watched while a model trains does not make it another model.
     watched = Compute(**snakemake.config.get("compute", {})).tensorboard
-    declared, training, loss = params.declared, Training(**params.training), Loss(**params.loss)
-    description = Description(
-        declared["architecture"],
-        InputSpec(**params.spec),
-        declared["latent_dim"],
-        dict(params.options),
-        control=declared["control"],
-        control_of=declared["control_of"],
+    request = Request(
+        inputs={
+            name: files if isinstance(files, str) else list(files)
+            for name, files in snakemake.input.items()
+        },
+        outputs={name: str(path) for name, path in snakemake.output.items()},
+        model=params.model,
+        declared=dict(params.declared),
+        options=dict(params.options),
+        spec=dict(params.spec),
+        training=dict(params.training),
+        loss=dict(params.loss),
+        seed=params.seed,
+        resume=params.resume,
+        save_every_s=snakemake.resources.save_every_s,
+        code=params.code,
+        tensorboard=params.tensorboard if watched else None,
     )
-    try:
-        windows, spec = read_inputs(
-            dict(source.items()),
-            description.spec,
-            condition_on=params.options.get("condition_on"),
-            seed=params.seed,
-        )
-        trained = train(
-            controlled(windows, description.control, params.seed),
-            replace(description, spec=spec),
-            training,
-            loss,
-            name=params.model,
-            beta=declared["beta"],
-            seed=params.seed,
-            resume_folder=params.resume,
-            resume_every_s=snakemake.resources.save_every_s,
-            identity=params.code,
-            progress_bar=sys.stderr.isatty(),
-            tensorboard=params.tensorboard if watched else None,
-        )
-    except NotApplicable as reason:
-        log.warning("%s: %s", params.model, reason)
-        trained = not_trained(
-            description, training, loss, name=params.model, seed=params.seed, note=str(reason)
-        )
-    trained.write(output.weights, output.history, output.summary)
-    log.result = in_words(trained.summary)
+    if processes.processes > 1:
+        log.result = launch(request, processes, log=snakemake.log[0], threads=snakemake.threads)
+    else:
+        log.result = fulfil(request)
     shutil.rmtree(params.resume, ignore_errors=True)

@@ -1,6 +1,7 @@
 """What a change re-runs: a finished run is changed in one way, and Snakemake's plan is read."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -357,6 +358,9 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
     ("old", "new", "expected"),
     [
         ("max_epochs: 1", "max_epochs: 1, device: cpu", branch(*MODELS)),
+        pytest.param(
+            "training: {", "trainer: {devices: 2}\ntraining: {", branch(*MODELS), marks=SLOW
+        ),
         ("draws: 3", "draws: 4", jobs("consensus", EVERYONE) | CONSENSUS),
         pytest.param(
             "max_epochs: 1", "max_epochs: 1, precision: bf16-mixed", branch(*MODELS), marks=SLOW
@@ -438,6 +442,15 @@ def test_a_real_run_does_what_was_planned(run: Run) -> None:
     assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(ran)
     assert ran.count("clusters") == len(EVERYONE)
     assert run.plan() == set()
+
+
+@pytest.mark.slow
+def test_two_processes_train_in_a_job(run: Run) -> None:
+    run.configure("training: {", "trainer: {devices: 2}\ntraining: {")
+    weights = "results/small/models/beta_vae/seed-0/weights.ckpt"
+    snakemake(run.folder, "--resources", "gpu=2", "--", weights, repository=run.folder)
+    summary = json.loads((run.folder / weights).with_name("summary.json").read_text("utf-8"))
+    assert summary["processes"] == 2
 
 
 SET_BY_SCRIPT = {key: {"algorithms", "k"} for key in ("leakage.py", "modalities.py")}

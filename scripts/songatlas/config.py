@@ -657,6 +657,29 @@ class Assign(Section):
     _no_duplicates = field_validator("models")(_once)
 
 
+class Trainer(Section):
+    """Processes that train one model together, each with a part of every batch."""
+
+    devices: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="GPUs (where there are none: processes) of a training job on each machine.",
+    )
+    nodes: int = Field(
+        1, ge=1, le=1024, description="Machines of a training job (more than 1: on Slurm)."
+    )
+    strategy: Literal["auto", "ddp"] = Field(
+        "auto",
+        description="`ddp`: one process for each device, each with a part of every batch and the "
+        "whole batch's loss. `auto`: that, where there is more than one device.",
+    )
+
+    @property
+    def processes(self) -> int:
+        return self.devices * self.nodes
+
+
 class Compute(Section):
     """What changes no result but by rounding: what jobs declare, and what they show meanwhile."""
 
@@ -735,6 +758,7 @@ class Config(Section):
     assign: Assign = Field(
         Assign(), description="New songs, given to the clusters of a finished run."
     )
+    trainer: Trainer = Field(Trainer(), description="Several GPUs for one training.")
     compute: Compute = Field(
         Compute(),
         description="What jobs declare, and show meanwhile. Another number of threads changes "

@@ -16,7 +16,7 @@ class Interrupted(BaseException):
     """
 
     def __init__(self, signum: int, done: str = "nothing half-written is left behind") -> None:
-        self.signum = signum
+        self.signum, self.done = signum, done
         super().__init__(
             f"stopped by {signal.Signals(signum).name}: {done}; the same command continues the run"
         )
@@ -30,12 +30,13 @@ class Interrupted(BaseException):
 class StopSignals:
     """While the block runs, a stop signal is noted in `received`; a second one stops at once.
 
-    Without `deferred` the first one stops at once too. In threads other than the main one nothing
+    Without `deferred` the first one stops at once too; with `patient` no number of them does, for
+    processes that several others pass signals on to. In threads other than the main one nothing
     is changed: Python gives signals to the main thread.
     """
 
-    def __init__(self, *, deferred: bool = False) -> None:
-        self.deferred = deferred
+    def __init__(self, *, deferred: bool = False, patient: bool = False) -> None:
+        self.deferred, self.patient = deferred or patient, patient
         self.received: int | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -50,7 +51,7 @@ class StopSignals:
         self._before = {}
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self.deferred and self.received is None:
+        if self.deferred and (self.received is None or self.patient):
             self.received = signum
             return
         raise Interrupted(signum)

@@ -59,7 +59,9 @@ def job(log: str | Path, threads: int = 1, *, keep_memory: bool = False) -> Iter
     os.environ.setdefault("MPLBACKEND", "agg")
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     formatter = _Plain("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
+    Path(log).write_bytes(b"")
+    # Appended to, since processes that the job starts may write here too.
+    to_file = logging.FileHandler(log, mode="a", encoding="utf-8")
     to_file.setFormatter(formatter)
     to_screen = logging.StreamHandler(sys.stderr)
     to_screen.setFormatter(_Plain("%(message)s"))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from songatlas.errors import ConfigError
+from songatlas.models.gather import rows_of_all
 
 KMEANS_STEPS = 10
 """Steps of Lloyd's algorithm on the first batch."""
@@ -37,7 +38,8 @@ class Quantiser(nn.Module):
     The codebook has no gradient. In training mode every batch moves each code towards the mean of
     the vectors that chose it; a code that fewer than `restart_threshold` vectors a batch choose (in
     the moving average) is put on a random vector of the batch (Dhariwal et al. 2020). The first
-    batch in training mode sets the codebook by k-means. In eval mode nothing changes.
+    batch in training mode sets the codebook by k-means. In eval mode nothing changes. Processes
+    that train together learn from all their vectors.
     """
 
     codebook: Tensor
@@ -76,12 +78,12 @@ class Quantiser(nn.Module):
         with torch.autocast(vectors.device.type, enabled=False):
             vectors = vectors.float()
             if self.training and not self.initialised:
-                self.initialise(vectors.detach())
+                self.initialise(rows_of_all(vectors.detach()))
             codes = self.nearest(vectors)
             values = self.codebook[codes]
             commitment = F.mse_loss(vectors, values)
             if self.training:
-                self.update(vectors.detach(), codes)
+                self.update(rows_of_all(vectors.detach()), rows_of_all(codes))
             return Quantised(vectors + (values - vectors).detach(), codes, commitment)
 
     @torch.no_grad()

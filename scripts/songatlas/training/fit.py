@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import shutil
 import time
 import warnings
@@ -17,12 +18,14 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 
 from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
+from songatlas.models.gather import n_ranks
 from songatlas.training.collapse import collapsed
 from songatlas.training.data import Batches, Windows, prepare
 from songatlas.training.device import (
@@ -104,6 +107,8 @@ def train(
 
     With `tensorboard`, every epoch's measures are logged there as they come in.
 
+    In a process group (see `launch`) the processes train one model together; all return it.
+
     Raises:
         NotApplicable: when there are fewer than two training windows.
         SongatlasError: when the loss becomes NaN, or no batch fits into memory.
@@ -131,6 +136,7 @@ def train(
     resume = None
     if resume_folder is not None:
         settings = [asdict(description), training.model_dump(), loss.model_dump(), beta, seed]
+        settings.append(n_ranks())
         resume = Path(resume_folder) / f"last-{_digest(settings, identity, windows)}.ckpt"
     torch.manual_seed(seed)
     model = description.build()
@@ -222,6 +228,7 @@ def train(
             "seconds_per_epoch": float(seconds.mean()),
             "device": device,
             "precision": precision,
+            "processes": n_ranks(),
             "peak_memory_gb": peak_memory_gb(device),
             "n_train_windows": len(rows),
             "n_validation_windows": len(validation_rows),
@@ -292,6 +299,7 @@ def not_trained(
             "seconds_per_epoch": None,
             "device": device,
             "precision": choose_precision(training.precision, device),
+            "processes": n_ranks(),
             "peak_memory_gb": None,
             "n_train_windows": n_windows[0],
             "n_validation_windows": n_windows[1],
@@ -323,6 +331,27 @@ def _with_classes(description: Description, windows: Windows) -> Description:
     return replace(description, options=options, labels=windows.classes)
 
 
+class Together(DDPStrategy):
+    """Lightning's processes and devices, without its wrapper: gradients are summed in `ranks`."""
+
+    def configure_ddp(self) -> None:
+        pass
+
+
+def _processes(device: str) -> dict[str, Any]:
+    """What tells Lightning of the processes that torchrun started, if it did."""
+    if n_ranks() == 1:
+        return {"devices": 1}
+    devices = int(os.environ["LOCAL_WORLD_SIZE"])
+    return {
+        "devices": devices,
+        "num_nodes": n_ranks() // devices,
+        "strategy": Together(),
+        # There is no such layer for CPUs.
+        "sync_batchnorm": device == "cuda",
+    }
+
+
 def _fit(
     module: TrainingModule,
     validation: Batches,
@@ -343,7 +372,7 @@ def _fit(
         warnings.filterwarnings("ignore", module="lightning")
         trainer = lightning.Trainer(
             accelerator=device if device != "cuda" else "gpu",
-            devices=1,
+            **_processes(device),
             precision=precision,  # type: ignore[arg-type]
             max_epochs=left,
             callbacks=callbacks,

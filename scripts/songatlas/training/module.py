@@ -17,10 +17,19 @@ from songatlas.errors import SongatlasError
 from songatlas.interruption import Interrupted, StopSignals
 from songatlas.models.attributes import attribute_loss, window_attributes
 from songatlas.models.base import Model, Pass
+from songatlas.models.gather import n_ranks, rank
 from songatlas.training.data import Batches, prepare
 from songatlas.training.device import out_of_memory
 from songatlas.training.parts import backward_in_parts, forward_in_parts, split_batch
 from songatlas.training.posterior import Posterior
+from songatlas.training.ranks import (
+    agreed,
+    backward_over_ranks,
+    forward_over_ranks,
+    from_all,
+    same_latents,
+    share_weights,
+)
 from songatlas.training.schedule import Best, Schedule
 from songatlas.training.weights import load_plain
 
@@ -120,7 +129,7 @@ class TrainingModule(lightning.LightningModule):
         self.state: dict[str, Any] = {}
         self.random: list[Tensor] | None = None
         self.modes: list[bool] = []
-        self.signals = StopSignals(deferred=True)
+        self.signals = StopSignals(deferred=True, patient=n_ranks() > 1)
 
     @property
     def epoch(self) -> int:
@@ -175,7 +184,7 @@ class TrainingModule(lightning.LightningModule):
                 part.training = training
             self.totals["train"].restore(self.state["totals"], self.device)
             self.started -= self.state["seconds"]
-            self.first_batch, self.random = self.state["batch"], self.state["random"]
+            self.first_batch, self.random = self.state["batch"], self.state["random"][rank()]
             self.state = {}
             return
         # Everything random in an epoch follows from its number.
@@ -188,8 +197,9 @@ class TrainingModule(lightning.LightningModule):
                     group["lr"] *= self.model.joint_learning_rate
         if epoch >= self.schedule.pretrain_epochs:
             self.model.start_epoch(epoch, self.latent_batches.rows, self.latents)
-            # What a model draws in its hook must not shift the noise of the epoch.
-            torch.manual_seed(_epoch_seed(self.seed, epoch))
+            share_weights(self.model)
+        # What a model draws in its hook must not shift the noise of the epoch.
+        torch.manual_seed(_epoch_seed(self.seed, epoch, rank()))
         # Of training: a state that is saved during validation is one to train on from.
         self.modes = [part.training for part in self.model.modules()]
 
@@ -229,6 +239,10 @@ class TrainingModule(lightning.LightningModule):
         """
         self.plateau.optimizer.zero_grad()
         try:
+            if n_ranks() > 1:
+                return backward_over_ranks(
+                    self.model, batch, lambda done: self.terms(batch, done), self.backwards
+                )
             parts = self.parts(batch)
             if len(parts) > 1:
                 return backward_in_parts(
@@ -257,8 +271,14 @@ class TrainingModule(lightning.LightningModule):
         """Halve the parts of a batch of `n` windows.
 
         Raises:
-            SongatlasError: when they cannot be smaller.
+            SongatlasError: when they cannot be smaller, or other processes have parts too.
         """
+        if n_ranks() > 1:
+            raise SongatlasError(
+                f"the memory of the device ({self.device}) does not hold its share of a batch "
+                f"({-(-n // n_ranks())} of {n} windows): lower training.batch_size, raise "
+                "trainer.devices, or choose a smaller model"
+            )
         tried = n if self.part_size is None else min(n, self.part_size)
         size = -(-tried // 2)
         if size < SMALLEST_PART:
@@ -292,11 +312,11 @@ class TrainingModule(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         # The same noise every epoch: validation losses differ by the weights alone.
-        torch.manual_seed(_epoch_seed(self.seed, 0))
+        torch.manual_seed(_epoch_seed(self.seed, 0, rank()))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        if self.signals.received is not None:
-            self.stop_if_told(len(self.train_batches))
+        [told] = agreed(self.device, self.signals.received or 0)
+        self.stop_if_told(told, len(self.train_batches))
         random = _random_state(self.device)
         while (done := self.try_pass(batch)) is None:
             self.lower_part_size(len(batch["row"]))
@@ -306,6 +326,8 @@ class TrainingModule(lightning.LightningModule):
     def try_pass(self, batch: dict[str, Tensor]) -> Pass | None:
         """A pass without gradients; None without memory."""
         try:
+            if n_ranks() > 1:
+                return forward_over_ranks(self.model, batch)
             parts = self.parts(batch)
             found: Pass = (
                 forward_in_parts(self.model, parts) if len(parts) > 1 else self.model(batch)
@@ -387,7 +409,8 @@ class TrainingModule(lightning.LightningModule):
                 for metric, value in means.items()
             }
             self.logger.log_metrics({**curves, "learning_rate": rate}, step=epoch)
-        self.trainer.should_stop = self.best.exhausted(epoch) or self.converged(epoch)
+        done = self.best.exhausted(epoch) or self.converged(epoch)
+        self.trainer.should_stop = bool(agreed(self.device, done)[0])
 
     def converged(self, epoch: int) -> bool:
         """Whether the model says that it has arrived."""
@@ -419,40 +442,46 @@ class TrainingModule(lightning.LightningModule):
             for batch in self.latent_batches
         ]
         self.model.train()
-        return torch.cat(z).cpu().numpy()
+        return same_latents(torch.cat(z).cpu().numpy())
 
     # --- resuming ------------------------------------------------------------------------------
 
     def pause(self, batch: int) -> None:
         """Between batches: stop when told to, save what would be lost by a sudden end."""
-        self.stop_if_told(batch)
-        if time.monotonic() - self.saved_at >= self.resume_every_s:
+        due = rank() == 0 and time.monotonic() - self.saved_at >= self.resume_every_s
+        told, due_anywhere = agreed(self.device, self.signals.received or 0, due)
+        self.stop_if_told(told, batch)
+        if due_anywhere:
             self.save(batch)
 
-    def stop_if_told(self, batch: int) -> None:
-        """Save and stop, where a signal has come, before the training batch of this number.
+    def stop_if_told(self, signal: float, batch: int) -> None:
+        """Save and stop, where a `signal` (else 0) has come, before this training batch.
 
         Raises:
             Interrupted: saying what was saved.
         """
-        if self.signals.received is None:
+        if not signal:
             return
         self.save(batch)
         where = f"before batch {batch} of epoch {self.epoch}"
         saved = f"training is saved {where} in {self.resume}"
         raise Interrupted(
-            self.signals.received, saved if self.resume else f"{where}, where nothing was to save"
+            int(signal), saved if self.resume else f"{where}, where nothing was to save"
         )
 
     def save(self, batch: int) -> None:
         """Write everything that the training from this batch on depends on."""
         if self.resume is None:
             return
+        random = from_all(_random_state(self.device))
+        self.saved_at = time.monotonic()
+        if rank():
+            return
         state = {
             "epoch": self.epoch,
             "batch": batch,
             "part_size": self.part_size,
-            "random": _random_state(self.device),
+            "random": random,
             "modes": self.modes,
             "totals": self.totals["train"].state(),
             "seconds": time.monotonic() - self.started,
@@ -466,7 +495,6 @@ class TrainingModule(lightning.LightningModule):
         }
         with tables.atomic(self.resume) as temporary, temporary.open("wb") as file:
             torch.save(state, file)
-        self.saved_at = time.monotonic()
 
     def load(self) -> None:
         """Continue from the file that `save` wrote, where there is one that can be read."""
@@ -480,7 +508,7 @@ class TrainingModule(lightning.LightningModule):
                 self.resume,
                 str(error).strip().split("\n")[0],
             )
-            self.resume.unlink()
+            self.resume.unlink(missing_ok=True)
             return
         self.model.load_state_dict(self.state.pop("model"))
         self.best.restore(self.state.pop("best"))
@@ -530,5 +558,7 @@ def _row(
     return {"epoch": epoch, "metric": metric, "split": split, "unit": unit, "value": value}
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+def _epoch_seed(seed: int, epoch: int, of_rank: int = 0) -> int:
+    """Rank 0 draws what a process alone would, the others something else."""
+    others = [of_rank] if of_rank else []
+    return int(np.random.SeedSequence([seed, epoch, *others]).generate_state(1)[0])

@@ -86,25 +86,33 @@ def backward_in_parts(
     `rewind` brings back the random state and the buffers from before the first pass, so that the
     second one repeats it.
     """
-    whole = _leaves(forward_in_parts(model, parts))
+    whole = leaves(forward_in_parts(model, parts))
     found = terms(whole)
     backward(found["loss"])
     rewind()
-    at, n = 0, len(whole.mu)
+    at = 0
     for part in parts:
         done = model(part)
-        stop = at + len(done.mu)
-        outputs, gradients = [], []
-        for name, output in _tensors(done).items():
-            gradient = _tensors(whole)[name].grad
-            if gradient is not None and output.requires_grad:
-                outputs.append(output)
-                rows = slice(at, stop)
-                gradients.append(gradient[rows] if output.dim() else gradient * ((stop - at) / n))
-        with torch.autocast(done.mu.device.type, enabled=False):
-            torch.autograd.backward(outputs, gradients)
-        at = stop
+        carry_back(done, whole, at)
+        at += len(done.mu)
     return whole, found
+
+
+def carry_back(done: Pass, whole: Pass, at: int, weight: float = 1.0) -> None:
+    """Carry the gradients of a batch's outputs `whole` back through the pass of one of its parts.
+
+    The part's first row is the batch's row `at`; the gradients are multiplied by `weight`.
+    """
+    n = len(done.mu)
+    outputs, gradients = [], []
+    for name, output in _tensors(done).items():
+        gradient = _tensors(whole)[name].grad
+        if gradient is not None and output.requires_grad:
+            outputs.append(output)
+            share = gradient[at : at + n] if output.dim() else gradient * (n / len(whole.mu))
+            gradients.append(share if weight == 1.0 else share * weight)
+    with torch.autocast(done.mu.device.type, enabled=False):
+        torch.autograd.backward(outputs, gradients)
 
 
 def _tensors(done: Pass) -> dict[str, Tensor]:
@@ -113,7 +121,8 @@ def _tensors(done: Pass) -> dict[str, Tensor]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _leaves(done: Pass) -> Pass:
+def leaves(done: Pass) -> Pass:
+    """The same pass, whose tensors collect gradients."""
     for value in _tensors(done).values():
         if value.is_floating_point():
             value.requires_grad_()
