@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup slurm demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
+.PHONY: help setup slurm kubernetes demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ $(STAMP):
 
 slurm: setup ## add Snakemake's plugin for Slurm (docs/cluster.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[slurm]'
+
+kubernetes: setup ## add Snakemake's plugins for Kubernetes and S3 (docs/cluster.md)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[kubernetes]'
 
 demo: setup ## run the embedded demo; ends with the comparison table
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1

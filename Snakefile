@@ -54,6 +54,11 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         logger.warning(line)
 
 
+if plan.config.compute.container:
+
+    container: plan.config.compute.container
+
+
 wildcard_constraints:
     model="[A-Za-z0-9][A-Za-z0-9_-]*",
     seed=r"\d+",
@@ -110,8 +115,12 @@ onstart:
 onsuccess:
     for lock in held:
         lock.release()
+    storage = workflow.storage_settings.default_storage_prefix
     if not quiet:
-        print(ending(Path(plan.results)))
+        print(
+            ending(Path(plan.results))
+            or (f"results  {storage}/{plan.results}" if storage else "")
+        )
 
 
 onerror:

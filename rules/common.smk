@@ -1,22 +1,46 @@
 """Functions that rules share: what is known only once the corpus checkpoint has run."""
 
+from types import SimpleNamespace
+
 from snakemake.exceptions import IncompleteCheckpointException
+
+corpus_files = SimpleNamespace(
+    tracks=plan.path("corpus", "tracks.parquet"),
+    labels=plan.path("corpus", "labels.parquet"),
+    windows=plan.path("corpus", "windows.parquet"),
+    lines=plan.path("corpus", "lines.parquet"),
+    notes=plan.path("corpus", "notes.parquet"),
+    rejects=plan.path("corpus", "rejects.parquet"),
+    warnings=plan.path("corpus", "warnings.parquet"),
+    shards=[plan.path("corpus", "shards", f"{shard}.parquet") for shard in plan.shards],
+    # Views: what later stages read of the tables above, so that they re-run for nothing else.
+    songs=plan.path("corpus", "views", "songs.parquet"),
+    audio_windows=plan.path("corpus", "views", "audio_windows.parquet"),
+    language=plan.path("corpus", "views", "language.parquet"),
+    genre=plan.path("corpus", "views", "genre.parquet"),
+    classes=plan.path("corpus", "views", "classes.parquet"),
+    titles=plan.path("corpus", "views", "titles.parquet"),
+    factors=plan.path("corpus", "views", "factors.parquet"),
+    contents=[plan.path("corpus", "views", "shards", f"{shard}.parquet") for shard in plan.shards],
+)
+"""What the corpus checkpoint writes, by name."""
 
 corpus_answers = {}
 
 
 def corpus_output():
-    """Outputs of the corpus checkpoint by name, as plain paths; as Snakemake says it if it has not run.
+    """`corpus_files` once the checkpoint has run; as Snakemake says it if it has not.
 
     `checkpoints.corpus.get()` builds the paths of all outputs whenever it is asked, two for every
     shard, and every shard's jobs ask: thousands of shards would take minutes to plan. Whether the
-    checkpoint has run is asked of the path of one of its tables; it never goes from yes to no.
+    checkpoint has run is asked of one of its tables; it never goes from yes to no. Paths are those
+    of the plan, to which Snakemake adds the storage, if the run keeps its results in one.
     """
-    done = plan.path("corpus", "tracks.parquet") in checkpoints.created_output
+    done = rules.corpus.output.tracks in checkpoints.created_output
     if done not in corpus_answers:
         try:
-            found = checkpoints.corpus.get().output
-            corpus_answers[done] = type(found)(toclone=found, plainstr=True)
+            checkpoints.corpus.get()
+            corpus_answers[done] = corpus_files
         except IncompleteCheckpointException as incomplete:
             corpus_answers[done] = incomplete
     if isinstance(corpus_answers[done], IncompleteCheckpointException):
@@ -28,7 +52,7 @@ def corpus_table(name):
     """A table of the corpus, behind the checkpoint: what has not changed re-runs nothing."""
 
     def path(wildcards):
-        return corpus_output()[name]
+        return getattr(corpus_output(), name)
 
     return path
 

@@ -83,27 +83,9 @@ checkpoint corpus:
         sources=rules.list_sources.output.sources,
         rejects=rules.list_sources.output.rejects,
         warnings=rules.list_sources.output.warnings,
-        probed=expand(rules.probe.output.probed, shard=plan.shards),
+        probed=[plan.path("corpus", "probed", f"{shard}.parquet") for shard in plan.shards],
     output:
-        tracks=plan.path("corpus", "tracks.parquet"),
-        labels=plan.path("corpus", "labels.parquet"),
-        windows=plan.path("corpus", "windows.parquet"),
-        lines=plan.path("corpus", "lines.parquet"),
-        notes=plan.path("corpus", "notes.parquet"),
-        rejects=plan.path("corpus", "rejects.parquet"),
-        warnings=plan.path("corpus", "warnings.parquet"),
-        shards=[plan.path("corpus", "shards", f"{shard}.parquet") for shard in plan.shards],
-        # Views: what later stages read of the tables above, so that they re-run for nothing else.
-        songs=plan.path("corpus", "views", "songs.parquet"),
-        audio_windows=plan.path("corpus", "views", "audio_windows.parquet"),
-        language=plan.path("corpus", "views", "language.parquet"),
-        genre=plan.path("corpus", "views", "genre.parquet"),
-        classes=plan.path("corpus", "views", "classes.parquet"),
-        titles=plan.path("corpus", "views", "titles.parquet"),
-        factors=plan.path("corpus", "views", "factors.parquet"),
-        contents=[
-            plan.path("corpus", "views", "shards", f"{shard}.parquet") for shard in plan.shards
-        ],
+        **vars(corpus_files),
     log:
         plan.path("logs", "corpus.log"),
     benchmark:

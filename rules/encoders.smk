@@ -20,7 +20,7 @@ rule fetch_weights:
 rule adapt_encoder:
     """LoRA weights of an encoder, trained on the windows of the training songs."""
     input:
-        shards=lambda wildcards: [ancient(str(path)) for path in corpus_output().shards],
+        shards=lambda wildcards: [ancient(path) for path in corpus_output().shards],
         contents=lambda wildcards: corpus_output().contents,
         windows=corpus_table("audio_windows"),
         audio=demo_audio,

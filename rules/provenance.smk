@@ -7,7 +7,7 @@ rule provenance:
         tables=[*all_tables(), *html_pages()],
         figures=[*all_figures("svg"), *all_figures("png")],
         corpus=lambda wildcards: [
-            corpus_output()[name]
+            getattr(corpus_output(), name)
             for name in ("tracks", "labels", "windows", "lines", "notes", "rejects", "warnings")
         ],
         weights=plan.branch_files("models/{model}/seed-{seed}/weights.ckpt", plan.trained),
@@ -66,7 +66,11 @@ rule metrics:
 rule corpus_tables:
     """Every table of the corpus."""
     input:
-        lambda wildcards: list(corpus_output()),
+        lambda wildcards: [
+            path
+            for value in vars(corpus_output()).values()
+            for path in ([value] if isinstance(value, str) else value)
+        ],
 
 
 rule features:

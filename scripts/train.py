@@ -4,14 +4,16 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
     import shutil
+    from pathlib import Path
 
     from songatlas.config import Compute, Trainer
     from songatlas.training.launch import launch
     from songatlas.training.request import Request, fulfil
 
     params, processes = snakemake.params, Trainer(**snakemake.params.trainer)
-    # Not a parameter: what is watched while a model trains does not make it another model.
-    watched = Compute(**snakemake.config.get("compute", {})).tensorboard
+    # Not parameters: what is watched while a model trains does not make it another model.
+    compute = Compute(**snakemake.config.get("compute", {}))
+    resume = str(Path(compute.resume_path or ".") / params.resume)
     request = Request(
         inputs={
             name: files if isinstance(files, str) else list(files)
@@ -25,13 +27,13 @@ with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
         training=dict(params.training),
         loss=dict(params.loss),
         seed=params.seed,
-        resume=params.resume,
+        resume=resume,
         save_every_s=snakemake.resources.save_every_s,
         code=params.code,
-        tensorboard=params.tensorboard if watched else None,
+        tensorboard=params.tensorboard if compute.tensorboard else None,
     )
     if processes.processes > 1:
         log.result = launch(request, processes, log=snakemake.log[0], threads=snakemake.threads)
     else:
         log.result = fulfil(request)
-    shutil.rmtree(params.resume, ignore_errors=True)
+    shutil.rmtree(resume, ignore_errors=True)

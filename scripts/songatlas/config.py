@@ -695,6 +695,16 @@ class Compute(Section):
         description="Seconds of training that a sudden end (power cut, kill -9) may cost at most; "
         "a time limit or Ctrl-C costs none.",
     )
+    container: str | None = Field(
+        None,
+        description="Image that jobs run in with `--software-deployment-method apptainer`: "
+        "`docker://REGISTRY/songatlas:0.1.0`, or the path of a .sif file.",
+    )
+    resume_path: str | None = Field(
+        None,
+        description="Folder for the states of interrupted trainings (null: `results/<run>/resume`). "
+        "For jobs whose own folder goes when they end (Kubernetes), one on a volume that stays.",
+    )
 
 
 class Config(Section):
