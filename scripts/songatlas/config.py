@@ -702,8 +702,8 @@ class Compute(Section):
     )
     resume_path: str | None = Field(
         None,
-        description="Folder for the states of interrupted trainings (null: `results/<run>/resume`). "
-        "For jobs whose own folder goes when they end (Kubernetes), one on a volume that stays.",
+        description="Folder for the states of interrupted trainings (null: this one, under "
+        "`results/`). For jobs whose folder goes when they end (Kubernetes): one on a volume.",
     )
 
 
