@@ -40,6 +40,7 @@ if quiet:
 
 try:
     plan = Plan(config, workflow.configfiles)
+    plan.query_model  # so that a name that cannot answer is said here
     if workflow.exec_mode == ExecMode.DEFAULT:
         plan.corpus_listing  # so that a folder that is no corpus is said before any job, too
 except SongatlasError as error:
@@ -73,6 +74,7 @@ include: "rules/training.smk"
 include: "rules/latents.smk"
 include: "rules/clustering.smk"
 include: "rules/fusion.smk"
+include: "rules/retrieval.smk"
 include: "rules/consensus.smk"
 include: "rules/comparison.smk"
 include: "rules/tables.smk"

@@ -116,6 +116,27 @@ def encoder_inputs(wildcards):
     return files
 
 
+def query_encoder(wildcards):
+    """The joint encoder that answers a text, where one does."""
+    if plan.query_model not in plan.joint_encoders:
+        return None
+    return str(plan.config.baselines[plan.query_model].encoder)
+
+
+def query_inputs(wildcards):
+    """What answers a text reads: a model and its songs' audio, or an encoder's feature."""
+    corpus, model = corpus_output(), plan.query_model
+    files = {"tracks": corpus.songs, "titles": corpus.titles}
+    if query_encoder(wildcards):
+        files |= {"features": plan.parts(plan.feature_of(model)), "windows": corpus.audio_windows}
+    elif model is not None:
+        seed = dict(plan.first_trained)[model]
+        folder = plan.path("analysis", "ablations", model)
+        files["latents"] = f"{folder}/seed-{seed}-mel.parquet"
+        files["weights"] = plan.path("models", model, f"seed-{seed}", "weights.ckpt")
+    return files
+
+
 def adapter_of(wildcards):
     """The LoRA weights that a feature is computed with, if any."""
     if not wildcards.adapted:
@@ -216,6 +237,8 @@ def all_tables():
         files["latent_units"] = ("csv",)
     if plan.multimodal:
         files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
+    if plan.joint:
+        files["retrieval"] = ("csv", "md", "tex")
     if len(plan.first_branches) > 1:
         files["tests"] = ("csv", "md", "tex")
     if plan.leaky:

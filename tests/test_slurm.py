@@ -1,6 +1,7 @@
 """The small run through a real Slurm: to its end, after a killed job, and after `scancel`."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 from conftest import ROOT
 from pipeline import SMALL, in_background, write_corpus
 from slurm import cluster as slurm
+from test_interruptions import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +42,9 @@ def start(cluster: slurm.Cluster, folder: Path) -> subprocess.Popen:
     return in_background(command, folder, cluster.environment)
 
 
-def prepared(folder: Path) -> Path:
+def prepared(folder: Path, settings: str = SETTINGS) -> Path:
     write_corpus(folder / "songs")
-    (folder / "small.yaml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "small.yaml").write_text(settings, encoding="utf-8")
     return folder
 
 
@@ -68,16 +70,27 @@ def outcome(process: subprocess.Popen, folder: Path) -> int:
         raise AssertionError((folder / "output.txt").read_text()[-4000:]) from None
 
 
+LONG = SETTINGS.replace("max_epochs: 2", "max_epochs: 300, early_stopping_patience: 300")
+LONG += "compute: {save_every_s: 0.0}\n"
+"""A training of some seconds, saved before every batch."""
+
+
 def test_a_run_goes_through_slurm_and_a_killed_job_comes_again(
     cluster: slurm.Cluster, tmp_path: Path
 ) -> None:
-    folder = prepared(tmp_path)
+    folder = prepared(tmp_path, LONG)
+    log = folder / "results" / "small" / "logs" / "train" / "basic_vae-seed-0.log"
     process = start(cluster, folder)
     killed = training(cluster, process)
+    wait_for(lambda: log.exists() and "epoch 3:" in log.read_text(encoding="utf-8"))
     # As a node that is lost: its processes end without a word.
     cluster.run("scancel", "--signal=KILL", "--full", killed)
     assert outcome(process, folder) == 0, (folder / "output.txt").read_text()[-6000:]
     assert "basic_vae" in (folder / TARGET).read_text(encoding="utf-8")
+    found = re.search(r"resuming at epoch (\d+)", log.read_text(encoding="utf-8"))
+    assert found is not None
+    assert int(found[1]) >= 3
+    print(found[0])
     jobs = cluster.jobs()
     for job in jobs:
         print(*(job.get(name) for name in SHOWN), sep=" | ")

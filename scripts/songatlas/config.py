@@ -680,6 +680,18 @@ class Trainer(Section):
         return self.devices * self.nodes
 
 
+class Query(Section):
+    """What answers `text` (target `query`)."""
+
+    model: Name | None = Field(
+        None,
+        description="A model with a shared block (`fusion`, but not `late`), or a baseline of an "
+        "encoder that embeds texts (`clap`, `muq_mulan`). Null: such a baseline where there is "
+        "one, else the first such model.",
+    )
+    top: int = Field(10, ge=1, le=10_000, description="How many songs to return.")
+
+
 class Compute(Section):
     """What changes no result but by rounding: what jobs declare, and what they show meanwhile."""
 
@@ -736,6 +748,9 @@ class Config(Section):
         description="Shards of the corpus (rule of thumb: 256 songs a shard, "
         "at most 1,000 shards).",
     )
+    text: Annotated[str | None, BeforeValidator(_as_text)] = Field(
+        None, description="What `snakemake query` looks for, in plain words."
+    )
     windows: Windows = Field(Windows(), description="Cutting songs into windows.")
     logmel: LogMel = Field(LogMel(), description="The log-mel spectrogram.")
     lyrics: Lyrics = Field(Lyrics(), description="Cleaning and embedding lyrics.")
@@ -768,6 +783,7 @@ class Config(Section):
     assign: Assign = Field(
         Assign(), description="New songs, given to the clusters of a finished run."
     )
+    query: Query = Field(Query(), description="Songs for a text.")
     trainer: Trainer = Field(Trainer(), description="Several GPUs for one training.")
     compute: Compute = Field(
         Compute(),

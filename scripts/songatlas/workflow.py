@@ -15,6 +15,7 @@ from songatlas import config as configuration
 from songatlas.config import Config, several_corpora
 from songatlas.corpus.shards import shard_name
 from songatlas.encoders import cards
+from songatlas.errors import ConfigError
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
 
@@ -137,6 +138,41 @@ class Plan:
     def multimodal(self) -> list[str]:
         """Names of the models that read audio and lyrics."""
         return [name for name in self.models if {"mel", "lyrics"} <= set(self.model_inputs(name))]
+
+    @property
+    def joint(self) -> list[str]:
+        """Names of those that have both in one space: a block `shared`."""
+        return [
+            name
+            for name in self.multimodal
+            if self.model(name)["options"].get("fusion", "late") != "late"
+        ]
+
+    @property
+    def joint_encoders(self) -> list[str]:
+        """Names of the baselines that are encoders of audio and texts, as they were published."""
+        return [
+            name
+            for name in self.encoder_baselines
+            if cards.card(str(self.config.baselines[name].encoder)).joint
+            and not self.config.baselines[name].adapted
+        ]
+
+    @property
+    def query_model(self) -> str | None:
+        """What answers a text; None where nothing of this run can.
+
+        Raises:
+            ConfigError: when the config names something that cannot.
+        """
+        able = [*self.joint_encoders, *self.joint]
+        wanted = self.config.query.model
+        if wanted is not None and wanted not in able:
+            raise ConfigError(
+                f"query.model: `{wanted}` does not have words and sound in one space; what does: "
+                f"{', '.join(able) or 'nothing of this run'}"
+            )
+        return wanted or (able[0] if able else None)
 
     @property
     def variational(self) -> list[str]:

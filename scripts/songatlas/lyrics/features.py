@@ -64,7 +64,7 @@ def write_lyrics_features(
     songs = {track: text for track, text in cleaned.items() if text}
     if not songs:
         logger.warning("no song has lyrics: the lyrics features are empty or zero")
-    encoder = _encoder(config, seed, list(songs.values()))
+    encoder = encoder_of(config, seed, list(songs.values()))
     metadata = {
         "encoder": encoder.name,
         "revision": getattr(encoder, "revision", None),
@@ -96,7 +96,7 @@ def write_song_vectors(
     tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "lyrics"])
     known = tracks.dropna().itertuples(index=False, name=None)
     songs = {track: text for track, text in ((t, clean(lyrics)) for t, lyrics in known) if text}
-    encoder = _encoder(config, seed, list(songs.values()))
+    encoder = encoder_of(config, seed, list(songs.values()))
     about = {"encoder": encoder.name, "revision": getattr(encoder, "revision", None)}
     ids, shape = list(songs), (encoder.dim,)
     common = {"key": "track_id", "units": "embedding", "metadata": about}
@@ -134,7 +134,7 @@ def _write_texts(
             some = texts[start : start + TEXTS_AT_ONCE]
             ids = [identifier for identifier, _ in some]
             whole.write(ids, _encode(encoder, [text for _, text in some]))
-            lines = [_spread(text.split("\n"), max_lines) if text else [] for _, text in some]
+            lines = [spread(text.split("\n"), max_lines) if text else [] for _, text in some]
             flat = _encode(encoder, [line for chosen in lines for line in chosen])
             padded = np.zeros((len(ids), max_lines, encoder.dim), np.float32)
             filled = np.array([[i < len(chosen) for i in range(max_lines)] for chosen in lines])
@@ -142,7 +142,12 @@ def _write_texts(
             single.write(ids, padded)
 
 
-def _encoder(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
+def encoder_of(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
+    """The encoder that the config names; `tfidf` is fitted on the cleaned lyrics `songs`.
+
+    Raises:
+        SongatlasError: when a Hugging Face encoder is not there, or `lyrics.dim` is not its width.
+    """
     if config.encoder == "tfidf":
         from songatlas.lyrics.tfidf import TfidfSvd
 
@@ -179,7 +184,7 @@ def _encode(encoder: Encoder, texts: list[str]) -> np.ndarray:
     return vectors[[row[text] for text in texts]]
 
 
-def _spread(lines: list[str], at_most: int) -> list[str]:
+def spread(lines: list[str], at_most: int) -> list[str]:
     """`lines`, or `at_most` of them from first to last at even distances."""
     if len(lines) <= at_most:
         return lines

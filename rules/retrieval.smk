@@ -1,0 +1,69 @@
+"""Words and sound that find each other: scores, and queries in free text."""
+
+
+rule retrieval:
+    """How well audio and lyrics of a song find each other."""
+    input:
+        audio=plan.branch_files(
+            "analysis/ablations/{model}/seed-{seed}-mel.parquet", plan.branches_of(plan.joint)
+        ),
+        lyrics=plan.branch_files(
+            "analysis/ablations/{model}/seed-{seed}-lyrics.parquet", plan.branches_of(plan.joint)
+        ),
+        songs=corpus_table("songs"),
+    output:
+        csv=report(
+            plan.path("tables", "retrieval.csv"),
+            caption="captions/retrieval.rst",
+            category="Tables",
+            labels={"page": "retrieval", "as": "CSV"},
+        ),
+        md=plan.path("tables", "retrieval.md"),
+        tex=plan.path("tables", "retrieval.tex"),
+    log:
+        plan.path("logs", "retrieval.log"),
+    benchmark:
+        plan.path("benchmarks", "retrieval.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        corpus_name=plan.corpus_name,
+        card=plan.card,
+        code=code_of("retrieval"),
+    message:
+        "Retrieval of audio by lyrics and of lyrics by audio"
+    script:
+        "../scripts/retrieval.py"
+
+
+rule query:
+    """Songs for a text."""
+    input:
+        unpack(query_inputs),
+    output:
+        csv=plan.path("query", "songs.csv"),
+        md=plan.path("query", "songs.md"),
+    log:
+        plan.path("logs", "query.log"),
+    benchmark:
+        plan.path("benchmarks", "query.tsv")
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        weights_lock=plan.config.pretrained.lock,
+    params:
+        text=plan.config.text,
+        model=lambda wildcards: plan.query_model,
+        encoder=query_encoder,
+        pretrained=lambda wildcards: (
+            plan.pretrained(query_encoder(wildcards)) if query_encoder(wildcards) else None
+        ),
+        lyrics=plan.lyrics(),
+        device=plan.config.training.device,
+        seed=plan.config.evaluation.seed,
+        top=plan.config.query.top,
+        code=lambda wildcards: plan.code_of_models("query", *plan.joint),
+    message:
+        "Looking for songs"
+    script:
+        "../scripts/query.py"

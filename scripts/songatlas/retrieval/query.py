@@ -1,0 +1,194 @@
+"""Songs that fit a text, by a model that has words and sound in one space."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from songatlas import tables
+from songatlas.config import Lyrics, Pretrained
+from songatlas.errors import SongatlasError
+from songatlas.evaluation import layout
+from songatlas.lyrics.clean import clean
+from songatlas.lyrics.features import encoder_of, spread
+from songatlas.retrieval.scores import unit
+from songatlas.training.weights import load_weights
+
+COLUMNS = ("rank", "title", "artist", "score", "standing", "track_id")
+
+NO_TEXT = 'text: say what to look for, for instance --config text="a slow song about leaving home"'
+
+
+NOBODY = (
+    "query: nothing of this run has words and sound in one space; add a model `{architecture: "
+    "fusion, fusion: contrastive}`, or a baseline of an encoder that embeds texts (docs/words.md)"
+)
+
+
+def text_by_model(
+    text: str, weights: str | Path, tracks: pd.DataFrame, lyrics: Lyrics, seed: int, device: str
+) -> np.ndarray:
+    """A text in the shared block of a trained model, read as lyrics: unit length, (d,) float64.
+
+    Args:
+        tracks: `track_id, lyrics` of all songs of the run, on which TF-IDF is fitted anew.
+        seed: of the lyrics encoder.
+
+    Raises:
+        SongatlasError: when the model was not trained, or the text has nothing that it knows.
+    """
+    model, description = load_weights(weights, device)
+    if model is None:
+        raise SongatlasError(f"query: {weights} holds no model: {description.note}")
+    cleaned = clean(text)
+    songs = [clean(words) for words in tracks["lyrics"].dropna()]
+    encoder = encoder_of(lyrics, seed, [song for song in songs if song])
+    lines = spread(cleaned.split("\n"), lyrics.max_lines) if cleaned else []
+    vectors = encoder.transform([cleaned, *lines]) if cleaned else np.zeros((1, encoder.dim))
+    if not vectors[0].any():
+        raise SongatlasError(
+            f"text: nothing in {text!r} is known to the lyrics encoder `{encoder.name}`, which "
+            "knows what occurs in the corpus; use words of its songs, or a pretrained encoder "
+            "(docs/words.md)"
+        )
+    spec = description.spec
+    padded = np.zeros((1, spec.max_lines, spec.lyrics_dim), np.float32)
+    padded[0, : len(lines)] = vectors[1:]
+    batch = {
+        "mel": torch.zeros(1, 1, spec.n_mels, spec.n_frames),
+        "lyrics": torch.tensor(vectors[:1], dtype=torch.float32),
+        "lyrics_lines": torch.tensor(padded),
+        "has_mel": torch.tensor([False]),
+        "has_lyrics": torch.tensor([True]),
+    }
+    start, stop = model.blocks["shared"]
+    model.eval()
+    with torch.inference_mode():
+        z = model.embed({name: values.to(device) for name, values in batch.items()})
+    return np.asarray(unit(z[:, start:stop].float().cpu().numpy())[0])
+
+
+def songs_of_model(latents: str | Path) -> tuple[list[str], np.ndarray]:
+    """Songs with audio and the shared block of their audio alone, unit length, (n, d) float64."""
+    frame = tables.read(latents, tables.LATENTS)
+    with_audio = set(frame.loc[frame["level"] == "window", "track_id"])
+    songs = frame[(frame["level"] == "song") & frame["track_id"].isin(with_audio)]
+    start, stop = tables.read_metadata(latents)["blocks"]["shared"]
+    vectors = [np.asarray(z, np.float64)[start:stop] for z in songs["z"]]
+    return list(songs["track_id"]), unit(np.stack(vectors))
+
+
+def text_by_encoder(text: str, name: str, settings: Pretrained) -> np.ndarray:
+    """A text in the space of a joint encoder of audio and texts, (d,) float64.
+
+    Raises:
+        SongatlasError: as `load_joint_encoder`.
+    """
+    from songatlas.encoders.load import load_joint_encoder
+
+    return np.asarray(unit(load_joint_encoder(name, settings).embed_text([text]))[0])
+
+
+def songs_of_encoder(
+    parts: Sequence[str | Path], windows: pd.DataFrame, dim: int
+) -> tuple[list[str], np.ndarray]:
+    """Songs and the mean of their windows' vectors in a joint space of `dim`, (n, dim) float64.
+
+    Args:
+        parts: the encoder's feature, whose last `dim` values are the joint space.
+        windows: `window_id, track_id`.
+    """
+    track_of = dict(zip(windows["window_id"], windows["track_id"], strict=True))
+    sums: dict[str, np.ndarray] = {}
+    for ids, block in tables.iter_feature(parts):
+        joint = unit(np.asarray(block).reshape(len(ids), -1)[:, -dim:])
+        for window_id, vector in zip(ids, joint, strict=True):
+            track = track_of[window_id]
+            sums[track] = sums.get(track, 0.0) + vector
+    songs = sorted(sums)
+    return songs, unit(np.stack([sums[song] for song in songs]) if songs else np.zeros((0, dim)))
+
+
+def answer(
+    text: np.ndarray, songs: Sequence[str], vectors: np.ndarray, titles: pd.DataFrame, top: int
+) -> pd.DataFrame:
+    """The best `top` songs with `COLUMNS`, best first.
+
+    `score` is the cosine similarity, `standing` how many standard deviations it lies above the mean
+    of all songs: a best song that stands with the others is no answer.
+    """
+    similarity = vectors @ text
+    order = np.argsort(-similarity, kind="stable")[:top]
+    spread_of = similarity.std()
+    known = titles.set_index("track_id")
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(order) + 1),
+            "title": [known["title"].get(songs[i]) for i in order],
+            "artist": [known["artist"].get(songs[i]) for i in order],
+            "score": similarity[order],
+            "standing": (similarity[order] - similarity.mean()) / (spread_of or 1.0),
+            "track_id": [songs[i] for i in order],
+        },
+        columns=list(COLUMNS),
+    )
+
+
+def write_query(
+    text: str | None,
+    source: Mapping[str, Any],
+    *,
+    model: str,
+    encoder: str | None,
+    lyrics: Lyrics,
+    pretrained: Pretrained | None,
+    seed: int,
+    top: int,
+    device: str,
+    csv: str | Path,
+    md: str | Path,
+) -> str:
+    """Write the songs that fit `text` as two tables; the table as text.
+
+    Args:
+        source: paths of `tracks` and `titles`, and of `weights` and `latents` (of audio alone) of a
+            trained model, or of `windows` and `features` of the joint encoder named `encoder`.
+
+    Raises:
+        SongatlasError: without a text, without a song, and as the functions above.
+    """
+    if text is None or not text.strip():
+        raise SongatlasError(NO_TEXT)
+    tracks = tables.read(source["tracks"], tables.TRACKS, columns=["track_id", "lyrics"])
+    titles = tables.read(source["titles"], tables.LABELS, columns=["track_id", "title", "artist"])
+    if encoder is None:
+        vector = text_by_model(text, source["weights"], tracks, lyrics, seed, device)
+        songs, vectors = songs_of_model(source["latents"])
+        how = f"the shared block of {model}; the text is read as lyrics"
+    else:
+        assert pretrained is not None
+        vector = text_by_encoder(text, encoder, pretrained)
+        windows = tables.read(source["windows"], tables.WINDOWS, columns=["window_id", "track_id"])
+        songs, vectors = songs_of_encoder(source["features"], windows, len(vector))
+        how = f"the joint space of {encoder}"
+    if not songs:
+        raise SongatlasError("query: no song of this run has audio to be found by")
+    frame = answer(vector, songs, vectors, titles, top)
+    layout.write_csv(frame, csv)
+    heading = f"Songs for “{text.strip()}”"
+    notes = [
+        f"{len(songs)} songs with audio, ranked by cosine similarity in {how}. standing: standard "
+        "deviations above the mean of all songs."
+    ]
+    shown = frame.drop(columns="track_id")
+    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
+    lines = []
+    for row in frame.to_dict("records"):
+        title = row["track_id"] if pd.isna(row["title"]) else row["title"]
+        artist = "" if pd.isna(row["artist"]) else f" ({row['artist']})"
+        line = f"{row['rank']:>3}  {row['score']:+.3f}  {row['standing']:+.1f} sd  {title}{artist}"
+        lines.append(line)
+    return "\n".join([heading, *lines])
