@@ -137,6 +137,29 @@ def query_inputs(wildcards):
     return files
 
 
+def names_encoder():
+    """The joint encoder that names clusters, where the run has one."""
+    joint = plan.joint_encoders
+    return str(plan.config.baselines[joint[0]].encoder) if joint else None
+
+
+def names_inputs(wildcards):
+    """Clusters, and what their songs are measured by."""
+    corpus = corpus_output()
+    files = {
+        "consensus": plan.consensus_files(".parquet"),
+        "choice": plan.consensus_files("-choice.parquet"),
+        "descriptors": plan.parts("descriptors"),
+        "windows": corpus.audio_windows,
+        "titles": corpus.titles,
+        "classes": corpus.classes,
+        "tracks": corpus.songs,
+    }
+    if names_encoder():
+        files["features"] = plan.parts(plan.feature_of(plan.joint_encoders[0]))
+    return files
+
+
 def adapter_of(wildcards):
     """The LoRA weights that a feature is computed with, if any."""
     if not wildcards.adapted:

@@ -692,6 +692,26 @@ class Query(Section):
     top: int = Field(10, ge=1, le=10_000, description="How many songs to return.")
 
 
+class Names(Section):
+    """Words for clusters (target `names`)."""
+
+    alpha: Fraction = Field(
+        0.05,
+        description="A word is given where chance would give one to any cluster of a model with "
+        "less than this probability.",
+    )
+    least_effect: Fraction = Field(
+        0.33, description="... and where Cliff's |δ| is at least this (0.33: medium, Romano 2006)."
+    )
+    words: int = Field(3, ge=1, le=10, description="Words in a name, at most.")
+    prompt_languages: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
+        ["en"],
+        min_length=1,
+        description="Languages in which a joint model of audio and texts is asked: `en`, `es`, "
+        "`fr`, `de`.",
+    )
+
+
 class Compute(Section):
     """What changes no result but by rounding: what jobs declare, and what they show meanwhile."""
 
@@ -783,6 +803,7 @@ class Config(Section):
     assign: Assign = Field(
         Assign(), description="New songs, given to the clusters of a finished run."
     )
+    names: Names = Field(Names(), description="Words for clusters.")
     query: Query = Field(Query(), description="Songs for a text.")
     trainer: Trainer = Field(Trainer(), description="Several GPUs for one training.")
     compute: Compute = Field(

@@ -1,0 +1,90 @@
+"""What songs are measured by: descriptors with plain words, or tags by a joint model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from songatlas import tables
+from songatlas.config import Pretrained
+from songatlas.explorer.attributes import Descriptor, known_descriptors
+from songatlas.naming.contrast import Criterion
+from songatlas.naming.vocabulary import Tag
+from songatlas.retrieval.query import songs_of_encoder
+from songatlas.retrieval.scores import unit
+
+NOT_LOUDNESS = "rms_db_mean"
+"""Decibels averaged over frames are low where a song has gaps, however loud it is: on the demo
+corpus, whose loudness is known, "loud" and "quiet" were wrong for 18 clusters of 18."""
+
+PITCHES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+
+
+def descriptor_values(parts: Sequence[str | Path], windows: pd.DataFrame) -> pd.DataFrame:
+    """Means of every descriptor over the windows of each song; index: track_id, sorted.
+
+    Args:
+        parts: the feature `descriptors`.
+        windows: `window_id, track_id`.
+    """
+    names = tables.read_metadata(parts[0])["names"]
+    track_of = dict(zip(windows["window_id"], windows["track_id"], strict=True))
+    blocks = [
+        pd.DataFrame(
+            np.asarray(block).reshape(len(ids), -1),
+            index=[track_of[window_id] for window_id in ids],
+            columns=names,
+        )
+        for ids, block in tables.iter_feature(parts)
+    ]
+    if not blocks:
+        return pd.DataFrame(columns=names)
+    return pd.concat(blocks).groupby(level=0).mean()
+
+
+def plain_descriptors(values: pd.DataFrame) -> tuple[Descriptor, ...]:
+    """The columns whose words may stand in a name."""
+    known = known_descriptors(list(values.columns))
+    return tuple(one for one in known if one.entry != NOT_LOUDNESS)
+
+
+def heard(values: pd.DataFrame) -> tuple[np.ndarray, list[Criterion]]:
+    """The descriptors that have plain words, (n, D), and those words."""
+    known = plain_descriptors(values)
+    criteria = [Criterion(one.label, one.high, one.low) for one in known]
+    return values[[one.entry for one in known]].to_numpy(np.float64), criteria
+
+
+def tagged(
+    parts: Sequence[str | Path],
+    windows: pd.DataFrame,
+    tags: Sequence[Tag],
+    encoder: str,
+    settings: Pretrained,
+) -> tuple[list[str], np.ndarray, list[Criterion]]:
+    """Songs, their similarity to every tag (n, T), and the tags as criteria.
+
+    A tag is the mean of its prompts' unit vectors (Radford et al. 2021).
+
+    Raises:
+        SongatlasError: as `load_joint_encoder`.
+    """
+    from songatlas.encoders.load import load_joint_encoder
+
+    joint = load_joint_encoder(encoder, settings)
+    vectors = unit(np.stack([unit(joint.embed_text(tag.prompts)).mean(axis=0) for tag in tags]))
+    songs, audio = songs_of_encoder(parts, windows, vectors.shape[1])
+    return songs, audio @ vectors.T, [Criterion(tag.name, tag.name) for tag in tags]
+
+
+def key_of(row: pd.Series) -> str | None:
+    """`G major`: the key whose profile correlates most with the song; None where unknown."""
+    keys = [name for name in row.index if name.startswith("key_") and name.endswith(("or",))]
+    known = row[keys].astype(float)
+    if not len(keys) or not np.isfinite(known).any():
+        return None
+    _, pitch, mode = str(known.idxmax()).split("_")
+    flat = {"C": 0, "Cs": 1, "D": 2, "Ds": 3, "E": 4, "F": 5, "Fs": 6, "G": 7, "Gs": 8}
+    flat |= {"A": 9, "As": 10, "B": 11}
+    return f"{PITCHES[flat[pitch]]} {mode}"
