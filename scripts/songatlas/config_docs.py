@@ -38,6 +38,7 @@ On the command line set the flat keys, for instance
 | `changes.yaml` | from the published setting to the best one, one change at a time |
 | `jamendolyrics.yaml`, `ultrastar.yaml` | these data sets |
 | `real_songs.yaml` | both, cross-validated by song |
+| `retrieval.yaml` | both: do audio and lyrics of a song find each other? |
 | `fusion_jamendolyrics.yaml` | audio and lyrics fused in five ways, on JamendoLyrics |
 | `folder.yaml`, `manifest.yaml` | your own songs |
 | `paper.yaml` | the reference study's protocol at full size |

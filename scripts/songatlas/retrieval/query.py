@@ -191,4 +191,4 @@ def write_query(
         artist = "" if pd.isna(row["artist"]) else f" ({row['artist']})"
         line = f"{row['rank']:>3}  {row['score']:+.3f}  {row['standing']:+.1f} sd  {title}{artist}"
         lines.append(line)
-    return "\n".join([heading, *lines])
+    return "\n".join([heading, *lines, str(csv)])
