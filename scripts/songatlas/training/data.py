@@ -1,11 +1,11 @@
 """The windows that models read: in memory as float16, standardised batch by batch."""
 
 import functools
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,12 @@ from songatlas.audio.standardise import standardise, standardise_with_scale
 from songatlas.corpus.folds import resolve
 from songatlas.errors import NotApplicable, SongatlasError, TableError
 from songatlas.models.base import InputSpec
+from songatlas.training.stored import StoredSpectrograms
+
+T = TypeVar("T")
 
 IN_MEMORY_BYTES = 8 * 2**30
-"""Spectrograms beyond this lie in a temporary file that the operating system pages in."""
+"""Spectrograms beyond this stay in their shards; an epoch is then shuffled pool by pool."""
 
 
 OPTIONAL_FILES = (
@@ -45,7 +48,7 @@ class Windows:
     """Of songs without audio: their track_id."""
     track_ids: tuple[str, ...]
     splits: tuple[str, ...]
-    mel: Tensor
+    mel: Tensor | StoredSpectrograms
     """(m, n_mels, n_frames) float16 in dB: of the first m rows; those behind have no audio."""
     lyrics: Tensor | None = None
     """(n, lyrics_dim) float32."""
@@ -111,7 +114,7 @@ class Windows:
         moved = {
             name: getattr(self, name).to(device)
             for name in ("mel", "lyrics", "lyrics_lines", "descriptors", "label")
-            if getattr(self, name) is not None
+            if isinstance(getattr(self, name), Tensor)
         }
         return replace(self, **moved)
 
@@ -144,15 +147,23 @@ class Batches:
         return len(self.split(self.order()))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        # Everything from here on waits for the first batch: the epoch's number is set just before.
         pair_of = self.draw_pairs() if self.pairs else None
-        for some in self.split(self.order()):
-            yield self.windows.batch(some, None if pair_of is None else pair_of[some])
+        batches = (
+            self.windows.batch(some, None if pair_of is None else pair_of[some])
+            for some in self.split(self.order())
+        )
+        stored = isinstance(self.windows.mel, StoredSpectrograms)
+        yield from ahead(batches) if stored else batches
 
     def order(self) -> np.ndarray:
         """All rows in this epoch's order; with `whole_songs`, those of a song side by side."""
         rows = self.rows
         if self.seed is not None:
-            rows = np.random.default_rng([self.seed, self.epoch]).permutation(rows)
+            rng = np.random.default_rng([self.seed, self.epoch])
+            rows = rng.permutation(rows)
+            if isinstance(self.windows.mel, StoredSpectrograms):
+                rows = self.windows.mel.pooled(rows, rng)
         if self.whole_songs:
             track = self.windows.track[rows]
             _, first, song = np.unique(track, return_index=True, return_inverse=True)
@@ -183,6 +194,15 @@ class Batches:
         for song in np.split(rows, np.flatnonzero(np.diff(np.sort(track))) + 1):
             partner[song] = np.roll(song, 1)  # a random cycle: nobody is left without a partner
         return partner
+
+
+def ahead(batches: Iterator[T]) -> Iterator[T]:
+    """The same, the next one being made while this one is used."""
+    with ThreadPoolExecutor(1, "reads ahead") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
 
 
 def prepare(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -241,7 +261,7 @@ def read_windows(
         window_ids=window_ids + song_ids,
         track_ids=tuple(frame["track_id"]) + song_ids,
         splits=tuple(resolve([*frame["split"], *songs["split"]], seed)),
-        mel=_read(logmel, window_ids, (spec.n_mels, spec.n_frames), torch.float16),
+        mel=_spectrograms(logmel, window_ids, (spec.n_mels, spec.n_frames)),
     )
     if descriptors is not None:
         shape = tables.read_metadata(descriptors[0])["shape"]
@@ -321,13 +341,17 @@ def _ids(paths: Sequence[str | Path]) -> list[str]:
     return ids
 
 
-def _read(
-    paths: Sequence[str | Path],
-    window_ids: Sequence[str],
-    shape: tuple[int, ...],
-    dtype: torch.dtype,
-) -> Tensor:
-    """A feature as one tensor in the order of `window_ids`, row group by row group."""
+def _spectrograms(
+    paths: Sequence[str | Path], window_ids: Sequence[str], shape: tuple[int, ...]
+) -> Tensor | StoredSpectrograms:
+    n_bytes = len(window_ids) * int(np.prod(shape)) * torch.float16.itemsize
+    if n_bytes <= IN_MEMORY_BYTES:
+        return _read(paths, window_ids, shape, torch.float16)
+    _check_shapes(paths, shape)
+    return StoredSpectrograms(paths, window_ids, shape, torch.float16)
+
+
+def _check_shapes(paths: Sequence[str | Path], shape: tuple[int, ...]) -> None:
     for path in paths:
         stored = tuple(tables.read_metadata(path)["shape"])
         if stored != shape:
@@ -335,7 +359,17 @@ def _read(
                 f"{path}: holds values of shape {stored}, the config asks for {shape}; delete the "
                 "file and run again"
             )
-    values = _allocate((len(window_ids), *shape), dtype)
+
+
+def _read(
+    paths: Sequence[str | Path],
+    window_ids: Sequence[str],
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+) -> Tensor:
+    """A feature as one tensor in the order of `window_ids`, row group by row group."""
+    _check_shapes(paths, shape)
+    values = torch.empty((len(window_ids), *shape), dtype=dtype)
     row_of = {window_id: row for row, window_id in enumerate(window_ids)}
     filled = np.zeros(len(window_ids), bool)
     for ids, block in tables.iter_feature(paths):
@@ -359,13 +393,3 @@ def _read(
             "again"
         )
     return values
-
-
-def _allocate(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    n_values = int(np.prod(shape))
-    if n_values * dtype.itemsize <= IN_MEMORY_BYTES:
-        return torch.empty(shape, dtype=dtype)
-    # Unlinked at once: the file lives as long as the tensor does.
-    with tempfile.NamedTemporaryFile(prefix="songatlas-") as file:
-        tensor: Tensor = torch.from_file(file.name, shared=True, size=n_values, dtype=dtype)
-        return tensor.view(shape)

@@ -37,6 +37,7 @@ from songatlas.training.device import (
 from songatlas.training.module import TrainingModule
 from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Schedule
+from songatlas.training.stored import StoredSpectrograms
 from songatlas.training.weights import Description, save_weights
 
 logger = logging.getLogger(__name__)
@@ -415,8 +416,11 @@ def _digest(settings: Any, identity: str, windows: Windows) -> str:
     """What a run's course depends on: settings, code, and the windows (a sample of each)."""
     digest = hashlib.sha256(json.dumps([settings, identity], sort_keys=True).encode())
     digest.update("\n".join((*windows.window_ids, *windows.splits)).encode())
-    flat = windows.mel.flatten(1)  # songs without audio have none
-    digest.update(np.ascontiguousarray(flat[:, ::997].numpy()).tobytes())
+    if isinstance(windows.mel, StoredSpectrograms):
+        digest.update(windows.mel.identity())
+    else:
+        flat = windows.mel.flatten(1)  # songs without audio have none
+        digest.update(np.ascontiguousarray(flat[:, ::997].numpy()).tobytes())
     for values in (
         windows.label,
         windows.lyrics,

@@ -13,6 +13,9 @@ from songatlas.training.data import Batches, Windows, prepare
 STEPS_SD = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 """Where a dimension goes, in standard deviations from its mean over all windows."""
 
+AT_ONCE = 1024
+"""Windows whose attributes are measured at a time."""
+
 MAX_DIMENSIONS = 6
 NO_PRIOR = "not a variational model: its latent has no prior to move through"
 
@@ -127,7 +130,12 @@ def _attribute_correlations(
     """
     import pandas as pd
 
-    values = window_attributes(windows.mel, list(ATTRIBUTES), frame_rate_hz).cpu().numpy()
+    values = np.concatenate(
+        [
+            window_attributes(windows.mel[rows], list(ATTRIBUTES), frame_rate_hz).cpu().numpy()
+            for rows in torch.arange(len(windows.mel)).split(AT_ONCE)
+        ]
+    )
     of_song = pd.DataFrame(np.hstack([values, mu])).groupby(list(windows.track_ids)).mean()
     ranked = of_song.rank()
     found: dict[str, list[float | None]] = {}
