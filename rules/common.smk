@@ -88,7 +88,7 @@ def model_features(wildcards):
         files["lyrics_song_lines"] = plan.parts("lyrics_song_lines")[0]
     for label in ("language", "genre"):
         if label in read:
-            files["labels"] = corpus[label]
+            files["labels"] = getattr(corpus, label)
     return files
 
 

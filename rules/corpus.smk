@@ -77,6 +77,60 @@ rule probe:
         "../scripts/probe.py"
 
 
+rule transcribe:
+    """Write down what is sung in the songs of one shard that have no lyrics."""
+    input:
+        sources=rules.list_sources.output.sources,
+        probed=rules.probe.output.probed,
+        audio=demo_audio,
+    output:
+        segments=plan.path("corpus", "transcripts", "segments-{shard}.parquet"),
+        songs=plan.path("corpus", "transcripts", "songs-{shard}.parquet"),
+    log:
+        plan.path("logs", "transcribe", "{shard}.log"),
+    benchmark:
+        plan.path("benchmarks", "transcribe", "{shard}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        weights_lock=plan.config.pretrained.lock,
+    params:
+        transcription=plan.section("transcription"),
+        pretrained=lambda wildcards: plan.pretrained(plan.config.transcription.encoder),
+        weights=lambda wildcards: plan.weights_identity(plan.config.transcription.encoder),
+        code=code_of("transcribe"),
+    message:
+        "Transcribing songs of shard {wildcards.shard}"
+    script:
+        "../scripts/transcribe.py"
+
+
+rule wer:
+    """Word error rate of transcripts, where songs have lyrics too."""
+    input:
+        sources=rules.list_sources.output.sources,
+        segments=plan.transcripts("segments"),
+    output:
+        csv=plan.path("tables", "wer.csv"),
+        md=plan.path("tables", "wer.md"),
+    log:
+        plan.path("logs", "wer.log"),
+    benchmark:
+        plan.path("benchmarks", "wer.tsv")
+    conda:
+        "../envs/torch.yaml"
+    params:
+        transcription=plan.section("transcription", "include", "songs"),
+        code=code_of("wer"),
+    message:
+        "Word error rate of transcripts"
+    script:
+        "../scripts/wer.py"
+
+
 checkpoint corpus:
     """Tracks, labels, windows and splits; only now is it known which shards changed."""
     input:
@@ -84,6 +138,8 @@ checkpoint corpus:
         rejects=rules.list_sources.output.rejects,
         warnings=rules.list_sources.output.warnings,
         probed=[plan.path("corpus", "probed", f"{shard}.parquet") for shard in plan.shards],
+        segments=plan.transcripts("segments"),
+        heard=plan.transcripts("songs"),
     output:
         **vars(corpus_files),
     log:

@@ -9,9 +9,17 @@ with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.corpus.probe import PROBED
     from songatlas.corpus.result import concat
     from songatlas.corpus.views import write_views
+    from songatlas.transcription.tables import SEGMENTS, SONGS, with_transcripts
 
+    sources = tables.read(snakemake.input.sources, tables.SOURCES)
+    if snakemake.input.segments:
+        sources = with_transcripts(
+            sources,
+            concat((tables.read(path, SEGMENTS) for path in snakemake.input.segments), SEGMENTS),
+            concat((tables.read(path, SONGS) for path in snakemake.input.heard), SONGS),
+        )
     corpus = build_corpus(
-        tables.read(snakemake.input.sources, tables.SOURCES),
+        sources,
         concat((tables.read(path, PROBED) for path in snakemake.input.probed), PROBED),
         tables.read(snakemake.input.rejects, tables.REJECTS),
         tables.read(snakemake.input.warnings, tables.WARNINGS),

@@ -149,6 +149,63 @@ def whisper(folder: Path) -> None:
 ENCODEC = {"num_filters": 4, "hidden_size": 16, "codebook_size": 64, "upsampling_ratios": [8, 5, 4]}
 
 
+LANGUAGES = ("en", "es", "fr", "de")
+
+
+def whisper_asr(folder: Path) -> None:
+    """All of Whisper: a tokenizer of single bytes with its special tokens, and the decoder."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import (
+        AddedToken,
+        GenerationConfig,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+        WhisperTokenizer,
+    )
+
+    tokenizer = WhisperTokenizer(
+        vocab={letter: i for i, letter in enumerate(sorted(ByteLevel.alphabet()))}, merges=[]
+    )
+    names = ["startoftranscript", *LANGUAGES, "translate", "transcribe", "startoflm"]
+    names += ["startofprev", "nospeech", "notimestamps"]
+    special = [f"<|{name}|>" for name in names]
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+    stamps = [f"<|{i * 0.02:.2f}|>" for i in range(1501)]
+    tokenizer.add_tokens([AddedToken(stamp, special=False, normalized=False) for stamp in stamps])
+    tokenizer.save_pretrained(folder)
+    WhisperFeatureExtractor().save_pretrained(folder)
+    number = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in names}
+    end = {f"{kind}_token_id": tokenizer.eos_token_id for kind in ("pad", "bos", "eos")}
+    end["decoder_start_token_id"] = number["startoftranscript"]
+    config = WhisperConfig(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        max_target_positions=64,
+        **end,
+    )
+    model = WhisperForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        is_multilingual=True,
+        lang_to_id={f"<|{name}|>": number[name] for name in LANGUAGES},
+        task_to_id={name: number[name] for name in ("transcribe", "translate")},
+        no_timestamps_token_id=number["notimestamps"],
+        prev_sot_token_id=number["startofprev"],
+        begin_suppress_tokens=[tokenizer.eos_token_id],
+        suppress_tokens=[],
+        max_initial_timestamp_index=50,
+        max_length=64,
+        **end,
+    )
+    model.save_pretrained(folder)
+
+
 def _with_codes(model: Any) -> Any:
     """An EnCodec whose codebooks hold something: untrained ones are zero."""
     for layer in model.quantizer.layers:
@@ -339,6 +396,7 @@ CHECKPOINTS = {
     "mert-330m": mert,
     "musicfm": musicfm,
     "muq": muq,
+    "whisper-asr": whisper_asr,
 }
 """By name of an encoder; that of a package is made where the package is installed."""
 

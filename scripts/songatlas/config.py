@@ -680,6 +680,40 @@ class Trainer(Section):
         return self.devices * self.nodes
 
 
+class Transcription(Section):
+    """Lyrics for songs that have none (docs/words.md)."""
+
+    include: bool = Field(
+        False, description="Transcribe songs before the corpus is built; needs Whisper's weights."
+    )
+    songs: Literal["missing", "all"] = Field(
+        "missing",
+        description="`missing`: songs without lyrics. `all`: every song, for the target `wer`; "
+        "lyrics that songs have stay.",
+    )
+    encoder: Name = Field(
+        "whisper",
+        description="An encoder of the family `whisper`, whose whole checkpoint is used.",
+    )
+    language: str | None = Field(
+        None, description="Whisper's code of the language of all songs (null: told by ear)."
+    )
+    separation: str | None = Field(
+        None,
+        description="File with torchaudio's weights of HDemucs (`hdemucs_high_trained.pt`): the "
+        "voice is separated first, and songs in which nobody sings are left alone.",
+    )
+    no_speech: Fraction = Field(
+        0.6, description="Above it nobody sings: a song throughout, a segment if unsure too."
+    )
+    log_probability: float = Field(
+        -1.0, le=0.0, description="Segments with a lower mean log probability are not believed."
+    )
+    compression_ratio: float = Field(
+        2.4, gt=1.0, description="Segments that zlib makes smaller than this repeat themselves."
+    )
+
+
 class Query(Section):
     """What answers `text` (target `query`)."""
 
@@ -803,6 +837,9 @@ class Config(Section):
     assign: Assign = Field(
         Assign(), description="New songs, given to the clusters of a finished run."
     )
+    transcription: Transcription = Field(
+        Transcription(), description="Lyrics by ear for songs that have none."
+    )
     names: Names = Field(Names(), description="Words for clusters.")
     query: Query = Field(Query(), description="Songs for a text.")
     trainer: Trainer = Field(Trainer(), description="Several GPUs for one training.")
@@ -919,6 +956,14 @@ class Config(Section):
             for name in self.selected_baselines
             if self.baselines[name].adapted and self.split.method == "folds"
         ]
+        if self.transcription.include:
+            card = cards.CARDS.get(self.transcription.encoder)
+            if card is None or card.family != "whisper":
+                known = [one.name for one in cards.CARDS.values() if one.family == "whisper"]
+                lines.append(
+                    f"transcription.encoder: `{self.transcription.encoder}` is no Whisper; there "
+                    f"is {', '.join(known)}"
+                )
         for encoder, baseline in named.items():
             lines += [
                 f"baselines.{baseline}: {line}"

@@ -301,12 +301,22 @@ class Plan:
         text = dict.fromkeys(one.encoder for one in self.text_encoders)
         here = ("tfidf", "word_vectors")
         absent = [name for name in text if name not in here and not _folder(name)]
-        return {name: given.get(name) for name in self.encoders}, absent
+        ears = [self.config.transcription.encoder] if self.config.transcription.include else []
+        audio = dict.fromkeys([*self.encoders, *ears])
+        return {name: given.get(name) for name in audio}, absent
 
     def code_of_encoder(self, script: str, encoder: str) -> str:
         """Fingerprint of a script that runs an encoder, its family's module included."""
         family = f"songatlas.encoders.{cards.card(encoder).family}"
         return fingerprint(ROOT / f"{script}.py", [family])
+
+    def transcripts(self, kind: str) -> list[str]:
+        """Tables of `segments` or of `songs` by ear, one per shard; none without transcription."""
+        if not self.config.transcription.include:
+            return []
+        return [
+            self.path("corpus", "transcripts", f"{kind}-{shard}.parquet") for shard in self.shards
+        ]
 
     # --- corpus ------------------------------------------------------------------------------
 
