@@ -167,6 +167,11 @@ ELSEWHERE = {
     ("songatlas/running.py", "open"),
     ("songatlas/running.py", "write_text"),
     ("songatlas/config_docs.py", "write_text"),
+    # An empty log, and what processes of one training tell each other in a temporary folder.
+    ("songatlas/jobs.py", "write_bytes"),
+    ("songatlas/training/launch.py", "open"),
+    ("songatlas/training/request.py", "write_text"),
+    ("songatlas/training/worker.py", "write_text"),
     # `FeatureWriter`, which enters `atomic` by hand (tested above).
     ("songatlas/tables.py", "ParquetWriter"),
     ("songatlas/tables.py", "write_table"),

@@ -165,16 +165,16 @@ def model_with_code(tmp_path: Path) -> Path:
 def test_code_of_a_model_does_not_run_unless_the_config_names_the_model(
     model_with_code: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from songatlas.lyrics.features import _encoder
+    from songatlas.lyrics.features import encoder_of
 
     name = str(model_with_code)
     for trusted in (None, "another/model"):
         with pytest.raises(SongatlasError, match="brings code of its own, which is not run"):
-            _encoder(Lyrics(encoder=name, trust_remote_code=trusted), 0, [])
+            encoder_of(Lyrics(encoder=name, trust_remote_code=trusted), 0, [])
     assert not (tmp_path / "pwned").exists()
     assert "REMOTE CODE" not in caplog.text
     with pytest.raises((RuntimeError, SongatlasError), match="it ran"):
-        _encoder(Lyrics(encoder=name, trust_remote_code=name), 0, [])
+        encoder_of(Lyrics(encoder=name, trust_remote_code=name), 0, [])
     assert (tmp_path / "pwned").exists()
     assert f"REMOTE CODE IS ON: `{name}` runs code" in caplog.text
 

@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 from songatlas import tables
 from songatlas.config import Lyrics
 from songatlas.errors import ConfigError, SongatlasError
-from songatlas.lyrics.features import _encoder, write_song_vectors
+from songatlas.lyrics.features import encoder_of, write_song_vectors
 from songatlas.lyrics.huggingface import HuggingFaceEncoder, prefix_of
 from songatlas.lyrics.word_vectors import WordVectors, words
 from songatlas.workflow import Plan
@@ -184,9 +184,9 @@ def test_word_vectors_are_read_from_text_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(encoder.transform(texts), wanted, atol=1e-6)
     assert words("l'été प्यार, don't") == ["l", "été", "प्यार", "don", "t"]
     config = Lyrics(encoder="word_vectors", vectors=[str(one)], dim=2)
-    assert _encoder(config, 0, texts).transform(["sad"]).tolist() == [[1.0, 0.0]]
+    assert encoder_of(config, 0, texts).transform(["sad"]).tolist() == [[1.0, 0.0]]
     with pytest.raises(SongatlasError, match=r"set lyrics\.dim to 2"):
-        _encoder(config.model_copy(update={"dim": 3}), 0, texts)
+        encoder_of(config.model_copy(update={"dim": 3}), 0, texts)
     with pytest.raises(ValueError, match="needs files in `vectors`"):
         Lyrics(encoder="word_vectors")
 

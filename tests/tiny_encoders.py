@@ -5,6 +5,7 @@ processor too: what is loaded goes the way that the published weights go.
 """
 
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import torch
@@ -164,9 +165,8 @@ def whisper_asr(folder: Path) -> None:
         WhisperTokenizer,
     )
 
-    tokenizer = WhisperTokenizer(
-        vocab={letter: i for i, letter in enumerate(sorted(ByteLevel.alphabet()))}, merges=[]
-    )
+    alphabet = {letter: i for i, letter in enumerate(sorted(ByteLevel.alphabet()))}
+    tokenizer = WhisperTokenizer(vocab=alphabet, merges=[])
     names = ["startoftranscript", *LANGUAGES, "translate", "transcribe", "startoflm"]
     names += ["startofprev", "nospeech", "notimestamps"]
     special = [f"<|{name}|>" for name in names]
@@ -198,7 +198,8 @@ def whisper_asr(folder: Path) -> None:
         no_timestamps_token_id=number["notimestamps"],
         prev_sot_token_id=number["startofprev"],
         begin_suppress_tokens=[tokenizer.eos_token_id],
-        suppress_tokens=[],
+        # It writes letters, whatever it hears.
+        suppress_tokens=[i for letter, i in alphabet.items() if letter not in ascii_lowercase],
         max_initial_timestamp_index=50,
         max_length=64,
         **end,

@@ -1,0 +1,1 @@
+"""Lyrics for songs that have none: who sings, what, and whether to believe it."""
