@@ -8,6 +8,7 @@ import soxr
 import torch
 
 from songatlas.errors import SongatlasError
+from songatlas.training.weights import load_plain
 
 RATE_HZ = 44_100
 STEMS = ("drums", "bass", "other", "vocals")
@@ -35,7 +36,7 @@ def load_separator(path: str | Path, device: str) -> Any:
         )
     model = hdemucs_high(list(STEMS))
     try:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        model.load_state_dict(load_plain(path))
     except Exception as error:
         first_line = str(error).strip().split("\n")[0]
         raise SongatlasError(
