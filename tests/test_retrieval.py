@@ -253,6 +253,7 @@ def plan_of(**more: object) -> Plan:
         "apart": {"architecture": "fusion", "fusion": "late"},
         "drawn": {"architecture": "fusion", "fusion": "contrastive"},
         "plain": {"architecture": "conv_vae"},
+        "beside": {"architecture": "multimodal_vae"},
     }
     return Plan(
         {
@@ -266,7 +267,7 @@ def plan_of(**more: object) -> Plan:
 def test_who_answers() -> None:
     assert plan_of().query_model == "clap"
     assert plan_of(include=["apart", "drawn", "plain"]).query_model == "drawn"
-    assert plan_of(include=["apart", "plain"]).query_model is None
+    assert plan_of(include=["apart", "plain", "beside"]).query_model is None
     assert plan_of(query={"model": "drawn"}).query_model == "drawn"
     with pytest.raises(ConfigError, match=r"query\.model: `plain` does not have .* clap, drawn"):
         plan_of(query={"model": "plain"}).query_model  # noqa: B018

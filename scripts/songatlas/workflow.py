@@ -145,7 +145,8 @@ class Plan:
         return [
             name
             for name in self.multimodal
-            if self.model(name)["options"].get("fusion", "late") != "late"
+            if self.config.models[name].architecture == "fusion"
+            and self.model(name)["options"]["fusion"] != "late"
         ]
 
     @property
