@@ -40,8 +40,8 @@ if quiet:
 
 try:
     plan = Plan(config, workflow.configfiles)
-    plan.query_model  # so that a name that cannot answer is said here
     if workflow.exec_mode == ExecMode.DEFAULT:
+        plan.query_model  # so that a name that cannot answer is said before any job
         plan.corpus_listing  # so that a folder that is no corpus is said before any job, too
 except SongatlasError as error:
     # Any exception would be shown with the place in this file, which the user has not to mend.

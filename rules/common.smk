@@ -120,7 +120,7 @@ def query_encoder(wildcards):
     """The joint encoder that answers a text, where one does."""
     if plan.query_model not in plan.joint_encoders:
         return None
-    return str(plan.config.baselines[plan.query_model].encoder)
+    return plan.encoder_of(plan.query_model)
 
 
 def query_inputs(wildcards):
@@ -140,7 +140,7 @@ def query_inputs(wildcards):
 def names_encoder():
     """The joint encoder that names clusters, where the run has one."""
     joint = plan.joint_encoders
-    return str(plan.config.baselines[joint[0]].encoder) if joint else None
+    return plan.encoder_of(joint[0]) if joint else None
 
 
 def names_inputs(wildcards):

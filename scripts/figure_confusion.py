@@ -14,13 +14,14 @@ with job(snakemake.log[0], snakemake.threads):
 
     source, target, params = snakemake.input, snakemake.output, snakemake.params
     labels = tables.read(source.labels, tables.LABELS)
+    clustering, evaluation = Clustering(**params.clustering), Evaluation(**params.evaluation)
     files = zip(params.models, source.clusters, source.scores, target.svg, target.png, strict=True)
     for model, clusters, scores, svg, png in progress(list(files), "Drawing", unit="model"):
         comparison = compare(
             read_runs([model], [scores], [clusters]),
             labels,
-            clustering=Clustering(**params.clustering),
-            evaluation=Evaluation(**params.evaluation),
+            clustering=clustering,
+            evaluation=evaluation,
             corpus_name=params.corpus_name,
         )
         figure = confusion_figure(

@@ -15,6 +15,7 @@ with job(snakemake.log[0], snakemake.threads):
     from songatlas.figures.save import save
 
     source, target, params = snakemake.input, snakemake.output, snakemake.params
+    logmel = LogMel(**params.logmel)
     windows = tables.read(source.windows, tables.WINDOWS)
     titles = tables.read(source.labels, tables.LABELS)
     files = zip(params.models, source.reconstruction, target.svg, target.png, strict=True)
@@ -26,7 +27,7 @@ with job(snakemake.log[0], snakemake.threads):
         else:
             window_id, pair = found
             window = window_of(window_id, windows, titles)
-            figure = reconstruction_figure(pair, LogMel(**params.logmel), window=window, **names)
+            figure = reconstruction_figure(pair, logmel, window=window, **names)
         save(
             figure,
             svg,

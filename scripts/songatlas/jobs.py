@@ -38,6 +38,13 @@ class _Plain(logging.Formatter):
         )
 
 
+def log_file(log: str | Path) -> logging.FileHandler:
+    """What appends to a job's log, also from processes that the job starts."""
+    handler = logging.FileHandler(log, mode="a", encoding="utf-8")
+    handler.setFormatter(_Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
+
+
 @contextmanager
 def job(log: str | Path, threads: int = 1, *, keep_memory: bool = False) -> Iterator[JobLog]:
     """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
@@ -58,11 +65,8 @@ def job(log: str | Path, threads: int = 1, *, keep_memory: bool = False) -> Iter
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("MPLBACKEND", "agg")
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    formatter = _Plain("%(asctime)s %(levelname)s %(name)s: %(message)s")
     Path(log).write_bytes(b"")
-    # Appended to, since processes that the job starts may write here too.
-    to_file = logging.FileHandler(log, mode="a", encoding="utf-8")
-    to_file.setFormatter(formatter)
+    to_file = log_file(log)
     to_screen = logging.StreamHandler(sys.stderr)
     to_screen.setFormatter(_Plain("%(message)s"))
     to_screen.setLevel(logging.WARNING)

@@ -597,9 +597,13 @@ def iter_feature(paths: Sequence[str | Path]) -> Iterator[tuple[list[str], np.nd
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 arrow = file.read_row_group(group)
-                ids = arrow[info["key"]].to_pylist()
-                flat = arrow["values"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-                yield ids, flat.reshape(len(ids), *info["shape"])
+                yield arrow[info["key"]].to_pylist(), feature_values(arrow, info["shape"])
+
+
+def feature_values(arrow: pa.Table, shape: Sequence[int]) -> np.ndarray:
+    """Values of a feature's rows, (n, ...) with the feature's `shape` behind n."""
+    flat = arrow["values"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat.reshape(len(arrow), *shape))
 
 
 def read_feature(paths: Sequence[str | Path]) -> tuple[list[str], np.ndarray]:

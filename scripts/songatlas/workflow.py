@@ -155,8 +155,7 @@ class Plan:
         return [
             name
             for name in self.encoder_baselines
-            if cards.card(str(self.config.baselines[name].encoder)).joint
-            and not self.config.baselines[name].adapted
+            if cards.card(self.encoder_of(name)).joint and not self.config.baselines[name].adapted
         ]
 
     @property
@@ -256,8 +255,11 @@ class Plan:
     @property
     def encoders(self) -> list[str]:
         """Names of the pretrained encoders that this run uses, each once."""
-        named = (str(self.config.baselines[name].encoder) for name in self.encoder_baselines)
-        return list(dict.fromkeys(named))
+        return list(dict.fromkeys(map(self.encoder_of, self.encoder_baselines)))
+
+    def encoder_of(self, baseline: str) -> str:
+        """The encoder that a baseline of the kind `encoder` names."""
+        return str(self.config.baselines[baseline].encoder)
 
     @property
     def encoder_features(self) -> list[str]:

@@ -26,7 +26,16 @@ def load_encoder(name: str, settings: Pretrained) -> AudioEncoder:
         SongatlasError: when the settings refuse it, its package is not installed, its weights are
             not on this machine, or they do not load.
     """
-    # Libraries below read it when they are imported: nothing is fetched by a run.
+    return _build(name, weights_folder(name, settings), settings)
+
+
+def weights_folder(name: str, settings: Pretrained) -> Path:
+    """Where the weights of an encoder that the settings allow are; from here on nothing is fetched.
+
+    Raises:
+        SongatlasError: when the settings refuse it, or its weights are not on this machine.
+    """
+    # Libraries read it when they are imported, which is below.
     os.environ["HF_HUB_OFFLINE"] = "1"
     problems = cards.problems(
         name,
@@ -35,11 +44,9 @@ def load_encoder(name: str, settings: Pretrained) -> AudioEncoder:
     )
     if problems:
         raise SongatlasError("; ".join(problems))
-    card = cards.card(name)
     if name in settings.remote_code:
         logger.warning("REMOTE CODE IS ON: `%s` runs code that comes with the model", name)
-    folder = locate(settings.weights.get(name) or card.repository, settings.lock)
-    return _build(name, folder, settings)
+    return locate(settings.weights.get(name) or cards.card(name).repository, settings.lock)
 
 
 def _build(name: str, folder: Path, settings: Pretrained) -> AudioEncoder:

@@ -41,16 +41,21 @@ def words(text: str) -> list[str]:
 
     Scripts without spaces give whole phrases, which are rarely distinctive.
     """
-    kept = "".join(map(_kept, unicodedata.normalize("NFC", text).casefold()))
-    found = (word.strip("'") for word in kept.split())
-    return [word for word in found if len(word) >= SHORTEST]
+    return [word for word in tokens(text, "LM") if len(word) >= SHORTEST]
+
+
+def tokens(text: str, kinds: str) -> list[str]:
+    """Runs of characters of some Unicode categories, lower-case, apostrophes inside kept."""
+    normal = unicodedata.normalize("NFC", text).casefold()
+    kept = "".join(_kept(character, kinds) for character in normal)
+    return [token for token in (part.strip("'") for part in kept.split()) if token]
 
 
 @lru_cache(maxsize=8192)
-def _kept(character: str) -> str:
+def _kept(character: str, kinds: str) -> str:
     if character in "'’":
         return "'"
-    return character if unicodedata.category(character)[0] in "LM" else " "
+    return character if unicodedata.category(character)[0] in kinds else " "
 
 
 def count_words(texts: Sequence[str | None], languages: Sequence[str | None]) -> dict[str, Counts]:

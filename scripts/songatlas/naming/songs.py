@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import tables
+from songatlas.audio.descriptors import PITCHES
 from songatlas.config import Pretrained
 from songatlas.explorer.attributes import Descriptor, known_descriptors
 from songatlas.naming.contrast import Criterion
@@ -18,7 +19,10 @@ NOT_LOUDNESS = "rms_db_mean"
 """Decibels averaged over frames are low where a song has gaps, however loud it is: on the demo
 corpus, whose loudness is known, "loud" and "quiet" were wrong for 18 clusters of 18."""
 
-PITCHES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+SIGNS = dict(
+    zip(PITCHES, ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"), strict=True)
+)
+"""Pitches as musicians write them, by their names among the descriptors."""
 
 
 def descriptor_values(parts: Sequence[str | Path], windows: pd.DataFrame) -> pd.DataFrame:
@@ -80,11 +84,9 @@ def tagged(
 
 def key_of(row: pd.Series) -> str | None:
     """`G major`: the key whose profile correlates most with the song; None where unknown."""
-    keys = [name for name in row.index if name.startswith("key_") and name.endswith(("or",))]
-    known = row[keys].astype(float)
-    if not len(keys) or not np.isfinite(known).any():
+    names = [f"key_{pitch}_{mode}" for mode in ("major", "minor") for pitch in PITCHES]
+    known = row.reindex(names).astype(float)
+    if not np.isfinite(known).any():
         return None
     _, pitch, mode = str(known.idxmax()).split("_")
-    flat = {"C": 0, "Cs": 1, "D": 2, "Ds": 3, "E": 4, "F": 5, "Fs": 6, "G": 7, "Gs": 8}
-    flat |= {"A": 9, "As": 10, "B": 11}
-    return f"{PITCHES[flat[pitch]]} {mode}"
+    return f"{SIGNS[pitch]} {mode}"

@@ -14,7 +14,7 @@ from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout
 from songatlas.lyrics.clean import clean
 from songatlas.lyrics.features import encoder_of, spread
-from songatlas.retrieval.scores import unit
+from songatlas.retrieval.scores import shared_block, unit
 from songatlas.training.weights import load_weights
 
 COLUMNS = ("rank", "title", "artist", "score", "standing", "track_id")
@@ -73,12 +73,9 @@ def text_by_model(
 
 def songs_of_model(latents: str | Path) -> tuple[list[str], np.ndarray]:
     """Songs with audio and the shared block of their audio alone, unit length, (n, d) float64."""
-    frame = tables.read(latents, tables.LATENTS)
-    with_audio = set(frame.loc[frame["level"] == "window", "track_id"])
-    songs = frame[(frame["level"] == "song") & frame["track_id"].isin(with_audio)]
-    start, stop = tables.read_metadata(latents)["blocks"]["shared"]
-    vectors = [np.asarray(z, np.float64)[start:stop] for z in songs["z"]]
-    return list(songs["track_id"]), unit(np.stack(vectors))
+    songs, vectors = shared_block(latents)
+    heard = songs["heard"].to_numpy(bool)
+    return list(songs.index[heard]), unit(vectors[heard])
 
 
 def text_by_encoder(text: str, name: str, settings: Pretrained) -> np.ndarray:

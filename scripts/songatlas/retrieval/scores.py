@@ -93,20 +93,26 @@ def read_pairs(audio: str | Path, lyrics: str | Path, with_lyrics: set[str]) -> 
     Raises:
         TableError: when a table is missing or breaks its schema.
     """
-    heard, read = (tables.read(path, tables.LATENTS) for path in (audio, lyrics))
-    with_audio = set(heard.loc[heard["level"] == "window", "track_id"])
-    songs = heard[heard["level"] == "song"].set_index("track_id").sort_index()
-    both = [track for track in songs.index if track in with_audio and track in with_lyrics]
-    others = read[read["level"] == "song"].set_index("track_id")
-    start, stop = tables.read_metadata(audio)["blocks"]["shared"]
-    found = [
-        np.stack([np.asarray(z, np.float64)[start:stop] for z in frame.loc[both, "z"]])
-        if both
-        else np.zeros((0, stop - start))
-        for frame in (songs, others)
-    ]
+    songs, heard = shared_block(audio)
+    both = pd.Index([track for track in songs.index[songs["heard"]] if track in with_lyrics])
+    others, read = shared_block(lyrics)
     held_out = (songs.loc[both, "split"] != "train").to_numpy(bool)
-    return Pairs(tuple(both), held_out, found[0], found[1])
+    found = heard[songs.index.get_indexer(both)], read[others.index.get_indexer(both)]
+    return Pairs(tuple(both), held_out, *found)
+
+
+def shared_block(latents: str | Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """Songs of a latents table, and their part of the `shared` block, (n, d) float64.
+
+    The frame's index is track_id, sorted; `heard` says whether a song has windows, and so audio.
+    """
+    frame = tables.read(latents, tables.LATENTS)
+    start, stop = tables.read_metadata(latents)["blocks"]["shared"]
+    songs = frame[frame["level"] == "song"].set_index("track_id").sort_index()
+    with_audio = frame.loc[frame["level"] == "window", "track_id"]
+    vectors = [np.asarray(z, np.float64)[start:stop] for z in songs["z"]]
+    songs = songs.assign(heard=songs.index.isin(with_audio))
+    return songs, np.array(vectors, np.float64).reshape(len(songs), stop - start)
 
 
 def retrieval(pairs: Pairs) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from songatlas.audio.standardise import standardise, standardise_with_scale
 from songatlas.corpus.folds import resolve
 from songatlas.errors import NotApplicable, SongatlasError, TableError
 from songatlas.models.base import InputSpec
-from songatlas.training.stored import StoredSpectrograms
+from songatlas.training.stored import StoredSpectrograms, check_complete
 
 T = TypeVar("T")
 
@@ -386,10 +386,5 @@ def _read(
             )
         values[torch.from_numpy(rows)] = torch.tensor(block[kept]).to(dtype)
         filled[rows] = True
-    if not filled.all():
-        window_id = window_ids[int(np.flatnonzero(~filled)[0])]
-        raise TableError(
-            f"{Path(paths[0]).parent}: window {window_id} is missing; delete the folder and run "
-            "again"
-        )
+    check_complete(paths, window_ids, filled)
     return values

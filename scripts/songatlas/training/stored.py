@@ -23,6 +23,22 @@ KEPT_FILES = 64
 """Files open at once."""
 
 
+def check_complete(
+    paths: Sequence[str | Path], window_ids: Sequence[str], found: np.ndarray
+) -> None:
+    """Refuse a feature in whose files a window was not `found` (n,) bool.
+
+    Raises:
+        TableError: naming the first.
+    """
+    if not found.all():
+        window_id = window_ids[int(np.flatnonzero(~found)[0])]
+        raise TableError(
+            f"{Path(paths[0]).parent}: window {window_id} is missing; delete the folder and run "
+            "again"
+        )
+
+
 class StoredSpectrograms:
     """A feature's values in the order of `window_ids`, indexed as a tensor on the CPU is.
 
@@ -64,12 +80,7 @@ class StoredSpectrograms:
                             self.group[row], self._offset[row] = len(self._groups), offset
                     self._groups.append((number, group))
                     self._sizes.append(file.metadata.row_group(group).total_byte_size)
-        if len(window_ids) and (self.group < 0).any():
-            window_id = window_ids[int(np.flatnonzero(self.group < 0)[0])]
-            raise TableError(
-                f"{Path(self.paths[0]).parent}: window {window_id} is missing; delete the folder "
-                "and run again"
-            )
+        check_complete(paths, window_ids, self.group >= 0)
         self._blocks: OrderedDict[int, Tensor] = OrderedDict()
         self._files: OrderedDict[int, pq.ParquetFile] = OrderedDict()
         self._kept = 0
@@ -107,13 +118,13 @@ class StoredSpectrograms:
             return self._blocks[group]
         number, inside = self._groups[group]
         arrow = self._file(number).read_row_group(inside, columns=["values"])
-        flat = arrow["values"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        if not np.isfinite(flat).all():
+        values = tables.feature_values(arrow, self.shape[1:])
+        if not np.isfinite(values).all():
             raise TableError(
                 f"{self.paths[number]}: row group {inside} holds NaN or infinity; delete the "
                 "folder and run again"
             )
-        block = torch.from_numpy(flat.copy()).to(self.dtype).view(-1, *self.shape[1:])
+        block = torch.tensor(values).to(self.dtype)
         self._blocks[group] = block
         self._kept += block.nbytes
         while self._kept > KEPT_BYTES and len(self._blocks) > 1:

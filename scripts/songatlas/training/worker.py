@@ -12,11 +12,10 @@ import torch.distributed as dist
 
 from songatlas.errors import SongatlasError
 from songatlas.interruption import Interrupted
+from songatlas.jobs import log_file
 from songatlas.memory import keep_freed_memory
 from songatlas.running import watched
 from songatlas.training.request import Request, fulfil
-
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def main(folder: Path, log: Path, device: str) -> int:
@@ -24,10 +23,8 @@ def main(folder: Path, log: Path, device: str) -> int:
     keep_freed_memory()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     rank = int(os.environ["RANK"])
-    handlers: list[logging.Handler] = [logging.NullHandler()]
-    if rank == 0:
-        handlers = [logging.FileHandler(log, encoding="utf-8")]
-    logging.basicConfig(level=logging.INFO, format=FORMAT, handlers=handlers, force=True)
+    handler = log_file(log) if rank == 0 else logging.NullHandler()
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soxr
 import torch
 
 from songatlas.errors import SongatlasError
@@ -84,7 +83,3 @@ def sung_share(voice: np.ndarray, mix: np.ndarray, rate_hz: int) -> float:
 
 def _level_db(seconds: np.ndarray) -> np.ndarray:
     return np.asarray(10.0 * np.log10((seconds.astype(np.float64) ** 2).mean(axis=1) + 1e-12))
-
-
-def resampled(wave: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
-    return np.asarray(soxr.resample(wave, from_hz, to_hz), np.float32)

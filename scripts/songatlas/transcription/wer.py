@@ -1,6 +1,5 @@
 """Word error rate of transcripts, where songs have lyrics too."""
 
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout
+from songatlas.explorer.words import tokens
 from songatlas.lyrics.clean import clean
 from songatlas.transcription.tables import SEGMENTS
 
@@ -17,11 +17,7 @@ COLUMNS = ("title", "language", "words", "heard", "errors", "wer")
 
 def words(text: str) -> list[str]:
     """Lower-case words without punctuation: letters with their marks, digits, inner apostrophes."""
-    kept = "".join(
-        c if unicodedata.category(c)[0] in "LMN" else "'" if c in "'’" else " "
-        for c in unicodedata.normalize("NFC", text).casefold()
-    )
-    return [word for word in (part.strip("'") for part in kept.split()) if word]
+    return tokens(text, "LMN")
 
 
 def errors(reference: list[str], heard: list[str]) -> int:

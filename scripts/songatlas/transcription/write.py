@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import soxr
 
 from songatlas import tables
 from songatlas.audio.decode import AudioError, decode
@@ -81,7 +82,7 @@ def _sound(path: str, separator: Any, device: str) -> tuple[np.ndarray, float | 
     mix = decode(path, separate.RATE_HZ)
     voice = separate.vocals(separator, mix, device)
     share = separate.sung_share(voice, mix, separate.RATE_HZ)
-    return separate.resampled(voice, separate.RATE_HZ, whisper.RATE_HZ), share
+    return soxr.resample(voice, separate.RATE_HZ, whisper.RATE_HZ), share
 
 
 def write_transcripts(
