@@ -23,7 +23,11 @@ rule names:
         vocabulary=plan.digest("vocabulary.csv"),
         encoder=lambda wildcards: names_encoder(),
         pretrained=lambda wildcards: plan.pretrained(names_encoder()) if names_encoder() else None,
-        code=code_of("names"),
+        code=lambda wildcards: (
+            plan.code_of_encoder("names", names_encoder())
+            if names_encoder()
+            else plan.code("names")
+        ),
     message:
         "Naming clusters and describing songs"
     script:

@@ -62,7 +62,11 @@ rule query:
         device=plan.config.training.device,
         seed=plan.config.evaluation.seed,
         top=plan.config.query.top,
-        code=lambda wildcards: plan.code_of_models("query", *plan.joint),
+        code=lambda wildcards: (
+            plan.code_of_encoder("query", query_encoder(wildcards))
+            if query_encoder(wildcards)
+            else plan.code_of_models("query", *plan.joint)
+        ),
     message:
         "Looking for songs"
     script:
