@@ -22,6 +22,7 @@ from songatlas.errors import SongatlasError
 from songatlas.jobs import QUIET
 from songatlas.preflight import preflight
 from songatlas.report.ending import ending
+from songatlas.report.failed import failures
 from songatlas.workflow import DEMO_SEED, Plan
 
 
@@ -129,3 +130,6 @@ onsuccess:
 onerror:
     for lock in held:
         lock.release()
+    failed = failures(log)  # Snakemake's own log files
+    if failed:
+        logger.error(failed)

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from conftest import ROOT
+from songatlas.report.failed import failures
 
 SMALL = """\
 run: small
@@ -77,12 +78,10 @@ def snakemake(
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     assert not network.exists(), network.read_text(encoding="utf-8")
     if check and done.returncode:
-        logs = "\n".join(
-            f"== {path}\n{path.read_text(encoding='utf-8')[-2000:]}"
-            for path in sorted(folder.rglob("logs/**/*.log"))
-            if "Traceback" in path.read_text(encoding="utf-8")
-        )
-        raise AssertionError(f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}\n{logs}")
+        logs = sorted(folder.glob(".snakemake/log/*.log"))
+        failed = failures(logs[-1:])
+        # Last, since a report may keep the end alone.
+        raise AssertionError(f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}\n{failed}")
     return done
 
 
