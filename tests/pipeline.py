@@ -79,7 +79,7 @@ def snakemake(
     assert not network.exists(), network.read_text(encoding="utf-8")
     if check and done.returncode:
         logs = sorted(folder.glob(".snakemake/log/*.log"))
-        failed = failures(logs[-1:])
+        failed = failures(logs[-1:], folder)
         # Last, since a report may keep the end alone.
         raise AssertionError(f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}\n{failed}")
     return done

@@ -53,6 +53,8 @@ def test_a_run_ends_with_its_failed_jobs_and_their_last_words(tmp_path: Path) ->
     assert "silent: it keeps no log; see " in said
     assert "good" not in said
     assert "mended" not in said, "the second attempt succeeded"
+    logs = (tmp_path / ".snakemake" / "log").glob("*.log")
+    assert "models.x.widths: no such key" in failures(logs, tmp_path)
 
 
 def error(number: int, log: Path) -> str:

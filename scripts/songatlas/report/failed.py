@@ -30,10 +30,11 @@ def failed_jobs(snakemake_log: str) -> dict[str, tuple[str, list[Path]]]:
     return failed
 
 
-def failures(snakemake_logs: Iterable[str | Path]) -> str:
+def failures(snakemake_logs: Iterable[str | Path], folder: str | Path = ".") -> str:
     """The failed jobs of a run, each with the end of its log; empty when no job failed.
 
     Snakemake says which job failed at that moment; with `keep-going` hundreds of lines follow.
+    `folder` is where Snakemake ran.
     """
     whole = [Path(log) for log in snakemake_logs]
     jobs = failed_jobs("\n".join(_text(log) or "" for log in whole))
@@ -45,7 +46,7 @@ def failures(snakemake_logs: Iterable[str | Path]) -> str:
         if not logs:
             lines.append(f"{rule}: it keeps no log; see {where}")
         for log in logs:
-            lines += [f"{rule}: {log}", *_end(log)]
+            lines += [f"{rule}: {log}", *_end(Path(folder, log))]
     if len(jobs) > MOST_JOBS:
         lines.append(f"and {len(jobs) - MOST_JOBS} more: {where}")
     return "\n".join(lines)
