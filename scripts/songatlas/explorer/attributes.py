@@ -36,7 +36,8 @@ class Descriptor:
 DESCRIPTORS = (
     Descriptor("tempo_bpm", "Tempo", "bpm", "slow", "fast"),
     Descriptor("centroid_hz_mean", "Brightness", "Hz", "dark", "bright"),
-    Descriptor("rms_db_mean", "Loudness", "dB", "quiet", "loud"),
+    # Not loudness: decibels averaged over frames are low where a song has gaps, however loud it is.
+    Descriptor("rms_db_mean", "Mean level", "dB", "low-mean-level", "high-mean-level"),
     Descriptor("rms_db_sd", "Dynamics", "dB", "even", "dynamic"),
     Descriptor("onset_rate_hz", "Onsets", "per s", "sparse", "busy"),
     Descriptor("pulse_clarity", "Pulse clarity", "0 to 1", "loose-beat", "steady-beat"),

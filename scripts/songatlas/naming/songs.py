@@ -15,7 +15,7 @@ from songatlas.naming.vocabulary import Tag
 from songatlas.retrieval.query import songs_of_encoder
 from songatlas.retrieval.scores import unit
 
-NOT_LOUDNESS = "rms_db_mean"
+NO_PLAIN_WORD = "rms_db_mean"
 """Decibels averaged over frames are low where a song has gaps, however loud it is: on the demo
 corpus, whose loudness is known, "loud" and "quiet" were wrong for 18 clusters of 18."""
 
@@ -50,7 +50,7 @@ def descriptor_values(parts: Sequence[str | Path], windows: pd.DataFrame) -> pd.
 def plain_descriptors(values: pd.DataFrame) -> tuple[Descriptor, ...]:
     """The columns whose words may stand in a name."""
     known = known_descriptors(list(values.columns))
-    return tuple(one for one in known if one.entry != NOT_LOUDNESS)
+    return tuple(one for one in known if one.entry != NO_PLAIN_WORD)
 
 
 def heard(values: pd.DataFrame) -> tuple[np.ndarray, list[Criterion]]:
