@@ -260,7 +260,7 @@ def all_tables():
         files["latent_units"] = ("csv",)
     if plan.multimodal:
         files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
-    if plan.joint:
+    if plan.joint or plan.joint_encoders:
         files["retrieval"] = ("csv", "md", "tex")
     if len(plan.first_branches) > 1:
         files["tests"] = ("csv", "md", "tex")

@@ -19,7 +19,7 @@ rule names:
         weights_lock=plan.config.pretrained.lock,
     params:
         models=plan.first_names,
-        names=plan.section("names"),
+        names=plan.section("names", "alpha", "least_effect", "words", "prompt_languages"),
         vocabulary=plan.digest("vocabulary.csv"),
         encoder=lambda wildcards: names_encoder(),
         pretrained=lambda wildcards: plan.pretrained(names_encoder()) if names_encoder() else None,
@@ -32,3 +32,58 @@ rule names:
         "Naming clusters and describing songs"
     script:
         "../scripts/names.py"
+
+
+rule listen:
+    """What an audio language model writes of the songs of one shard."""
+    input:
+        shard=shard_table,
+        content=shard_content,
+        captions=rules.names.output.captions,
+        audio=demo_audio,
+    output:
+        plan.path("analysis", "captions", "{shard}.parquet"),
+    log:
+        plan.path("logs", "listen", "{shard}.log"),
+    benchmark:
+        plan.path("benchmarks", "listen", "{shard}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        weights_lock=plan.config.pretrained.lock,
+    params:
+        listener=plan.config.names.listener,
+        names=plan.section("names", "request", "caption_tokens"),
+        pretrained=lambda wildcards: plan.pretrained(plan.config.names.listener),
+        weights=lambda wildcards: plan.weights_identity(plan.config.names.listener),
+        code=code_of("listen"),
+    message:
+        "Listening to songs of shard {wildcards.shard}"
+    script:
+        "../scripts/listen.py"
+
+
+rule captions:
+    """Captions by ear where they are believed, by template otherwise."""
+    input:
+        parts=plan.captions_by_ear,
+        captions=rules.names.output.captions if plan.captions_by_ear else [],
+    output:
+        csv=plan.path("tables", "captions_by_ear.csv"),
+        md=plan.path("tables", "captions_by_ear.md"),
+    log:
+        plan.path("logs", "captions.log"),
+    benchmark:
+        plan.path("benchmarks", "captions.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        listener=plan.config.names.listener,
+        code=code_of("captions"),
+    message:
+        "Captions by ear"
+    script:
+        "../scripts/captions.py"

@@ -1,6 +1,37 @@
 """Words and sound that find each other: scores, and queries in free text."""
 
 
+rule lyrics_vectors:
+    """Lyrics in the joint space of an encoder of audio and texts."""
+    input:
+        songs=corpus_table("songs"),
+    output:
+        plan.path("analysis", "retrieval", "{encoder}.parquet"),
+    log:
+        plan.path("logs", "lyrics_vectors", "{encoder}.log"),
+    benchmark:
+        plan.path("benchmarks", "lyrics_vectors", "{encoder}.tsv")
+    wildcard_constraints:
+        encoder=one_of([plan.encoder_of(name) for name in plan.joint_encoders]),
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        weights_lock=plan.config.pretrained.lock,
+    params:
+        encoder=lambda wildcards: wildcards.encoder,
+        pretrained=lambda wildcards: plan.pretrained(wildcards.encoder),
+        weights=lambda wildcards: plan.weights_identity(wildcards.encoder),
+        max_lines=plan.config.lyrics.max_lines,
+        code=lambda wildcards: plan.code_of_encoder("lyrics_vectors", wildcards.encoder),
+    message:
+        "Lyrics in the space of {wildcards.encoder}"
+    script:
+        "../scripts/lyrics_vectors.py"
+
+
 rule retrieval:
     """How well audio and lyrics of a song find each other."""
     input:
@@ -11,6 +42,12 @@ rule retrieval:
             "analysis/ablations/{model}/seed-{seed}-lyrics.parquet", plan.branches_of(plan.joint)
         ),
         songs=corpus_table("songs"),
+        windows=corpus_table("audio_windows") if plan.joint_encoders else [],
+        encoded=[part for name in plan.joint_encoders for part in plan.parts(plan.feature_of(name))],
+        words=[
+            plan.path("analysis", "retrieval", f"{plan.encoder_of(name)}.parquet")
+            for name in plan.joint_encoders
+        ],
     output:
         csv=report(
             plan.path("tables", "retrieval.csv"),
@@ -29,6 +66,8 @@ rule retrieval:
     params:
         corpus_name=plan.corpus_name,
         card=plan.card,
+        encoders=plan.joint_encoders,
+        features=[plan.feature_of(name) for name in plan.joint_encoders],
         code=code_of("retrieval"),
     message:
         "Retrieval of audio by lyrics and of lyrics by audio"

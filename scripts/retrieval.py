@@ -3,12 +3,30 @@
 from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
+    from songatlas import tables
+    from songatlas.retrieval.joint import encoded_pairs
     from songatlas.retrieval.scores import write_retrieval
     from songatlas.versioning.name_card import name_card
 
     source, target = snakemake.input, snakemake.output
+    published = {}
+    if snakemake.params.encoders:
+        windows = tables.read(source.windows, tables.WINDOWS, columns=["window_id", "track_id"])
+        tracks = tables.read(source.songs, tables.TRACKS, columns=["track_id", "lyrics"]).dropna()
+        with_lyrics = set(tracks["track_id"])
+    for name, feature, words in zip(
+        snakemake.params.encoders, snakemake.params.features, source.words, strict=True
+    ):
+        parts = [path for path in source.encoded if f"/{feature}/" in path]
+        published[name] = encoded_pairs(parts, windows, words, with_lyrics)
     write_retrieval(
-        source.audio, source.lyrics, source.songs, csv=target.csv, md=target.md, tex=target.tex
+        source.audio,
+        source.lyrics,
+        source.songs,
+        published=published,
+        csv=target.csv,
+        md=target.md,
+        tex=target.tex,
     )
     for path in (target.md, target.tex):
         name_card(path, snakemake.params.card)

@@ -222,6 +222,7 @@ UPSTREAM = {
     "encodec": from_encodec,
     "musicgen": from_musicgen,
     "qwen2-audio": from_qwen2_audio,
+    "qwen2-audio-instruct": from_qwen2_audio,
     "mert-95m": from_mert,
     "musicfm": from_musicfm,
     "muq": from_muq,
@@ -383,6 +384,14 @@ def test_weights_that_are_missing_are_not_drawn_at_random(
     save_file(left, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(SongatlasError, match=f"no weights of .*{part} is missing"):
         load_encoder(name, settings(name, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["ast", "whisper", "encodec", "musicgen", "qwen2-audio"])
+def test_weights_of_another_family_are_refused_before_a_model_is_made(
+    name: str, checkpoints: Callable[[str], Path]
+) -> None:
+    with pytest.raises(SongatlasError, match=r"weights of `wavlm`, where `[\w-]+` is needed"):
+        load_encoder(name, settings(name, checkpoints("wavlm")))
 
 
 def test_a_missing_package_is_named(checkpoints: Callable[[str], Path]) -> None:

@@ -1,17 +1,18 @@
 """Names of clusters and captions of songs: from measurements, beside chance, or "unsure"."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 import tiny_encoders
 from pipeline import SMALL, snakemake, write_corpus
 from songatlas import tables
-from songatlas.config import Names, Pretrained
+from songatlas.config import Names, Pretrained, PromptLanguage
 from songatlas.encoders.load import load_joint_encoder
-from songatlas.errors import ConfigError
 from songatlas.naming import vocabulary
 from songatlas.naming.contrast import Criterion, differences, told
 from songatlas.naming.songs import descriptor_values, heard, key_of, tagged
@@ -88,10 +89,9 @@ def test_every_tag_is_there_in_every_language() -> None:
     slow = next(tag for tag in both if tag.name == "slow")
     assert "slow music" in slow.prompts
     assert "Musik: langsam" in slow.prompts
-    with pytest.raises(
-        ConfigError, match=r"names\.prompt_languages: .* `xx`; it has en, es, fr, de"
-    ):
-        vocabulary.tags(["en", "xx"])
+    assert tuple(vocabulary.TEMPLATES) == get_args(PromptLanguage)
+    with pytest.raises(ValidationError, match=r"prompt_languages.*\n.*'en', 'es', 'fr' or 'de'"):
+        Names(prompt_languages="en, xx")
 
 
 def test_a_tag_is_the_mean_of_its_prompts(tmp_path: Path) -> None:

@@ -12,11 +12,14 @@ import tiny_encoders
 from pipeline import SMALL, snakemake, write_corpus
 from songatlas import tables
 from songatlas.config import Config, Lyrics, Pretrained
+from songatlas.encoders.load import load_joint_encoder
 from songatlas.errors import ConfigError, SongatlasError
 from songatlas.lyrics.clean import clean
 from songatlas.lyrics.features import encoder_of
 from songatlas.models.base import InputSpec
 from songatlas.retrieval import query, scores
+from songatlas.retrieval.encoded import write_lyrics_vectors
+from songatlas.retrieval.joint import encoded_pairs, songs_of_encoder
 from songatlas.training.weights import Description, save_weights
 from songatlas.workflow import Plan
 
@@ -124,7 +127,7 @@ def test_songs_that_have_both_are_ranked_by_the_shared_block(files: dict[str, Pa
 def test_the_table_shows_every_value_beside_chance(files: dict[str, Path], tmp_path: Path) -> None:
     outputs = {kind: tmp_path / f"retrieval.{kind}" for kind in ("csv", "md", "tex")}
     both = [files["audio"]] * 2, [files["lyrics"]] * 2
-    scores.write_retrieval(*both, files["songs"], **outputs)
+    scores.write_retrieval(*both, files["songs"], published={}, **outputs)
     frame = pd.read_csv(outputs["csv"])
     assert len(frame) == 4
     held = frame[frame["queries"] == "held out"]
@@ -140,7 +143,7 @@ def test_a_model_that_was_not_trained_has_no_rows(tmp_path: Path, files: dict[st
     empty = tmp_path / "empty.parquet"
     tables.write(tables.empty(tables.LATENTS), empty, tables.LATENTS, {"model": "mine"})
     outputs = {kind: tmp_path / f"retrieval.{kind}" for kind in ("csv", "md", "tex")}
-    scores.write_retrieval([empty], [empty], files["songs"], **outputs)
+    scores.write_retrieval([empty], [empty], files["songs"], published={}, **outputs)
     assert len(pd.read_csv(outputs["csv"])) == 0
 
 
@@ -240,9 +243,69 @@ def test_an_encoder_of_both_answers_from_its_own_space(
     frame = pd.DataFrame(
         {"window_id": ["w0", "w1", "w2", "w3"], "track_id": ["t0", "t0", "t1", "t1"]}
     )
-    songs, vectors = query.songs_of_encoder([tmp_path / "part.parquet"], frame, len(text))
+    songs, vectors = songs_of_encoder([tmp_path / "part.parquet"], frame, len(text))
     assert songs == ["t0", "t1"]
     assert vectors[1] @ text == pytest.approx(1.0, abs=1e-5)
+
+
+def test_lyrics_in_a_published_space_are_the_means_of_their_lines(tmp_path: Path) -> None:
+    weights = tiny_encoders.checkpoint("clap-music", tmp_path / "clap")
+    settings = Pretrained(weights={"clap-music": str(weights)}, device="cpu")
+    frame = tracks_of(["sad song\n\nleaving home\nsad song", None, "♪\n", "happy dance"])
+    tables.write(frame, tmp_path / "tracks.parquet", tables.TRACKS)
+    said = write_lyrics_vectors(
+        tmp_path / "tracks.parquet",
+        tmp_path / "lyrics.parquet",
+        encoder="clap-music",
+        settings=settings,
+        max_lines=8,
+    )
+    ((ids, values),) = tables.iter_feature([tmp_path / "lyrics.parquet"])
+    texts = ["sad song", "leaving home", "happy dance"]
+    lines = scores.unit(load_joint_encoder("clap-music", settings).embed_text(texts))
+    assert said.startswith(f"{len(ids)} songs with lyrics")
+    assert {"t0", "t3"} <= set(ids)
+    assert "t1" not in ids
+    by_id = dict(zip(ids, values, strict=True))
+    expected = (2 * lines[0] + lines[1]) / 3
+    np.testing.assert_allclose(by_id["t0"], expected, atol=1e-5)
+    np.testing.assert_allclose(by_id["t3"], lines[2], atol=1e-5)
+    # Audio that lies where its own lyrics do is found first; t1 has no lyrics, t9 no audio.
+    stored = np.stack([by_id["t3"], by_id["t0"], by_id["t0"]])
+    tables.write_feature(tmp_path / "part.parquet", "x", ["w0", "w1", "w2"], stored, units="1")
+    windows = pd.DataFrame({"window_id": ["w0", "w1", "w2"], "track_id": ["t3", "t0", "t1"]})
+    pairs = encoded_pairs(
+        [tmp_path / "part.parquet"], windows, tmp_path / "lyrics.parquet", {"t0", "t3"}
+    )
+    assert pairs.track_ids == ("t0", "t3")
+    assert pairs.held_out.all()
+    rows = scores.retrieval(pairs)
+    assert [row["recall@1"] for row in rows if row["queries"] == "held out"] == [1.0, 1.0]
+
+
+def test_without_lyrics_a_published_space_has_no_pairs(tmp_path: Path) -> None:
+    weights = tiny_encoders.checkpoint("clap-music", tmp_path / "clap")
+    settings = Pretrained(weights={"clap-music": str(weights)}, device="cpu")
+    tables.write(tracks_of([None]), tmp_path / "tracks.parquet", tables.TRACKS)
+    path = tmp_path / "lyrics.parquet"
+    write_lyrics_vectors(
+        tmp_path / "tracks.parquet", path, encoder="clap-music", settings=settings, max_lines=8
+    )
+    vector = np.ones((1, 12), np.float32)
+    tables.write_feature(tmp_path / "part.parquet", "x", ["w0"], vector, units="1")
+    windows = pd.DataFrame({"window_id": ["w0"], "track_id": ["t0"]})
+    pairs = encoded_pairs([tmp_path / "part.parquet"], windows, path, set())
+    rows = scores.over_seeds([{"model": "clap", **row} for row in scores.retrieval(pairs)])
+    assert rows.empty
+
+
+def tracks_of(lyrics: list[str | None]) -> pd.DataFrame:
+    frame = pd.DataFrame({name: [None] * len(lyrics) for name in tables.TRACKS.columns})
+    ids = [f"t{number}" for number in range(len(lyrics))]
+    source = ["file" if words else "none" for words in lyrics]
+    return frame.assign(
+        track_id=ids, source_id=ids, lyrics=lyrics, lyrics_source=source, split="train", status="ok"
+    )
 
 
 # --- the config --------------------------------------------------------------------------------
@@ -292,7 +355,11 @@ def test_a_run_scores_retrieval_and_answers(tmp_path: Path) -> None:
     table = "results/small/tables/retrieval.csv"
     snakemake(tmp_path, *run, "--", table)
     frame = pd.read_csv(tmp_path / table)
-    assert set(frame["model"]) == {"fusion_contrastive"}
+    assert set(frame["model"]) == {"fusion_contrastive", "clap"}
+    published = frame[frame["model"] == "clap"]
+    assert list(published["queries"]) == ["held out", "held out"]
+    assert set(published["gallery"]) == {12}
+    assert published["recall@10_mean"].between(0.2, 1.0).all()
     answers = []
     for model in ("fusion_contrastive", "clap"):
         chosen = ["text=la luna sobre el río", f"query={{model: {model}, top: 3}}"]

@@ -253,15 +253,25 @@ def musicgen(folder: Path) -> None:
 
 
 def qwen2_audio(folder: Path) -> None:
+    """The whole model, with a tokenizer of single bytes and its special tokens."""
+    from tokenizers.pre_tokenizers import ByteLevel
     from transformers import (
+        GenerationConfig,
         Qwen2AudioConfig,
         Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        Qwen2Tokenizer,
         WhisperFeatureExtractor,
     )
 
+    alphabet = {letter: i for i, letter in enumerate(sorted(ByteLevel.alphabet()))}
+    tokenizer = Qwen2Tokenizer(vocab=alphabet, merges=[])
+    names = ["<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<|im_start|>", "<|im_end|>"]
+    tokenizer.add_special_tokens({"additional_special_tokens": names})
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     language = {
         "model_type": "qwen2",
-        "vocab_size": 32,
+        "vocab_size": len(tokenizer),
         "hidden_size": 16,
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
@@ -276,10 +286,27 @@ def qwen2_audio(folder: Path) -> None:
         "encoder_ffn_dim": 16,
         "num_mel_bins": 128,
     }
-    config = Qwen2AudioConfig(audio_config=audio, text_config=language, audio_token_index=31)
+    sound = tokenizer.convert_tokens_to_ids("<|AUDIO|>")
+    config = Qwen2AudioConfig(audio_config=audio, text_config=language, audio_token_index=sound)
+    model = Qwen2AudioForConditionalGeneration(config)
+    for name, weights in model.named_parameters():
+        if "audio_tower" not in name and weights.ndim == 2:
+            # Large enough for what it writes to depend on what it hears.
+            torch.nn.init.normal_(weights, std=0.5)
+    model.generation_config = GenerationConfig(
+        # It writes letters, whatever it hears.
+        suppress_tokens=[
+            i for letter, i in tokenizer.get_vocab().items() if letter not in ascii_lowercase
+        ],
+        pad_token_id=end,
+        eos_token_id=end,
+    )
     # In two files, as the published weights are in several.
-    Qwen2AudioForConditionalGeneration(config).save_pretrained(folder, max_shard_size="100KB")
-    WhisperFeatureExtractor(feature_size=128).save_pretrained(folder)
+    model.save_pretrained(folder, max_shard_size="100KB")
+    extractor = WhisperFeatureExtractor(feature_size=128)
+    Qwen2AudioProcessor(extractor, tokenizer).save_pretrained(folder)
+    # Beside it, as the published files have it.
+    extractor.save_pretrained(folder)
 
 
 MERT_CODE = """
@@ -393,6 +420,7 @@ CHECKPOINTS = {
     "encodec": encodec,
     "musicgen": musicgen,
     "qwen2-audio": qwen2_audio,
+    "qwen2-audio-instruct": qwen2_audio,
     "mert-95m": mert,
     "mert-330m": mert,
     "musicfm": musicfm,

@@ -726,8 +726,12 @@ class Query(Section):
     top: int = Field(10, ge=1, le=10_000, description="How many songs to return.")
 
 
+PromptLanguage = Literal["en", "es", "fr", "de"]
+"""Languages of `resources/vocabulary.csv`."""
+
+
 class Names(Section):
-    """Words for clusters (target `names`)."""
+    """Words for clusters (target `names`) and for songs (targets `names`, `captions`)."""
 
     alpha: Fraction = Field(
         0.05,
@@ -738,12 +742,22 @@ class Names(Section):
         0.33, description="... and where Cliff's |δ| is at least this (0.33: medium, Romano 2006)."
     )
     words: int = Field(3, ge=1, le=10, description="Words in a name, at most.")
-    prompt_languages: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
+    prompt_languages: Annotated[list[PromptLanguage], BeforeValidator(_split_commas)] = Field(
         ["en"],
         min_length=1,
-        description="Languages in which a joint model of audio and texts is asked: `en`, `es`, "
-        "`fr`, `de`.",
+        description="Languages in which a joint model of audio and texts is asked.",
     )
+    listener: Name | None = Field(
+        None,
+        description="Who writes captions by ear (target `captions`): `qwen2-audio-instruct` or "
+        "`qwen2-audio` (null: captions are by template).",
+    )
+    request: str = Field(
+        "Describe this music in one sentence: genre, mood, instruments and voice.",
+        min_length=1,
+        description="What the listener is asked for; it is told what was measured, too.",
+    )
+    caption_tokens: int = Field(64, ge=1, le=1024, description="The most that it may write.")
 
 
 class Compute(Section):
@@ -963,6 +977,13 @@ class Config(Section):
                 lines.append(
                     f"transcription.encoder: `{self.transcription.encoder}` is no Whisper; there "
                     f"is {', '.join(known)}"
+                )
+        listener = self.names.listener
+        if listener is not None:
+            known = [one.name for one in cards.CARDS.values() if one.writes]
+            if listener not in known:
+                lines.append(
+                    f"names.listener: `{listener}` writes no captions; there is {', '.join(known)}"
                 )
         for encoder, baseline in named.items():
             lines += [

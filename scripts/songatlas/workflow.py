@@ -305,6 +305,7 @@ class Plan:
         here = ("tfidf", "word_vectors")
         absent = [name for name in text if name not in here and not _folder(name)]
         ears = [self.config.transcription.encoder] if self.config.transcription.include else []
+        ears += [self.config.names.listener] if self.config.names.listener else []
         audio = dict.fromkeys([*self.encoders, *ears])
         return {name: given.get(name) for name in audio}, absent
 
@@ -320,6 +321,13 @@ class Plan:
         return [
             self.path("corpus", "transcripts", f"{kind}-{shard}.parquet") for shard in self.shards
         ]
+
+    @property
+    def captions_by_ear(self) -> list[str]:
+        """Tables of what an audio language model wrote, one per shard; none without one."""
+        if self.config.names.listener is None:
+            return []
+        return [self.path("analysis", "captions", f"{shard}.parquet") for shard in self.shards]
 
     # --- corpus ------------------------------------------------------------------------------
 

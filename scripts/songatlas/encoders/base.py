@@ -1,5 +1,6 @@
 """The one interface of every pretrained encoder: windows in, the time-mean of every layer out."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -148,8 +149,10 @@ def from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
     transformers only warns where a checkpoint lacks weights, and draws them at random.
 
     Raises:
-        SongatlasError: naming the first that is missing.
+        SongatlasError: for a checkpoint of another family; naming the first weight that is missing.
     """
+    if "config" not in options:
+        check_family(getattr(kind, "config_class", None), folder)
     model, found = kind.from_pretrained(
         folder, local_files_only=True, output_loading_info=True, **options
     )
@@ -162,6 +165,26 @@ def from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
             "are); give weights of this family, or fetch them again"
         )
     return model
+
+
+def check_family(config_class: Any, folder: Path) -> None:
+    """Refuse a checkpoint whose config is not of a class of transformers' configs.
+
+    transformers only warns, and makes a model of the class's default size, which may be larger than
+    the memory.
+
+    Raises:
+        SongatlasError: naming both families.
+    """
+    path = folder / "config.json"
+    if config_class is None or not path.is_file():
+        return
+    stated = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+    if stated is not None and stated != config_class.model_type:
+        raise SongatlasError(
+            f"{path}: weights of `{stated}`, where `{config_class.model_type}` is needed; name "
+            "another folder or repository in pretrained.weights"
+        )
 
 
 def token_means(

@@ -42,6 +42,8 @@ class Card:
     package: str | None = None
     joint: bool = False
     """Embeds texts into the same space (`embed_text` beside `embed_audio`)."""
+    writes: Literal["on", "chat"] | None = None
+    """The whole checkpoint writes captions: it goes on with a text, or follows a chat."""
     only: tuple[str, ...] = ("*.json", "*.txt", "*.safetensors", "*.bin", "*.model")
     """Patterns of the files that are fetched."""
     also: tuple[str, ...] = ()
@@ -210,6 +212,22 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Chu et al. 2024, arXiv:2407.10759",
+            writes="on",
+        ),
+        Card(
+            "qwen2-audio-instruct",
+            "Qwen2-Audio-Instruct's audio tower",
+            "qwen2_audio",
+            "Qwen/Qwen2-Audio-7B-Instruct",
+            "Qwen2AudioEncoder, WhisperFeatureExtractor",
+            8_397,
+            16_000,
+            30.0,
+            42_240,
+            "Apache-2.0",
+            False,
+            "Chu et al. 2024, arXiv:2407.10759",
+            writes="chat",
         ),
         Card(
             "mert-95m",

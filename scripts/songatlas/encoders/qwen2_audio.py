@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from songatlas.encoders.base import AudioEncoder, Setting, layers_named, token_means
+from songatlas.encoders.base import AudioEncoder, Setting, check_family, layers_named, token_means
 from songatlas.encoders.cards import Card
 from songatlas.errors import SongatlasError
 
@@ -25,6 +25,7 @@ class Encoder(AudioEncoder):
         from transformers import Qwen2AudioConfig, Qwen2AudioEncoder, WhisperFeatureExtractor
 
         super().__init__(folder, card, setting)
+        check_family(Qwen2AudioConfig, folder)
         self.processor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
         config: Any = Qwen2AudioConfig.from_pretrained(folder, local_files_only=True).audio_config
         tower = Qwen2AudioEncoder(config)

@@ -12,7 +12,7 @@ from songatlas.config import Pretrained
 from songatlas.explorer.attributes import Descriptor, known_descriptors
 from songatlas.naming.contrast import Criterion
 from songatlas.naming.vocabulary import Tag
-from songatlas.retrieval.query import songs_of_encoder
+from songatlas.retrieval.joint import songs_of_encoder
 from songatlas.retrieval.scores import unit
 
 NO_PLAIN_WORD = "rms_db_mean"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from songatlas.errors import ConfigError
+from songatlas.config import PromptLanguage
 from songatlas.fingerprint import ROOT
 
 PATH = ROOT.parent / "resources" / "vocabulary.csv"
 
-TEMPLATES = {
+TEMPLATES: dict[PromptLanguage, tuple[str, ...]] = {
     "en": ("{}", "{} music", "a song with the tag {}", "this music is described as {}"),
     "es": ("{}", "música {}", "una canción con la etiqueta {}"),
     "fr": ("{}", "musique {}", "une chanson avec le mot-clé {}"),
@@ -32,18 +32,8 @@ class Tag:
     prompts: tuple[str, ...]
 
 
-def tags(languages: Sequence[str]) -> tuple[Tag, ...]:
-    """Every tag with its prompts in some languages.
-
-    Raises:
-        ConfigError: for a language that the vocabulary does not have.
-    """
-    unknown = sorted(set(languages) - set(TEMPLATES))
-    if unknown:
-        raise ConfigError(
-            f"names.prompt_languages: the vocabulary does not have `{unknown[0]}`; it has "
-            f"{', '.join(TEMPLATES)}"
-        )
+def tags(languages: Sequence[PromptLanguage]) -> tuple[Tag, ...]:
+    """Every tag with its prompts in some languages."""
     rows = pd.read_csv(PATH, dtype=str, keep_default_na=False).to_dict("records")
     return tuple(
         Tag(

@@ -154,7 +154,6 @@ def write_names(
         outputs: `csv`, `md`, `captions`.
 
     Raises:
-        ConfigError: for a language that the vocabulary does not have.
         SongatlasError: as `load_joint_encoder`.
     """
     windows = tables.read(source["windows"], tables.WINDOWS, columns=["window_id", "track_id"])

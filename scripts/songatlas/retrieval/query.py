@@ -14,6 +14,7 @@ from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout
 from songatlas.lyrics.clean import clean
 from songatlas.lyrics.features import encoder_of, spread
+from songatlas.retrieval.joint import songs_of_encoder
 from songatlas.retrieval.scores import shared_block, unit
 from songatlas.training.weights import load_weights
 
@@ -87,26 +88,6 @@ def text_by_encoder(text: str, name: str, settings: Pretrained) -> np.ndarray:
     from songatlas.encoders.load import load_joint_encoder
 
     return np.asarray(unit(load_joint_encoder(name, settings).embed_text([text]))[0])
-
-
-def songs_of_encoder(
-    parts: Sequence[str | Path], windows: pd.DataFrame, dim: int
-) -> tuple[list[str], np.ndarray]:
-    """Songs and the mean of their windows' vectors in a joint space of `dim`, (n, dim) float64.
-
-    Args:
-        parts: the encoder's feature, whose last `dim` values are the joint space.
-        windows: `window_id, track_id`.
-    """
-    track_of = dict(zip(windows["window_id"], windows["track_id"], strict=True))
-    sums: dict[str, np.ndarray] = {}
-    for ids, block in tables.iter_feature(parts):
-        joint = unit(np.asarray(block).reshape(len(ids), -1)[:, -dim:])
-        for window_id, vector in zip(ids, joint, strict=True):
-            track = track_of[window_id]
-            sums[track] = sums.get(track, 0.0) + vector
-    songs = sorted(sums)
-    return songs, unit(np.stack([sums[song] for song in songs]) if songs else np.zeros((0, dim)))
 
 
 def answer(

@@ -1,7 +1,7 @@
 """Retrieval of lyrics by audio and of audio by lyrics, beside what chance gives."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,7 @@ def write_retrieval(
     lyrics: Sequence[str | Path],
     songs: str | Path,
     *,
+    published: Mapping[str, Pairs],
     csv: str | Path,
     md: str | Path,
     tex: str | Path,
@@ -177,6 +178,8 @@ def write_retrieval(
     Args:
         audio, lyrics: latents of audio and of lyrics alone, in the same order.
         songs: a table `tables.TRACKS`.
+        published: pairs of the run's encoders of audio and texts, by name of the baseline.
+        csv, md, tex: where to.
     """
     known = tables.read(songs, tables.TRACKS, columns=["track_id", "lyrics"]).dropna()
     rows = []
@@ -186,6 +189,8 @@ def write_retrieval(
             continue  # not trained: an empty table that says why
         pairs = read_pairs(heard, read, set(known["track_id"]))
         rows += [{"model": about["model"], **row} for row in retrieval(pairs)]
+    for name, pairs in published.items():
+        rows += [{"model": name, **row} for row in retrieval(pairs)]
     frame = over_seeds(rows)
     layout.write_csv(frame, csv)
     shown = frame[[*KEYS, "n", "gallery"]].copy()
@@ -199,7 +204,8 @@ def write_retrieval(
         "the cosine similarity of their lyrics (audio) in the model's shared block, and one is "
         "right. n: queries of all seeds or folds; gallery: songs that are ranked; chance: the "
         "expectation for a random order; ± standard deviation over seeds or folds. Queries that "
-        "were trained on say what was memorised."
+        "were trained on say what was memorised. Published encoders of audio and texts count every "
+        "song as held out, and embed lyrics line by line."
     ]
     layout.write_text(layout.markdown(shown, heading, notes=notes), md)
     layout.write_text(layout.latex(shown, f"{heading}. {notes[0]}", "tab:retrieval"), tex)
