@@ -92,8 +92,14 @@ def limit(model: Model, most: int, tried: list[int]) -> None:
 
 
 def largest_difference(one: Trained, other: Trained) -> float:
+    """Of all weights, those above 1 in size relative to the largest of their tensor.
+
+    The whitening is no trained weight: an inverse square root of a covariance, with entries of 4,
+    which rounds by more than weights do.
+    """
     return max(
         float((one.weights[name].float() - other.weights[name].float()).abs().max())
+        / max(1.0, float(one.weights[name].float().abs().max()))
         for name in one.weights
     )
 

@@ -5,7 +5,7 @@ key, tempo and beat strength. Feature definitions are librosa's; they share one 
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from songatlas.audio.extract import WindowFeature, write_window_feature
 from songatlas.audio.mel import AMIN, mel_filters
 from songatlas.audio.mfcc import DELTA_WIDTH, delta, mfcc
+from songatlas.compiled import compiling
 from songatlas.config import LogMel
 
 N_MFCC = 20
@@ -101,6 +102,15 @@ def describe(window: np.ndarray, config: LogMel) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
+@cache
+def ready() -> None:
+    """Have librosa compile what `describe` needs, or load it: once a process, under the lock."""
+    config = LogMel()
+    noise = np.random.default_rng(0).normal(0.0, 0.1, 3 * config.sample_rate_hz)
+    with compiling():
+        describe(noise.astype(np.float32), config)
+
+
 def write_descriptors(
     shard_path: str | Path,
     output: str | Path,
@@ -122,6 +132,8 @@ def write_descriptors(
     Returns:
         How many songs were written and left out, in words.
     """
+
+    ready()
 
     def compute(windows: np.ndarray) -> np.ndarray:
         return np.stack([describe(window, config) for window in windows])

@@ -1,6 +1,5 @@
 """Latents in two dimensions, for the maps."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from songatlas import tables
+from songatlas.compiled import import_umap
 from songatlas.errors import SongatlasError
 from songatlas.tables import F32, TEXT, Table
 
@@ -113,10 +113,9 @@ def _tsne(reduced: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
 
 
 def _umap(reduced: np.ndarray, neighbors: int, min_dist: float, seed: int) -> np.ndarray:
-    with warnings.catch_warnings():
-        # umap tells every importer that tensorflow is absent; only its parametric variant uses it.
-        warnings.filterwarnings("ignore", category=ImportWarning)
-        import umap
+    import_umap()
+    import umap
+
     start = _plane(reduced)
     spread = float(start.std(axis=0).max()) or 1.0
     # A second axis without any spread would be divided by zero.
