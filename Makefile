@@ -29,7 +29,7 @@ $(STAMP):
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@$(BIN)/python envs/repair_torchaudio.py
-	@$(BIN)/python -m songatlas.compiled
+	@$(BIN)/python -m songatlas.compile_ahead
 	@rm -f $(VENV)/lock-*.stamp
 	@touch $@
 

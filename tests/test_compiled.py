@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 from songatlas import compiled
 from songatlas.audio import descriptors
+from songatlas.evaluation.projection import import_umap
 
 
 def held() -> bool:
@@ -56,7 +57,7 @@ def test_descriptors_and_umap_are_made_ready_under_the_lock(
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     monkeypatch.setitem(sys.modules, "umap.umap_", None)
     with pytest.raises(ImportError):
-        compiled.import_umap()
+        import_umap()
     assert found[-1] == ("umap", True)
     assert not held(), "an error lets go of it"
 
@@ -90,4 +91,4 @@ def test_another_process_waits(own_lock: Path) -> None:
 
 def test_setup_compiles_ahead() -> None:
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("$(STAMP):\n")[1]
-    assert "-m songatlas.compiled" in recipe.split("\n\n")[0]
+    assert "-m songatlas.compile_ahead" in recipe.split("\n\n")[0]

@@ -1,4 +1,4 @@
-"""What librosa and UMAP compile at first use: ahead of it, and one process at a time.
+"""What librosa and UMAP compile at first use is compiled by one process at a time.
 
 numba keeps compiled functions on disk beside the packages. Two processes that compile different
 variants of a function at once may write over one another's (numba 0.68: the number of a new variant
@@ -8,8 +8,6 @@ is chosen before its file is written); whoever loads such a file crashes.
 import fcntl
 import os
 import tempfile
-import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,25 +32,3 @@ def compiling() -> Iterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def import_umap() -> None:
-    """Import umap, which compiles most of its functions then."""
-    with compiling(), warnings.catch_warnings():
-        # umap tells every importer that tensorflow is absent; only its parametric variant uses it.
-        warnings.filterwarnings("ignore", category=ImportWarning)
-        import umap  # noqa: F401
-
-
-def main() -> None:
-    """Compile all of it, as `make setup` does."""
-    from songatlas.audio.descriptors import ready
-
-    started = time.monotonic()
-    ready()
-    import_umap()
-    print(f"compiled what librosa and UMAP need ({time.monotonic() - started:.0f} s)")
-
-
-if __name__ == "__main__":
-    main()

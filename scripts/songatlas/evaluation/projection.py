@@ -1,5 +1,6 @@
 """Latents in two dimensions, for the maps."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from songatlas import tables
-from songatlas.compiled import import_umap
+from songatlas.compiled import compiling
 from songatlas.errors import SongatlasError
 from songatlas.tables import F32, TEXT, Table
 
@@ -110,6 +111,14 @@ def _tsne(reduced: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
 
     mapper = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
     return np.asarray(mapper.fit_transform(reduced.astype(np.float32)), np.float32)
+
+
+def import_umap() -> None:
+    """Import umap, which compiles most of its functions then, under the lock."""
+    with compiling(), warnings.catch_warnings():
+        # umap tells every importer that tensorflow is absent; only its parametric variant uses it.
+        warnings.filterwarnings("ignore", category=ImportWarning)
+        import umap  # noqa: F401
 
 
 def _umap(reduced: np.ndarray, neighbors: int, min_dist: float, seed: int) -> np.ndarray:
