@@ -39,3 +39,5 @@ def save(
     ):
         with style.context(), atomic(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)
+        # Both copies are laid out alike, and finding the layout takes as long as drawing.
+        figure.set_layout_engine("none")

@@ -115,7 +115,7 @@ def traversal_figure(
             "carry most, in nats a window, and the factor that each follows most over songs where "
             "that is significant (p < 0.05, Bonferroni).",
         )
-        axes = figure.subplots(n_rows, n_steps + 1, squeeze=False, sharex=True, sharey=True)
+        axes = figure.subplots(n_rows, n_steps + 1, squeeze=False)
         for at, row in enumerate(axes):
             images = [
                 _tile(ax, tile, "cividis", LIMIT_SD)
