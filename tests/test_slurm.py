@@ -111,7 +111,7 @@ def test_the_demo_goes_through_slurm_and_a_killed_job_comes_again(
     assert first["TimeLimit"] < second["TimeLimit"], "with more time"
     table = (results / "tables" / "comparison.txt").read_text(encoding="utf-8")
     assert all(model in table for model in models)
-    assert (results / "report" / "explorer" / "index.html").is_file()
+    assert (results / "report" / "summary.md").is_file()
 
 
 def by_number(jobs: list[dict[str, str]]) -> dict[str, dict[str, str]]:
