@@ -21,7 +21,7 @@ PROFILE = ROOT / "profiles" / "slurm"
 SETTINGS = SMALL + "corpus_path: songs\ninclude: [basic_vae, raw]\n"
 TARGET = "results/small/tables/comparison.txt"
 WITHIN_S = 900.0
-DEMO_WITHIN_S = 3000.0
+DEMO_WITHIN_S = 5400.0
 SHOWN = ("JobId", "Comment", "TRES", "TresPerJob", "TimeLimit", "RunTime", "JobState")
 
 
