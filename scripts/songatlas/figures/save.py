@@ -34,10 +34,11 @@ def save(
     # Where a value is None, neither format has the entry.
     common = {"Title": title, "Description": description, "Source": card}
     for path, kind, metadata in (
-        (svg, "svg", {**common, "Date": None, "Creator": "Songatlas"}),
         (png, "png", {**common, "Software": "Songatlas"}),
+        (svg, "svg", {**common, "Date": None, "Creator": "Songatlas"}),
     ):
         with style.context(), atomic(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)
-        # Both copies are laid out alike, and finding the layout takes as long as drawing.
+        # Finding the layout takes as long as drawing. The PNG's, whose letters are measured more
+        # finely, is good for both.
         figure.set_layout_engine("none")
