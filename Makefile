@@ -18,7 +18,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The stamp carries the lock's hash, not its time: a fresh clone has new times.
-STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
+STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py scripts/songatlas/compile_ahead.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
 
 setup: $(STAMP) ## create .venv from requirements.lock
 
