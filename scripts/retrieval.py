@@ -12,13 +12,11 @@ with job(snakemake.log[0], snakemake.threads):
     published = {}
     if snakemake.params.encoders:
         windows = tables.read(source.windows, tables.WINDOWS, columns=["window_id", "track_id"])
-        tracks = tables.read(source.songs, tables.TRACKS, columns=["track_id", "lyrics"]).dropna()
-        with_lyrics = set(tracks["track_id"])
     for name, feature, words in zip(
         snakemake.params.encoders, snakemake.params.features, source.words, strict=True
     ):
         parts = [path for path in source.encoded if f"/{feature}/" in path]
-        published[name] = encoded_pairs(parts, windows, words, with_lyrics)
+        published[name] = encoded_pairs(parts, windows, words)
     write_retrieval(
         source.audio,
         source.lyrics,

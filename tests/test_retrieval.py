@@ -274,9 +274,7 @@ def test_lyrics_in_a_published_space_are_the_means_of_their_lines(tmp_path: Path
     stored = np.stack([by_id["t3"], by_id["t0"], by_id["t0"]])
     tables.write_feature(tmp_path / "part.parquet", "x", ["w0", "w1", "w2"], stored, units="1")
     windows = pd.DataFrame({"window_id": ["w0", "w1", "w2"], "track_id": ["t3", "t0", "t1"]})
-    pairs = encoded_pairs(
-        [tmp_path / "part.parquet"], windows, tmp_path / "lyrics.parquet", {"t0", "t3"}
-    )
+    pairs = encoded_pairs([tmp_path / "part.parquet"], windows, tmp_path / "lyrics.parquet")
     assert pairs.track_ids == ("t0", "t3")
     assert pairs.held_out.all()
     rows = scores.retrieval(pairs)
@@ -294,7 +292,7 @@ def test_without_lyrics_a_published_space_has_no_pairs(tmp_path: Path) -> None:
     vector = np.ones((1, 12), np.float32)
     tables.write_feature(tmp_path / "part.parquet", "x", ["w0"], vector, units="1")
     windows = pd.DataFrame({"window_id": ["w0"], "track_id": ["t0"]})
-    pairs = encoded_pairs([tmp_path / "part.parquet"], windows, path, set())
+    pairs = encoded_pairs([tmp_path / "part.parquet"], windows, path)
     rows = scores.over_seeds([{"model": "clap", **row} for row in scores.retrieval(pairs)])
     assert rows.empty
 

@@ -121,12 +121,7 @@ class AudioEncoder(ABC):
 
     def on_device(self, inputs: Any) -> dict[str, Any]:
         """A processor's tensors on the device, floating ones in the model's precision."""
-        return {
-            key: value.to(self.setting.device, self.dtype)
-            if value.is_floating_point()
-            else value.to(self.setting.device)
-            for key, value in inputs.items()
-        }
+        return on_device(inputs, self.setting.device, self.dtype)
 
 
 class JointEncoder(AudioEncoder):
@@ -165,6 +160,14 @@ def from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
             "are); give weights of this family, or fetch them again"
         )
     return model
+
+
+def on_device(inputs: Any, device: str, dtype: "torch.dtype") -> dict[str, Any]:
+    """A processor's tensors on a device, floating ones as `dtype`."""
+    return {
+        key: value.to(device, dtype) if value.is_floating_point() else value.to(device)
+        for key, value in inputs.items()
+    }
 
 
 def check_family(config_class: Any, folder: Path) -> None:

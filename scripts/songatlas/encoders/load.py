@@ -3,7 +3,9 @@
 import importlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from songatlas.config import Pretrained
 from songatlas.encoders import cards
@@ -12,6 +14,8 @@ from songatlas.encoders.weights import locate
 from songatlas.errors import SongatlasError
 
 logger = logging.getLogger(__name__)
+
+Model = TypeVar("Model")
 
 
 def module_of(name: str) -> str:
@@ -89,6 +93,35 @@ def load_joint_encoder(name: str, settings: Pretrained) -> JointEncoder:
     encoder = load_encoder(name, settings)
     assert isinstance(encoder, JointEncoder)
     return encoder
+
+
+def load_whole(
+    name: str, settings: Pretrained, make: Callable[[Path, Setting], Model], model: str
+) -> Model:
+    """What `make` builds of the whole checkpoint of a card, of which an encoder is a part.
+
+    Args:
+        name: of the card.
+        settings: where its weights are, and the device.
+        make: gets the folder and how to run it.
+        model: the checkpoint's name, for messages.
+
+    Raises:
+        SongatlasError: when its weights are not on this machine, or do not load.
+    """
+    folder = weights_folder(name, settings)
+    from transformers.utils import logging as its_logging
+
+    # It warns of its own internal calls, several lines a song.
+    its_logging.set_verbosity_error()
+    try:
+        return make(folder, setting(name, settings))
+    except (OSError, ValueError) as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise SongatlasError(
+            f"{folder}: this is no whole checkpoint of {model} ({first_line}); fetch its weights "
+            "(snakemake fetch_weights), or name another folder in pretrained.weights"
+        ) from None
 
 
 def setting(name: str, settings: Pretrained) -> Setting:

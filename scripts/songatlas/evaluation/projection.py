@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,18 +114,17 @@ def _tsne(reduced: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     return np.asarray(mapper.fit_transform(reduced.astype(np.float32)), np.float32)
 
 
-def import_umap() -> None:
-    """Import umap, which compiles most of its functions then, under the lock."""
+def import_umap() -> Any:
+    """The module umap, which compiles most of its functions then, under the lock."""
     with compiling(), warnings.catch_warnings():
         # umap tells every importer that tensorflow is absent; only its parametric variant uses it.
         warnings.filterwarnings("ignore", category=ImportWarning)
-        import umap  # noqa: F401
+        import umap
+    return umap
 
 
 def _umap(reduced: np.ndarray, neighbors: int, min_dist: float, seed: int) -> np.ndarray:
-    import_umap()
-    import umap
-
+    umap = import_umap()
     start = _plane(reduced)
     spread = float(start.std(axis=0).max()) or 1.0
     # A second axis without any spread would be divided by zero.

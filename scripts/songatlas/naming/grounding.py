@@ -2,9 +2,10 @@
 
 import re
 
+from songatlas.config import Transcription
 from songatlas.transcription.guard import compression_ratio
 
-MOST_REPETITION = 2.4
+MOST_REPETITION = Transcription().compression_ratio
 """A text that zlib makes smaller than this repeats itself (Radford et al. 2022, section 4.5)."""
 
 TEMPO_TOLERANCE = 0.08

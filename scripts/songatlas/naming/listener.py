@@ -8,9 +8,8 @@ import torch
 
 from songatlas.config import Pretrained
 from songatlas.encoders import cards
-from songatlas.encoders.base import check_family, from_pretrained
-from songatlas.encoders.load import setting, weights_folder
-from songatlas.errors import SongatlasError
+from songatlas.encoders.base import check_family, from_pretrained, on_device
+from songatlas.encoders.load import load_whole
 
 EXCERPT_S = 30.0
 """The longest that it hears at once."""
@@ -73,12 +72,7 @@ class Listener:
             sampling_rate=self.sample_rate_hz,
             return_tensors="pt",
         )
-        values = {
-            name: value.to(self.device, self.dtype)
-            if value.is_floating_point()
-            else value.to(self.device)
-            for name, value in inputs.items()
-        }
+        values = on_device(inputs, self.device, self.dtype)
         found = self.model.generate(**values, max_new_tokens=tokens, do_sample=False, num_beams=1)
         new = found[0, inputs["input_ids"].shape[1] :]
         text = self.processor.tokenizer.decode(new, skip_special_tokens=True)
@@ -91,18 +85,10 @@ def load_listener(name: str, settings: Pretrained) -> Listener:
     Raises:
         SongatlasError: when its weights are not on this machine, or do not load.
     """
-    folder = weights_folder(name, settings)
-    from transformers.utils import logging
-
-    # It warns of its own internal calls, song by song.
-    logging.set_verbosity_error()
-    chosen = setting(name, settings)
     chat = cards.card(name).writes == "chat"
-    try:
-        return Listener(folder, chosen.device, half=chosen.half, chat=chat)
-    except (OSError, ValueError) as error:
-        first_line = str(error).strip().split("\n")[0]
-        raise SongatlasError(
-            f"{folder}: this is no whole checkpoint of Qwen2-Audio ({first_line}); fetch its "
-            "weights (snakemake fetch_weights), or name another folder in pretrained.weights"
-        ) from None
+    return load_whole(
+        name,
+        settings,
+        lambda folder, chosen: Listener(folder, chosen.device, half=chosen.half, chat=chat),
+        "Qwen2-Audio",
+    )

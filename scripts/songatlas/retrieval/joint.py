@@ -30,16 +30,13 @@ def songs_of_encoder(
     return songs, unit(np.stack([sums[song] for song in songs]) if songs else np.zeros((0, dim)))
 
 
-def encoded_pairs(
-    parts: Sequence[str | Path], windows: pd.DataFrame, lyrics: str | Path, with_lyrics: set[str]
-) -> Pairs:
+def encoded_pairs(parts: Sequence[str | Path], windows: pd.DataFrame, lyrics: str | Path) -> Pairs:
     """Songs with audio and lyrics in an encoder's joint space; it was trained on none of them.
 
     Args:
         parts: the encoder's feature.
         windows: `window_id, track_id`.
-        lyrics: the feature of `write_lyrics_vectors`.
-        with_lyrics: songs that have lyrics.
+        lyrics: the feature of `write_lyrics_vectors`, of songs that have lyrics.
     """
     read = {
         track: vector
@@ -48,7 +45,7 @@ def encoded_pairs(
     }
     dim = int(tables.read_metadata(lyrics)["shape"][0])
     songs, heard = songs_of_encoder(parts, windows, dim)
-    both = [row for row, track in enumerate(songs) if track in read and track in with_lyrics]
+    both = [row for row, track in enumerate(songs) if track in read]
     tracks = tuple(songs[row] for row in both)
     words = np.array([read[track] for track in tracks]).reshape(len(tracks), dim)
     return Pairs(tracks, np.ones(len(tracks), bool), heard[both], words)
