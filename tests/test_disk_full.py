@@ -84,7 +84,7 @@ def write_figure(path: Path) -> None:
 
     figure = Figure(figsize=(4.0, 3.0))
     figure.subplots().imshow(np.random.default_rng(0).normal(size=(150, 150)))
-    save(figure, path, path.with_suffix(".png"), dpi=80, title="noise")
+    save(figure, path.with_suffix(".svg"), path, dpi=80, title="noise")  # the PNG comes first
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
@@ -92,7 +92,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "part-00.parquet": write_feature,
     "weights.ckpt": write_weights,
     "comparison.csv": write_csv,
-    "map.svg": write_figure,
+    "map.png": write_figure,
 }
 
 
