@@ -21,7 +21,9 @@ rule train:
         "../envs/torch.yaml"
     threads: plan.config.compute.training_threads * plan.config.trainer.devices
     resources:
-        gpu=plan.config.trainer.devices,
+        # On several machines the GPUs of each, which Slurm takes as a generic resource.
+        gpu=plan.config.trainer.devices if plan.config.trainer.nodes == 1 else 0,
+        gres="" if plan.config.trainer.nodes == 1 else f"gpu:{plan.config.trainer.devices}",
         nodes=plan.config.trainer.nodes,
         gpu_memory_gb=plan.config.compute.gpu_memory_gb,
         # Here and not among the parameters: how often a training saves changes nothing in it.

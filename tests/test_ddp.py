@@ -20,7 +20,7 @@ from songatlas.config import Loss, Trainer, Training
 from songatlas.errors import ConfigError, SongatlasError
 from songatlas.interruption import Interrupted
 from songatlas.training import launch as launch_module
-from songatlas.training.launch import launch, torchrun
+from songatlas.training.launch import launch, torchrun, without_step
 from songatlas.training.request import Request, fulfil
 from test_interruptions import wait_for
 from test_parts import PLAIN
@@ -48,7 +48,7 @@ def environment() -> dict[str, str]:
 def trained_by(n: int, folder: Path, cases: Mapping[str, Any]) -> Path:
     """Train the cases in `n` processes; the folder with what they wrote."""
     folder.mkdir()
-    start = torchrun(Trainer(devices=n), {}) if n > 1 else [sys.executable]
+    start = torchrun(Trainer(devices=n), {}, n) if n > 1 else [sys.executable]
     command = [*start, str(ROOT / "tests" / "together.py"), str(folder), json.dumps(cases)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -209,6 +209,22 @@ def test_machines_need_slurm(request_: Request, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     with pytest.raises(ConfigError, match=r"trainer\.nodes: 2 machines need a Slurm job"):
         start(request_, nodes=2)
+
+
+def test_a_step_of_the_job_gets_the_jobs_machines() -> None:
+    """As on a real Slurm (tests/test_slurm.py), where the script is a step on one of two."""
+    step = {
+        "SLURM_NNODES": "1",
+        "SLURM_NTASKS": "1",
+        "SLURM_JOB_NODELIST": "node1",
+        "SRUN_DEBUG": "3",
+    }
+    job = {"SLURM_JOB_ID": "5", "SLURM_CONF": "/etc/slurm.conf", "PATH": "/usr/bin"}
+    assert without_step({**step, **job}) == job
+    command = torchrun(Trainer(devices=4, nodes=2), job, 8)
+    assert command[0] == "srun"
+    assert {"--overlap", "--nodes=2", "--ntasks=2", "--cpus-per-task=8"} < set(command)
+    assert {"--nnodes=2", "--nproc-per-node=4", "--rdzv-id=5"} < set(command)
 
 
 def test_gpus_that_are_not_there_are_named(

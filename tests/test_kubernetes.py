@@ -27,6 +27,7 @@ def profile(name: str) -> dict:
 def test_jobs_ask_kubernetes_for_what_they_ask_slurm() -> None:
     slurm, pods = profile("slurm"), profile("kubernetes")
     assert pods["groups"] == slurm["groups"]
+    assert pods["cores"] == slurm["cores"]
     assert pods["group-components"] == slurm["group-components"]
     assert slurm["default-resources"].items() <= pods["default-resources"].items()
     for rule, resources in slurm["set-resources"].items():

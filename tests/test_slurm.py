@@ -1,4 +1,5 @@
-"""Runs through a real Slurm: the demo to its end after a killed job, and on after `scancel`."""
+"""Runs through a real Slurm: the demo to its end after a killed job, on after `scancel` or without
+a node that was lost, and a training on two nodes."""
 
 import os
 import re
@@ -22,21 +23,28 @@ SETTINGS = SMALL + "corpus_path: songs\ninclude: [basic_vae, raw]\n"
 TARGET = "results/small/tables/comparison.txt"
 WITHIN_S = 900.0
 DEMO_WITHIN_S = 5400.0
-SHOWN = ("JobId", "Comment", "TRES", "TresPerJob", "TimeLimit", "RunTime", "JobState")
+SHOWN = ("JobId", "Comment", "TRES", "TresPerJob", "NodeList", "TimeLimit", "RunTime", "JobState")
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm.Cluster]:
+@pytest.fixture
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[slurm.Cluster]:
+    """Of one node, or as many as the test says."""
     if reason := slurm.missing():
         pytest.skip(f"no Slurm here: {reason}")
-    with slurm.cluster(tmp_path_factory.mktemp("slurm")) as running:
+    n_nodes = getattr(request, "param", 1)
+    with slurm.cluster(tmp_path_factory.mktemp("slurm"), n_nodes=n_nodes) as running:
         yield running
+
+
+two_nodes = pytest.mark.parametrize("cluster", [2], indirect=True)
 
 
 def start(cluster: slurm.Cluster, folder: Path, *what: str) -> subprocess.Popen:
     """The workflow on the cluster, not waited for."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--profile", str(PROFILE), "--latency-wait", "5"]
+    command += ["--profile", str(PROFILE), "--latency-wait", "5", "--cores", str(slurm.N_CPUS)]
     # Two seconds between looks at the queue instead of forty: jobs here take seconds.
     command += ["--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks"]
     command += ["2", "--slurm-status-command", "squeue", "--slurm-no-account", *what]
@@ -96,9 +104,7 @@ def test_the_demo_goes_through_slurm_and_a_killed_job_comes_again(
     assert found is not None
     assert int(found[1]) >= 1
     print(found[0])
-    jobs = cluster.jobs()
-    for job in jobs:
-        print(*(job.get(name) for name in SHOWN), sep=" | ")
+    jobs = shown(cluster)
     trainings = [job for job in jobs if "gpu" in job.get("TresPerJob", "")]
     states = {job["JobId"]: job["JobState"] for job in trainings}
     results = tmp_path / "results" / "demo"
@@ -112,6 +118,14 @@ def test_the_demo_goes_through_slurm_and_a_killed_job_comes_again(
     table = (results / "tables" / "comparison.txt").read_text(encoding="utf-8")
     assert all(model in table for model in models)
     assert (results / "report" / "summary.md").is_file()
+
+
+def shown(cluster: slurm.Cluster) -> list[dict[str, str]]:
+    """All jobs, which are printed too."""
+    jobs = cluster.jobs()
+    for job in jobs:
+        print(*(job.get(name) for name in SHOWN), sep=" | ")
+    return jobs
 
 
 def by_number(jobs: list[dict[str, str]]) -> dict[str, dict[str, str]]:
@@ -131,3 +145,36 @@ def test_a_cancelled_run_is_continued_by_the_next(cluster: slurm.Cluster, tmp_pa
     assert outcome(process, folder) == 0, (folder / "output.txt").read_text()[-6000:]
     assert (folder / TARGET).is_file()
     assert spectrograms.stat().st_mtime_ns == before, "what was finished did not run again"
+
+
+@two_nodes
+def test_what_a_lost_node_was_doing_goes_on_at_another(
+    cluster: slurm.Cluster, tmp_path: Path
+) -> None:
+    long = SETTINGS.replace("max_epochs: 2", "max_epochs: 300")
+    folder = prepared(tmp_path, long + "compute: {save_every_s: 0.5}\n")
+    process = start(cluster, folder, *SMALL_RUN)
+    number = training(cluster, process)
+    log = folder / "results" / "small" / "logs" / "train" / "basic_vae-seed-0.log"
+    wait_for(lambda: log.exists() and "epoch 3:" in log.read_text(encoding="utf-8"), WITHIN_S)
+    lost = by_number(cluster.jobs())[number]["NodeList"]
+    cluster.lose(lost)
+    output = folder / "output.txt"
+    assert outcome(process, folder) == 0, output.read_text()[-6000:]
+    assert re.search(r"resuming at epoch \d+", log.read_text(encoding="utf-8"))
+    jobs = shown(cluster)
+    (trained,) = [
+        job for job in jobs if "gpu" in job.get("TresPerJob", "") and job["JobState"] == "COMPLETED"
+    ]
+    assert trained["NodeList"] != lost
+    assert (folder / TARGET).is_file()
+
+
+@two_nodes
+def test_two_nodes_train_one_model(cluster: slurm.Cluster, tmp_path: Path) -> None:
+    folder = prepared(tmp_path, SETTINGS + "trainer: {devices: 1, nodes: 2}\n")
+    process = start(cluster, folder, *SMALL_RUN)
+    assert outcome(process, folder) == 0, (folder / "output.txt").read_text()[-6000:]
+    assert (folder / TARGET).is_file()
+    (trained,) = [job for job in shown(cluster) if "train" in job.get("Comment", "")]
+    assert trained["NodeList"] == "node[1-2]"

@@ -1,9 +1,10 @@
-"""A Slurm of one node on this machine, for tests: munge, slurmctld and slurmd on loopback.
+"""A Slurm on this machine, for tests: munge, slurmctld and a slurmd for each node, on loopback.
 
-    python tests/slurm/cluster.py FOLDER    start one, say how to reach it, wait for Ctrl-C
+    python tests/slurm/cluster.py FOLDER [NODES]    start one, say how to reach it, wait for Ctrl-C
 
 Needs Debian's slurm-wlm and root, no systemd and no cgroups: processes are tracked by group, the
 GPU is /dev/null, ports are not Slurm's own, and the configuration is named by an absolute path.
+Nodes are names: all are this machine, whose cores and memory each counts as its own.
 """
 
 import importlib.util
@@ -16,12 +17,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 STARTS_WITHIN_S = 30.0
+
+N_CPUS = 2
+"""Of a node."""
 
 USUAL = Path("/etc/slurm/slurm.conf")
 """Where Slurm looks for its configuration when no variable names it. Snakemake's plugin takes all
@@ -31,7 +37,7 @@ CONFIGURATION = """\
 ClusterName=songatlas
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
-SlurmdPort={daemon_port}
+SlurmdTimeout=20
 AuthType=auth/munge
 AuthInfo=socket={folder}/run/munge.socket
 CredType=cred/munge
@@ -45,18 +51,22 @@ GresTypes=gpu
 ReturnToService=2
 MpiDefault=none
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/run/slurmctld.pid
-SlurmdPidFile={folder}/run/slurmd.pid
+SlurmdPidFile={folder}/run/%n.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdLogFile={folder}/log/slurmd.log
+SlurmdLogFile={folder}/log/%n.log
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MinJobAge=3600
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
 KillWait=10
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:1 State=UNKNOWN
-PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+NODE = """\
+NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} \
+RealMemory={memory_mb} Gres=gpu:1 State=UNKNOWN
 """
 
 
@@ -83,6 +93,8 @@ class Cluster:
     """A running Slurm."""
 
     folder: Path
+    nodes: dict[str, subprocess.Popen] = field(default_factory=dict)
+    """The slurmd of each."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -105,6 +117,18 @@ class Cluster:
             if line.startswith("JobId=")
         ]
 
+    def lose(self, node: str) -> None:
+        """As when its power fails: the slurmd and the node's jobs end at once, without a word."""
+        jobs = self.run("squeue", "--noheader", f"--nodelist={node}", "--format=%A").split()
+        self.nodes[node].kill()
+        # Steps are nobody's children, and carry the job's number in their title.
+        for step in psutil.process_iter(["cmdline"]):
+            title = " ".join(step.info["cmdline"] or [])
+            if any(title.startswith(f"slurmstepd: [{job}.") for job in jobs):
+                for process in [step, *step.children(recursive=True)]:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+
 
 def _free_port() -> int:
     with socket.socket() as listener:
@@ -112,8 +136,8 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _write(folder: Path, cpus: int, memory_mb: int) -> None:
-    for name in ("run", "state", "spool", "log"):
+def _write(folder: Path, nodes: list[str], cpus: int, memory_mb: int) -> None:
+    for name in ("run", "state", "log"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     # munge trusts its socket only where others can reach and not change the folder.
     folder.chmod(0o755)
@@ -122,23 +146,27 @@ def _write(folder: Path, cpus: int, memory_mb: int) -> None:
     text = CONFIGURATION.format(
         host=host,
         folder=folder,
-        cpus=cpus,
-        memory_mb=memory_mb,
         controller_port=_free_port(),
-        daemon_port=_free_port(),
     )
+    for node in nodes:
+        port = _free_port()
+        text += NODE.format(node=node, host=host, port=port, cpus=cpus, memory_mb=memory_mb)
     (folder / "slurm.conf").write_text(text, encoding="utf-8")
-    (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File=/dev/null\n")
+    gpus = "".join(f"NodeName={node} Name=gpu File=/dev/null\n" for node in nodes)
+    (folder / "gres.conf").write_text(gpus)
     key = folder / "munge.key"
     key.write_bytes(secrets.token_bytes(1024))
     key.chmod(0o400)
 
 
 @contextmanager
-def cluster(folder: Path, *, cpus: int = 2, memory_mb: int = 16_000) -> Iterator[Cluster]:
+def cluster(
+    folder: Path, *, n_nodes: int = 1, cpus: int = N_CPUS, memory_mb: int = 16_000
+) -> Iterator[Cluster]:
     """Start a Slurm in `folder`, which must not be inside a folder that others can change."""
     folder = folder.resolve()
-    _write(folder, cpus, memory_mb)
+    nodes = [f"node{i}" for i in range(1, n_nodes + 1)]
+    _write(folder, nodes, cpus, memory_mb)
     USUAL.parent.mkdir(parents=True, exist_ok=True)
     USUAL.unlink(missing_ok=True)  # a link to what a killed test left
     USUAL.symlink_to(folder / "slurm.conf")
@@ -151,7 +179,7 @@ def cluster(folder: Path, *, cpus: int = 2, memory_mb: int = 16_000) -> Iterator
     commands = [
         munge,
         [str(which("slurmctld")), "-D", "-f", f"{folder}/slurm.conf"],
-        [str(which("slurmd")), "-D", "-f", f"{folder}/slurm.conf"],
+        *([str(which("slurmd")), "-D", "-N", n, "-f", f"{folder}/slurm.conf"] for n in nodes),
     ]
     daemons = []
     try:
@@ -167,6 +195,7 @@ def cluster(folder: Path, *, cpus: int = 2, memory_mb: int = 16_000) -> Iterator
                     )
                 )
                 time.sleep(1.0)
+        started.nodes.update(zip(nodes, daemons[-n_nodes:], strict=True))
         _wait(started)
         yield started
     finally:
@@ -185,6 +214,7 @@ def _wait(started: Cluster) -> None:
     state = ""
     while time.monotonic() < until:
         try:
+            # One line for each state that a node is in.
             state = started.run("sinfo", "--noheader", "--format=%t").strip()
         except subprocess.CalledProcessError as error:
             state = error.stderr
@@ -196,6 +226,6 @@ def _wait(started: Cluster) -> None:
 
 
 if __name__ == "__main__":
-    with cluster(Path(sys.argv[1])) as running:
+    with cluster(Path(sys.argv[1]), n_nodes=int((sys.argv[2:] or ["1"])[0])) as running:
         print(f"export SLURM_CONF={running.folder}/slurm.conf", flush=True)
         signal.sigwait({signal.SIGINT, signal.SIGTERM})

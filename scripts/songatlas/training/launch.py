@@ -52,10 +52,10 @@ def launch(request: Request, trainer: Trainer, *, log: str | Path, threads: int)
         )
     with tempfile.TemporaryDirectory(prefix="songatlas-", dir=_shared(request)) as folder:
         request.write(Path(folder) / "request.json")
-        command = torchrun(trainer, os.environ)
+        command = torchrun(trainer, os.environ, threads)
         command += ["-m", "songatlas.training.worker", folder, str(Path(log).absolute()), device]
         environment = {
-            **os.environ,
+            **(os.environ if trainer.nodes == 1 else without_step(os.environ)),
             "OMP_NUM_THREADS": str(max(1, threads // trainer.devices)),
             "PYTHONPATH": os.pathsep.join(
                 [str(Path(songatlas.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -66,7 +66,7 @@ def launch(request: Request, trainer: Trainer, *, log: str | Path, threads: int)
         return _outcome(Path(folder), code, received)
 
 
-def torchrun(trainer: Trainer, environment: Mapping[str, str]) -> list[str]:
+def torchrun(trainer: Trainer, environment: Mapping[str, str], threads: int) -> list[str]:
     """The command before `-m`, on one machine or, as a step of a Slurm job, on several.
 
     Raises:
@@ -84,13 +84,28 @@ def torchrun(trainer: Trainer, environment: Mapping[str, str]) -> list[str]:
     # The batch step, and so this process, runs on the first machine of the job.
     endpoint = f"{socket.gethostname()}:{FIRST_PORT + int(job) % PORTS}"
     return [
-        *("srun", "--overlap", f"--nodes={trainer.nodes}", "--ntasks-per-node=1"),
+        *("srun", "--overlap", f"--nodes={trainer.nodes}", f"--ntasks={trainer.nodes}"),
+        *("--ntasks-per-node=1", f"--cpus-per-task={threads}"),
         *run,
         f"--nnodes={trainer.nodes}",
         "--rdzv-backend=c10d",
         f"--rdzv-endpoint={endpoint}",
         f"--rdzv-id={job}",
     ]
+
+
+def without_step(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a Slurm job instead of that of one of its steps.
+
+    Snakemake's plugin runs a job's script as a step of one task on the first machine. Slurm's
+    variables then speak of that step, and srun would place a step within it.
+    """
+    of_job = ("SLURM_JOB_ID", "SLURM_CONF")
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in of_job or not name.startswith(("SLURM_", "SRUN_"))
+    }
 
 
 def _shared(request: Request) -> Path:
