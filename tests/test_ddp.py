@@ -240,8 +240,8 @@ def test_gpus_that_are_not_there_are_named(
 SRUN = """\
 #!/bin/sh
 # Slurm with two machines that are both this one.
-[ "$1 $2 $3" = "--overlap --nodes=2 --ntasks-per-node=1" ] || exit 2
-shift 3
+[ "$1 $2 $3 $4" = "--overlap --nodes=2 --ntasks=2 --ntasks-per-node=1" ] || exit 2
+shift 5
 "$@" & first=$!
 "$@" & second=$!
 wait $first || exit 1
