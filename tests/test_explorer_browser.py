@@ -409,6 +409,7 @@ def test_everything_works_from_the_keyboard(visit: Visit) -> None:
     keys = visit.page.keyboard
     keys.press("/")
     keys.type("night")
+    visit.page.wait_for_timeout(400)  # the last letter is looked for once no other follows
     visit.page.wait_for_selector(".result")
     keys.press("ArrowDown")
     keys.press("ArrowDown")

@@ -1,6 +1,7 @@
 """Cleaning keeps what is sung and removes what is not."""
 
 import contextlib
+import re
 import signal
 import time
 import unicodedata
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from songatlas.lyrics import clean as module
 from songatlas.lyrics.clean import MAX_PASSES, clean
 
 
@@ -207,3 +209,10 @@ def test_real_lyrics_lose_no_line(jamendolyrics: Path) -> None:
         text = path.read_text(encoding="utf-8")
         lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
         assert clean(text).split("\n") == [unicodedata.normalize("NFC", line) for line in lines]
+
+
+def test_no_group_is_possessive() -> None:
+    """`(...)*+` matches wrongly before Python 3.11.5; an atomic group says the same."""
+    patterns = [value.pattern for value in vars(module).values() if isinstance(value, re.Pattern)]
+    assert len(patterns) > 8
+    assert [p for p in patterns if re.search(r"\)[*+?]\+", p)] == []

@@ -1,7 +1,7 @@
 """Out of memory: a step in parts has the gradients of the whole batch."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -104,6 +104,18 @@ def largest_difference(one: Trained, other: Trained) -> float:
     )
 
 
+@pytest.fixture
+def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Float32 rounding moves activations over the kinks of leaky ReLUs, as the processor has it."""
+    monkeypatch.setattr(torch, "float32", torch.float64)
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(usual)
+
+
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("scale", ["elbo", "paper"])
 @pytest.mark.parametrize("architecture", list(PLAIN))
 def test_in_parts_training_arrives_where_whole_batches_do(
@@ -123,7 +135,7 @@ def test_in_parts_training_arrives_where_whole_batches_do(
         parts = go()
     assert {8, 4, 2} <= set(tried)
     assert "batches go on in parts of at most 2 windows" in caplog.text
-    assert largest_difference(whole, parts) < 1e-5
+    assert largest_difference(whole, parts) < 1e-9
     moved = max(
         float((whole.weights[name].float() - start.float()).abs().max())
         for name, start in fresh(whole).items()
