@@ -54,13 +54,13 @@ REPEAT = _any_of(REPEATS)
 
 # Possessive quantifiers (`*+`) and atomic groups keep every pattern linear on hostile input. Only
 # characters are quantified so, no groups: there Python before 3.11.5 matches wrongly (gh-106052).
+# Where all that follows may be absent, nothing is tried again and a plain group is enough.
 TAG = re.compile(r"<!--[^<>]*-->|</?[a-z][^<>]*>", FLAGS)
-LINE_TAG = re.compile(r"<\s*+(?>(?:/\s*+)?)(?:br|p|div|li|tr|h[1-6])\b[^<>]*>", FLAGS)
+LINE_TAG = re.compile(r"<\s*+(?:/\s*+)?(?:br|p|div|li|tr|h[1-6])\b[^<>]*>", FLAGS)
 SCRIPT = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1\s*>", FLAGS)
 # An ampersand that was escaped over and over (`&amp;amp;lt;`) is one entity.
 ENTITY = re.compile(
-    r"&(?>(?:(?:amp|#0{0,5}38|#x0{0,4}26);)*)"
-    r"(?>(?:(#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});)?)",
+    r"&(?:(?:amp|#0{0,5}38|#x0{0,4}26);)*(?:(#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});)?",
     FLAGS,
 )
 
@@ -85,11 +85,11 @@ HEADING_LINE = re.compile(
     FLAGS,
 )
 HEADING_PREFIX = re.compile(
-    rf"^(?>(?:\W*+(?>{CLEAR}{END}\s*(?>{NUMBER})?|{WORD}{END}\s*{NUMBER})\s*+:\s*+)+)", FLAGS
+    rf"^(?:\W*+(?>{CLEAR}{END}\s*(?>{NUMBER})?|{WORD}{END}\s*{NUMBER})\s*+:\s*+)+", FLAGS
 )
 # A run of these is matched wherever it stands, and cut where the group says that the line ends.
 TIMES_AT_END = re.compile(
-    rf"(?>(?:(?:^|\s)(?>(?:[*(\[]++\s?)?)(?>{TIMES})(?>(?:\s?[*)\]]++(?=\s|$))?))+)($)?", FLAGS
+    rf"(?:(?:^|\s)(?>(?:[*(\[]++\s?)?)(?>{TIMES})(?>(?:\s?[*)\]]++(?=\s|$))?))+($)?", FLAGS
 )
 
 PRESENTATION_FORMS = re.compile("[\ufb50-\ufdff\ufe70-\ufefc\uff01-\uffee]+")
