@@ -1,7 +1,7 @@
 """Out of memory: a step in parts has the gradients of the whole batch."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from float64 import in_float64
 from songatlas.config import Loss, Training
 from songatlas.errors import SongatlasError
 from songatlas.models.base import Model, Pass
@@ -104,18 +105,7 @@ def largest_difference(one: Trained, other: Trained) -> float:
     )
 
 
-@pytest.fixture
-def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Float32 rounding moves activations over the kinks of leaky ReLUs, as the processor has it."""
-    monkeypatch.setattr(torch, "float32", torch.float64)
-    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
-    usual = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(usual)
-
-
-@pytest.mark.usefixtures("in_float64")
+@in_float64()
 @pytest.mark.parametrize("scale", ["elbo", "paper"])
 @pytest.mark.parametrize("architecture", list(PLAIN))
 def test_in_parts_training_arrives_where_whole_batches_do(

@@ -2,10 +2,7 @@
 
 `python together.py <folder> <json>`: trains every case and, as rank 0, writes `<name>.parquet` (its
 history) and `<name>.pt` (its weights) to the folder. Noise is taken out, since processes draw
-different noise. Every rank writes a digest of its weights, which must be the same.
-
-In float64: rounding in float32 moves one in ten million activations over the kink of a leaky ReLU,
-and that gradient with them, so that on some machines curves part by more than what is tested here.
+different noise. Every rank writes a digest of its weights, which must be the same. In float64.
 """
 
 import hashlib
@@ -19,6 +16,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from float64 import in_float64
 from songatlas.config import Loss, Training
 from songatlas.models.gather import rank
 from songatlas.training.data import Windows
@@ -58,12 +56,11 @@ def main() -> None:
     folder, cases = Path(sys.argv[1]), json.loads(sys.argv[2])
     torch.set_num_threads(1)
     torch.randn_like = torch.zeros_like
-    torch.set_default_dtype(torch.float64)
-    torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
     if "RANK" in os.environ:
         dist.init_process_group("gloo")
-    for name, (architecture, options) in cases.items():
-        train_case(name, architecture, options, folder)
+    with in_float64():
+        for name, (architecture, options) in cases.items():
+            train_case(name, architecture, options, folder)
     if "RANK" in os.environ:
         dist.destroy_process_group()
 
