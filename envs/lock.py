@@ -24,12 +24,13 @@ HEADER = """\
 COMMON = ("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "tqdm")
 ENVIRONMENTS = {
     "audio": (
-        *(*COMMON, "av", "espeakng-loader", "librosa", "lingua-language-detector", "mirdata"),
-        *("scipy", "soundfile", "soxr"),
+        *(*COMMON, "av", "espeakng-loader", "langcodes", "language-data", "librosa", "mirdata"),
+        *("py3langid", "scipy", "soundfile", "soxr"),
     ),
     "torch": (
-        *(*COMMON, "av", "librosa", "lightning", "peft", "safetensors", "scikit-learn", "scipy"),
-        *("soundfile", "soxr", "tensorboardx", "torch", "torchaudio", "transformers"),
+        *(*COMMON, "av", "google-crc32c", "librosa", "lightning", "peft", "py3langid"),
+        *("safetensors", "scikit-learn", "scipy", "soundfile", "soxr", "tensorboardx", "torch"),
+        *("torchaudio", "transformers"),
     ),
     "analysis": (
         *(*COMMON, "librosa", "markdown-it-py", "scikit-learn", "scipy", "seaborn", "umap-learn"),
