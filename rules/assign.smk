@@ -25,10 +25,10 @@ rule assign:
         branches=plan.assign_branches,
         assign=plan.section("assign"),
         windows=plan.section("windows"),
-        logmel=plan.section("logmel"),
+        features=lambda wildcards: plan.new_song_settings(),
         clustering=plan.section("clustering"),
         fitted_on=plan.config.evaluation.fitted_on,
-        code=lambda wildcards: plan.code_of_models("assign", *plan.models),
+        code=lambda wildcards: plan.code_of_assign(),
     message:
         "Assigning new songs to the clusters of {params.run}"
     script:

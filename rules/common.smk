@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 from snakemake.exceptions import IncompleteCheckpointException
 
+from songatlas.features import registry as features
+
 corpus_files = SimpleNamespace(
     tracks=plan.path("corpus", "tracks.parquet"),
     labels=plan.path("corpus", "labels.parquet"),
@@ -75,17 +77,11 @@ def model_features(wildcards):
     corpus = corpus_output()
     read = plan.model_inputs(wildcards.model)
     files = {"windows": corpus.audio_windows}
-    if "mel" in read:
-        files["logmel"] = plan.parts("logmel")
-    if "descriptors" in read:
-        files["descriptors"] = plan.parts("descriptors")
-    if "lyrics" in read:
-        files["lyrics_window"] = plan.parts("lyrics_window")[0]
-        files["lyrics_lines"] = plan.parts("lyrics_lines")[0]
+    for feature in (feature for name in read for feature in features.read_as(name)):
+        parts = plan.parts(feature.name)
+        files[feature.name] = parts if feature.reads == "audio" else parts[0]
     if "songs" in read:
         files["tracks"] = corpus.songs
-        files["lyrics_song"] = plan.parts("lyrics_song")[0]
-        files["lyrics_song_lines"] = plan.parts("lyrics_song_lines")[0]
     for label in ("language", "genre"):
         if label in read:
             files["labels"] = getattr(corpus, label)
@@ -101,11 +97,13 @@ def trained_latents_inputs(wildcards):
 def baseline_inputs(wildcards):
     """The one feature that a baseline reads, and the tables that say whose it is."""
     corpus = corpus_output()
-    return {
-        "features": plan.parts(plan.feature_of(wildcards.model)),
+    feature = plan.feature_of(wildcards.model)
+    files = {
+        "features": plan.parts(feature),
         "windows": corpus.audio_windows,
         "tracks": corpus.songs,
     }
+    return files | ({"songs": plan.song_parts(feature)} if plan.song_parts(feature) else {})
 
 
 def encoder_inputs(wildcards):
@@ -195,6 +193,16 @@ def code_of(script):
     Every job's process reads all rules, and finding out takes parsing half the library.
     """
     return lambda wildcards: plan.code(script)
+
+
+def settings_of(feature):
+    """What decides the values of a feature, asked for by its jobs alone."""
+    return lambda wildcards: plan.feature_settings(feature)
+
+
+def code_of_feature(script, feature):
+    """Identity of an entry script's code and of the feature's module that it runs."""
+    return lambda wildcards: plan.code_of_feature(script, feature)
 
 
 def model_code(script):

@@ -1,56 +1,59 @@
 """Features: sharded parquet tables of what models and baselines read."""
 
+for feature in features.features():
+    # Others have rules of their own: below, and in encoders.smk.
+    if feature.write is None:
+        continue
 
-rule logmel:
-    """Log-mel spectrograms of one shard's windows."""
-    input:
-        shard=shard_table,
-        content=shard_content,
-        audio=demo_audio,
-    output:
-        part=plan.path("features", "logmel", "part-{shard}.parquet"),
-        rejects=plan.path("features", "logmel", "rejects-{shard}.parquet"),
-        warnings=plan.path("features", "logmel", "warnings-{shard}.parquet"),
-    log:
-        plan.path("logs", "logmel", "{shard}.log"),
-    benchmark:
-        plan.path("benchmarks", "logmel", "{shard}.tsv")
-    conda:
-        "../envs/torch.yaml"
-    params:
-        logmel=plan.section("logmel"),
-        windows=plan.section("windows", "length_s"),
-        code=code_of("logmel"),
-    message:
-        "Log-mel spectrograms of shard {wildcards.shard}"
-    script:
-        "../scripts/logmel.py"
+    if feature.reads == "audio":
 
+        rule:
+            name:
+                feature.name
+            input:
+                shard=shard_table,
+                content=shard_content,
+                audio=demo_audio,
+            output:
+                **plan.feature_outputs(feature.name),
+            log:
+                plan.path("logs", feature.name, "{shard}.log"),
+            benchmark:
+                plan.path("benchmarks", feature.name, "{shard}.tsv")
+            conda:
+                f"../envs/{feature.environment}.yaml"
+            params:
+                feature=feature.name,
+                settings=settings_of(feature.name),
+                code=code_of_feature("audio_feature", feature.name),
+            message:
+                f"{feature.title} of shard {{wildcards.shard}}"
+            script:
+                "../scripts/audio_feature.py"
 
-rule descriptors:
-    """MFCC, chroma, spectral and rhythm statistics of one shard's windows."""
-    input:
-        shard=shard_table,
-        content=shard_content,
-        audio=demo_audio,
-    output:
-        part=plan.path("features", "descriptors", "part-{shard}.parquet"),
-        rejects=plan.path("features", "descriptors", "rejects-{shard}.parquet"),
-        warnings=plan.path("features", "descriptors", "warnings-{shard}.parquet"),
-    log:
-        plan.path("logs", "descriptors", "{shard}.log"),
-    benchmark:
-        plan.path("benchmarks", "descriptors", "{shard}.tsv")
-    conda:
-        "../envs/audio.yaml"
-    params:
-        logmel=plan.section("logmel"),
-        windows=plan.section("windows", "length_s"),
-        code=code_of("descriptors"),
-    message:
-        "Descriptors of shard {wildcards.shard}"
-    script:
-        "../scripts/descriptors.py"
+    else:
+
+        rule:
+            name:
+                feature.name
+            input:
+                tracks=corpus_table("songs"),
+            output:
+                **plan.feature_outputs(feature.name),
+            log:
+                plan.path("logs", f"{feature.name}.log"),
+            benchmark:
+                plan.path("benchmarks", f"{feature.name}.tsv")
+            conda:
+                f"../envs/{feature.environment}.yaml"
+            params:
+                feature=feature.name,
+                settings=settings_of(feature.name),
+                code=code_of_feature("lyrics_feature", feature.name),
+            message:
+                f"{feature.title}"
+            script:
+                "../scripts/lyrics_feature.py"
 
 
 rule lyrics_features:

@@ -47,7 +47,8 @@ rule baseline_latents:
         baseline=lambda wildcards: plan.baseline(wildcards.model),
         seed=lambda wildcards: int(wildcards.seed),
         clustering=plan.section("clustering", "max_dim", "pca_dim"),
-        code=code_of("baseline_latents"),
+        supervision=lambda wildcards: plan.baseline_supervision(wildcards.model),
+        code=lambda wildcards: plan.code_of_baseline("baseline_latents", wildcards.model),
     message:
         "Vectors of the baseline {wildcards.model}, seed {wildcards.seed}"
     script:

@@ -5,7 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads) as log:
     from pathlib import Path
 
-    from songatlas.config import Assign, Clustering, LogMel, Windows
+    from songatlas.config import Assign, Clustering, Windows
     from songatlas.incremental.assign import Outputs, assign_songs
     from songatlas.incremental.branches import chosen
     from songatlas.incremental.finished import Finished
@@ -16,7 +16,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
         chosen(snakemake.params.branches, settings),
         settings,
         Windows(**snakemake.params.windows),
-        LogMel(**snakemake.params.logmel),
+        snakemake.params.features,
         Clustering(**snakemake.params.clustering),
         snakemake.params.fitted_on,
         Outputs(**dict(snakemake.output.items())),

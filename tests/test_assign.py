@@ -21,7 +21,12 @@ from songatlas.incremental.novelty import full_conformal, knn, needed, split_con
 from songatlas.incremental.songs import read_songs
 
 WINDOWS = config.Windows(length_s=8.0, hop_s=4.0)
-LOGMEL = config.LogMel(n_mels=32, hop_length=2048)
+LOGMEL = {
+    "logmel": {
+        "logmel": config.LogMel(n_mels=32, hop_length=2048).model_dump(),
+        "length_s": WINDOWS.length_s,
+    }
+}
 NOBODY = pd.DataFrame({"track_id": [], "source_id": []}, dtype=str)
 
 
@@ -218,7 +223,7 @@ def test_what_cannot_be_used_is_told(settings: dict, message: str) -> None:
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(SongatlasError, match=r"finds no song there; correct assign\.path"):
-        read_songs("folder", str(tmp_path), NOBODY, tmp_path, ["logmel"], WINDOWS, LOGMEL)
+        read_songs("folder", str(tmp_path), NOBODY, tmp_path, LOGMEL, WINDOWS)
 
 
 def test_bad_songs_are_set_aside_with_their_reason(tmp_path: Path) -> None:
@@ -227,12 +232,12 @@ def test_bad_songs_are_set_aside_with_their_reason(tmp_path: Path) -> None:
     write_song(good, "pop", 1)
     soundfile.write(folder / "en" / "pop" / "silent.wav", np.zeros(22050 * 9), 22050)
     (folder / "en" / "pop" / "broken.mp3").write_text("this is no audio")
-    found = read_songs("folder", str(folder), NOBODY, scratch, ["logmel"], WINDOWS, LOGMEL)
+    found = read_songs("folder", str(folder), NOBODY, scratch, LOGMEL, WINDOWS)
     reasons = {Path(r.path).name: r.reason for r in found.rejects.itertuples()}
     assert reasons == {"silent.wav": "silent", "broken.mp3": "not_audio"}
     [track] = set(pd.Series(tables.read_feature([found.features["logmel"]])[0]).str[:16])
     known = pd.DataFrame({"track_id": [track], "source_id": ["the run's"]})
-    again = read_songs("folder", str(folder), known, scratch, ["logmel"], WINDOWS, LOGMEL)
+    again = read_songs("folder", str(folder), known, scratch, LOGMEL, WINDOWS)
     reasons = {Path(r.path).name: r.reason for r in again.rejects.itertuples()}
     assert reasons["good.wav"] == "duplicate"
     assert "the run's" in " ".join(again.rejects["detail"])

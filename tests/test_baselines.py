@@ -6,9 +6,9 @@ import pytest
 
 from songatlas import config, tables
 from songatlas.baselines.latents import write_baseline_latents
-from songatlas.baselines.representations import KINDS, standardised_spectrograms
 from songatlas.config import Baseline
 from songatlas.errors import TableError
+from songatlas.features.logmel import standardised_spectrograms
 
 SONGS, PER, MELS, FRAMES = 5, 3, 8, 40
 CLUSTERING = config.Clustering()
@@ -204,10 +204,6 @@ def test_a_window_that_the_corpus_does_not_know_is_an_error(corpus):
     tables.write(tables.empty(tables.WINDOWS), folder / "windows.parquet", tables.WINDOWS)
     with pytest.raises(TableError, match="which the corpus does not know"):
         write(folder, "descriptors", kind="descriptors")
-
-
-def test_every_kind_of_the_configuration_is_known():
-    assert set(KINDS) == set(Baseline.model_fields["kind"].annotation.__args__)
 
 
 def test_lyrics_tell_the_language_of_the_real_songs(jamendolyrics):

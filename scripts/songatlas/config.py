@@ -320,16 +320,17 @@ class Model(BaseModel):
 class Baseline(Section):
     """A representation computed without training."""
 
-    kind: Literal["raw", "pca", "mean_mel", "descriptors", "lyrics_tfidf", "text", "encoder"] = (
-        Field(
-            description="Where the vector comes from: standardised log-mel (`raw`), its principal "
-            "components (`pca`), log-mel averaged over time (`mean_mel`), `descriptors`, the "
-            "lyrics embedding that models read (`lyrics_tfidf`, whatever `lyrics.encoder` is), one "
-            "of its own (`text`), or a pretrained model of audio (`encoder`)."
-        )
+    kind: str = Field(
+        description="Where the vector comes from: standardised log-mel (`raw`), its principal "
+        "components (`pca`), log-mel averaged over time (`mean_mel`), `descriptors`, the lyrics "
+        "embedding that models read (`lyrics_tfidf`, whatever `lyrics.encoder` is), one of its own "
+        "(`text`), a pretrained model of audio (`encoder`), or another feature of "
+        "`scripts/songatlas/features/`: `musicnn`, `e5`, `language_id`."
     )
-    standardise: bool = Field(
-        True, description="Each dimension to zero mean and unit variance over the corpus."
+    standardise: bool | None = Field(
+        None,
+        description="Each dimension to zero mean and unit variance over the corpus (null: as the "
+        "kind has it; `musicnn`, `e5` and `language_id` are not standardised, others are).",
     )
     pca: int | None = Field(None, ge=1, description="Keep this many principal components.")
     unit_length: bool = Field(False, description="Scale every vector to length 1, last.")
@@ -356,8 +357,30 @@ class Baseline(Section):
         "corpus's training songs.",
     )
 
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        from songatlas.features import registry
+
+        if value not in registry.kinds():
+            raise ValueError(_unknown("kind", value, tuple(registry.kinds())))
+        return value
+
+    @property
+    def standardised(self) -> bool:
+        """Whether it is, where the config leaves that open too."""
+        from songatlas.features import registry
+
+        own = registry.kind(self.kind).standardise
+        return own if self.standardise is None else self.standardise
+
     @model_validator(mode="after")
     def _names_an_encoder(self) -> "Baseline":
+        from songatlas.features import registry
+
+        as_it_is = registry.kind(self.kind).as_it_is
+        if self.standardise and as_it_is:
+            raise ValueError(f"`standardise` must be false for `kind: {self.kind}`: {as_it_is}")
         if (self.kind == "encoder") is not (self.encoder is not None):
             raise ValueError("`kind: encoder` and `encoder: <name>` go together; set both or none")
         if self.lyrics and self.kind != "text":
@@ -815,6 +838,13 @@ class Config(Section):
         le=100_000,
         description="Shards of the corpus (rule of thumb: 256 songs a shard, "
         "at most 1,000 shards).",
+    )
+    excerpts: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="How many patches of 3 s, spread evenly over a song, `musicnn` and "
+        "`descriptors` are computed on (null: the whole song). For large collections.",
     )
     text: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         None, description="What `snakemake query` looks for, in plain words."

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from songatlas.encoders.cards import card
 from songatlas.errors import SongatlasError
+from songatlas.features import registry
 from songatlas.files import free_bytes
 from songatlas.models.count import count_parameters
 from songatlas.running import FOLDER
@@ -17,9 +17,6 @@ DEMO_BYTES = 60_000_000
 
 BYTES_PER_S = {".mp3": 16e3, ".m4a": 16e3, ".ogg": 14e3, ".flac": 80e3, ".wav": 88e3}
 """Of small files of each kind: how long songs are before they have been opened, rather too long."""
-
-DESCRIPTORS = 512
-"""Values per window, at most."""
 
 BRANCH_BYTES = 4_000_000
 """Figures, analyses and pages of one representation."""
@@ -62,28 +59,14 @@ def need(plan: Plan, parameters: dict[str, int]) -> Need:
     config = plan.config
     counted = _counted_windows(plan)
     windows = _guessed_windows(plan) if counted is None else counted
-    spec, lyrics = config.logmel, config.lyrics
-    n_frames = spec.n_frames(config.windows.length_s)
-    width = {
-        "logmel": 2 * spec.n_mels * n_frames,
-        "descriptors": 4 * DESCRIPTORS,
-        "lyrics_window": 4 * lyrics.dim,
-        "lyrics_lines": 4 * lyrics.dim * lyrics.max_lines,
-        "lyrics_song": 4 * lyrics.dim,
-        "lyrics_song_lines": 4 * lyrics.dim * lyrics.max_lines,
-    }
-    for feature in plan.encoder_features:
-        name = feature.removeprefix("encoder-").removesuffix("-adapted")
-        width[feature] = 4 * card(name).values
-    for name in plan.text_baselines:
-        width[plan.feature_of(name)] = 4 * config.lyrics_for(name).dim
+    row_bytes = [registry.feature(name).row_bytes(config, name) for name in plan.features]
     seeds = len(config.seeds)
     weights = [4 * parameters.get(name, 0) for name in plan.models]
     dims = [config.models[name].latent_dim for name in plan.models] * seeds
     dims += [config.clustering.pca_dim] * len(plan.untrained)
     clusterings = len(config.clustering.levels) * len(config.clustering.k) * 6
     stages = {
-        "features": sum(windows * width[name] for name in plan.features),
+        "features": windows * sum(row_bytes),
         "models": seeds * sum(weights),
         "latents": sum(windows * 4 * dim for dim in dims),
         "clusters": len(plan.branches) * windows * clusterings * ROW_BYTES,

@@ -16,21 +16,13 @@ from songatlas.config import Config, several_corpora
 from songatlas.corpus.shards import shard_name
 from songatlas.encoders import cards
 from songatlas.errors import ConfigError
+from songatlas.features import registry as features
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
 
 DEMO_FOLDER = "results/corpora/demo"
 DEMO_NAME = "Synthetic demo corpus"
 DEMO_SEED = 0
-
-FEATURE_OF_KIND = {
-    "raw": "logmel",
-    "pca": "logmel",
-    "mean_mel": "logmel",
-    "descriptors": "descriptors",
-    "lyrics_tfidf": "lyrics_song",
-}
-"""The feature that a baseline's vector comes from."""
 
 
 class Plan:
@@ -52,8 +44,13 @@ class Plan:
         self.config: Config = configuration.load(values)
         self.results = f"results/{self.config.run}"
         self.models = self.config.selected_models
-        self.baselines = self.config.selected_baselines
         self.shards = [shard_name(index) for index in range(self.config.shards)]
+        self.left_out = self._left_out()
+        self.baselines = [
+            name for name in self.config.selected_baselines if name not in self.left_out
+        ]
+        if self.left_out and not (self.models or self.baselines):
+            raise ConfigError("\n".join(self.left_out.values()))
 
     # --- names -------------------------------------------------------------------------------
 
@@ -209,19 +206,54 @@ class Plan:
         """One file per name of those that the rule `consensus` writes."""
         return [self.path("analysis", "consensus", f"{name}{suffix}") for name in self.first_names]
 
+    # --- features ----------------------------------------------------------------------------
+
+    def _left_out(self) -> dict[str, str]:
+        """By name of every baseline that this machine cannot compute: why, and what to do.
+
+        Where its feature is there, somebody computed it: a run that was restored is finished here.
+        """
+        found = {}
+        for name in self.config.selected_baselines:
+            feature = self.feature_of(name)
+            why = features.feature(feature).missing()
+            if why and not any(Path(part).is_file() for part in self.parts(feature)):
+                found[name] = f"the run does without the row `{name}`: {why}"
+        return found
+
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
-        if feature.startswith(("lyrics", "text-")):
-            return [self.path("features", feature, "part-00.parquet")]
-        return [self.path("features", feature, f"part-{shard}.parquet") for shard in self.shards]
+        return self._shards_of(feature, "part")
+
+    def song_parts(self, feature: str) -> list[str]:
+        """Files of a feature's own vectors of songs; none where it has none."""
+        return self._shards_of(feature, "songs") if features.feature(feature).songs else []
+
+    def _shards_of(self, feature: str, kind: str) -> list[str]:
+        reads_audio = features.feature(feature).reads == "audio"
+        shards = self.shards if reads_audio else [shard_name(0)]
+        return [self.path("features", feature, f"{kind}-{shard}.parquet") for shard in shards]
+
+    def feature_outputs(self, feature: str) -> dict[str, str]:
+        """What the job of a feature writes, by name, with `{shard}` open where it reads audio."""
+        declared = features.feature(feature)
+        if declared.reads == "lyrics":
+            return {"part": self.parts(feature)[0]}
+        kinds = ["part", *(["songs"] if declared.songs else []), "rejects", "warnings"]
+        return {kind: self.path("features", feature, f"{kind}-{{shard}}.parquet") for kind in kinds}
+
+    def baseline_supervision(self, name: str) -> str:
+        """Whose labels taught a baseline: nobody's, or other people's."""
+        pretrained = features.feature(self.feature_of(name)).pretrained
+        return "none" if pretrained is None else pretrained.supervision
 
     def problem_files(self, kind: str) -> list[str]:
         """Tables of `rejects` or `warnings` of the features that this run extracts."""
         return [
-            self.path("features", feature, f"{kind}-{shard}.parquet")
-            for feature in ("logmel", "descriptors", *self.encoder_features)
-            if feature in self.features
-            for shard in self.shards
+            path
+            for feature in sorted(self.features)
+            if features.feature(feature).reads == "audio"
+            for path in self._shards_of(feature, kind)
         ]
 
     @property
@@ -229,21 +261,44 @@ class Plan:
         """Features that the selected models and baselines read."""
         read = {self.feature_of(name) for name in self.baselines}
         for name in self.models:
-            inputs = self.model_inputs(name)
-            read |= {"logmel"} if "mel" in inputs else set()
-            read |= {"descriptors"} if "descriptors" in inputs else set()
-            read |= {"lyrics_window", "lyrics_lines"} if "lyrics" in inputs else set()
-            read |= {"lyrics_song", "lyrics_song_lines"} if "songs" in inputs else set()
+            for model_input in self.model_inputs(name):
+                read |= {feature.name for feature in features.read_as(model_input)}
         return read
 
     def feature_of(self, name: str) -> str:
         """The feature that a baseline's vectors come from."""
-        baseline = self.config.baselines[name]
-        if baseline.kind == "text":
-            return f"text-{name}"
-        if baseline.kind != "encoder":
-            return FEATURE_OF_KIND[baseline.kind]
-        return f"encoder-{baseline.encoder}" + ("-adapted" if baseline.adapted else "")
+        return features.feature_of(name, self.config.baselines[name])
+
+    def feature_settings(self, feature: str) -> dict[str, Any]:
+        """What decides the values of a feature: of the config, and whose weights they are."""
+        declared = features.feature(feature)
+        settings = declared.settings(self.config)
+        if declared.pretrained is None:
+            return settings
+        return settings | {"weights": declared.weights() or self._recorded_weights(feature)}
+
+    def _recorded_weights(self, feature: str) -> str:
+        """Of a feature that was computed elsewhere: whose weights they were."""
+        from songatlas import tables
+
+        there = [part for part in self.parts(feature) if Path(part).is_file()]
+        return str(tables.read_metadata(there[0]).get("weights", "")) if there else ""
+
+    def new_song_settings(self) -> dict[str, dict[str, Any]]:
+        """Settings of every feature that new songs are described by, by its name."""
+        return {
+            one.name: self.feature_settings(one.name)
+            for one in features.heard()
+            if one.name in self.features
+        }
+
+    def code_of_feature(self, script: str, feature: str) -> str:
+        """Fingerprint of a script that runs a feature's module."""
+        return fingerprint(ROOT / f"{script}.py", [features.module_of(feature)])
+
+    def code_of_baseline(self, script: str, name: str) -> str:
+        """Fingerprint of a script that makes a baseline's vectors of its feature."""
+        return self.code_of_feature(script, self.feature_of(name))
 
     # --- pretrained encoders -----------------------------------------------------------------
 
@@ -463,7 +518,8 @@ class Plan:
         """What the config allows that a reader should know of whenever the run starts."""
         said = "REMOTE CODE IS ON: `{}` runs code that comes with the model, with all your rights"
         trusted = [one.encoder for one in self.text_encoders if one.runs_remote_code]
-        dangers = [
+        dangers = list(self.left_out.values())
+        dangers += [
             f"{said.format(name)} (lyrics.trust_remote_code)" for name in dict.fromkeys(trusted)
         ]
         dangers += [
@@ -533,6 +589,7 @@ class Plan:
     def baseline(self, name: str) -> dict[str, Any]:
         """A baseline's declaration as plain values."""
         dumped = self.config.baselines[name].model_dump()
+        dumped["standardise"] = self.config.baselines[name].standardised
         # Beyond its kind, what only encoders have is no reason to compute another vector anew.
         own = ("encoder", "layer", "probe_task", "adapted", "lyrics")
         if dumped["kind"] != "encoder":
@@ -577,6 +634,12 @@ class Plan:
         models = [self.config.models[name] for name in names]
         parts = [registry.parts(model.architecture, model.options) for model in models]
         return self.code(script, *chain.from_iterable(parts))
+
+    def code_of_assign(self) -> str:
+        """Fingerprint of what embeds new songs: models, and features that they are described by."""
+        modules = [features.module_of(name) for name in self.new_song_settings()]
+        described = fingerprint(ROOT / "assign.py", modules)
+        return f"{self.code_of_models('assign', *self.models)} {described}"
 
     def code_of_reader(self, script: str) -> str:
         """Fingerprint of a script that reads the corpus with the configured reader."""

@@ -28,7 +28,10 @@ KINDS = {"mean_mel": "logmel", "descriptors": "descriptors"}
 RATES = (0.05, 0.1, 0.2)
 NEIGHBOURS = 5
 WINDOWS = config.Windows(length_s=10.0, hop_s=7.5)
-LOGMEL = config.LogMel(n_mels=64, hop_length=1024)
+SETTINGS = {
+    "logmel": config.LogMel(n_mels=64, hop_length=1024).model_dump(),
+    "length_s": WINDOWS.length_s,
+}
 
 
 def main() -> None:
@@ -60,7 +63,7 @@ def songs(name: str, path: str, folder: Path) -> pd.DataFrame:
     scratch = folder / name
     scratch.mkdir(exist_ok=True)
     none = pd.DataFrame({"track_id": [], "source_id": []}, dtype=str)
-    read = read_songs(name, path, none, scratch, list(KINDS.values()), WINDOWS, LOGMEL)
+    read = read_songs(name, path, none, scratch, dict.fromkeys(KINDS.values(), SETTINGS), WINDOWS)
     assert read.corpus is not None
     track = read.corpus.windows.set_index("window_id")["track_id"]
     labels = read.corpus.labels.set_index("track_id")

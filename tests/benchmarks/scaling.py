@@ -186,14 +186,15 @@ def _features(audio: Path, folder: Path, logmel: LogMel, cut: Windows) -> dict[s
     for song in sorted(audio.rglob("*.mp3")):
         shutil.copy(song, flat / song.name)
     found: dict[str, object] = {}
-    for features in (["logmel"], ["descriptors"]):
-        read_songs("folder", str(flat.parents[1]), nobody, folder, features, cut, logmel)  # warm
+    settings = {"logmel": logmel.model_dump(), "length_s": cut.length_s}
+    for features in ({"logmel": settings}, {"descriptors": settings}):
+        read_songs("folder", str(flat.parents[1]), nobody, folder, features, cut)  # warm
         begun, cpu = time.monotonic(), time.process_time()
-        songs = read_songs("folder", str(flat.parents[1]), nobody, folder, features, cut, logmel)
+        songs = read_songs("folder", str(flat.parents[1]), nobody, folder, features, cut)
         wall, used = time.monotonic() - begun, time.process_time() - cpu
         assert songs.corpus is not None
         seconds = float(songs.corpus.tracks["duration_s"].sum())
-        prefix = "" if features == ["logmel"] else "descriptors_"
+        prefix = "" if "logmel" in features else "descriptors_"
         found[f"{prefix}features_windows_per_s"] = len(songs.corpus.windows) / used
         found[f"{prefix}times_real_time_per_core"] = seconds / used
         found[f"{prefix}times_real_time_wall"] = seconds / wall

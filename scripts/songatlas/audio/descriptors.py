@@ -118,6 +118,7 @@ def write_descriptors(
     config: LogMel,
     rejects_path: str | Path | None = None,
     warnings_path: str | Path | None = None,
+    excerpts: int | None = None,
 ) -> str:
     """Write the descriptors of a shard's windows (float32; metadata `names` names the entries).
 
@@ -128,6 +129,7 @@ def write_descriptors(
         shard_path: a table `tables.SHARD`.
         output: feature part, key window_id, shape (len(names()),).
         length_s: length of every window in seconds.
+        excerpts: patches of a song that its windows are described by; None: all of the song.
 
     Returns:
         How many songs were written and left out, in words.
@@ -145,6 +147,7 @@ def write_descriptors(
         units="see names",
         metadata={"names": names(), "logmel": config.model_dump(), "length_s": length_s},
         compute=compute,
+        excerpts=excerpts,
     )
     return write_window_feature(
         feature,

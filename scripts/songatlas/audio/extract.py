@@ -1,7 +1,7 @@
 """Computing a feature of every window of a shard, song by song."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from songatlas import tables
-from songatlas.audio.decode import AudioError, decode_windows
+from songatlas.audio.decode import AudioError, decode_windows, probe
+from songatlas.audio.patches import PATCH_S, patches_of_windows, spread
 from songatlas.corpus.result import Problems
 from songatlas.jobs import progress
 
@@ -34,6 +35,9 @@ class WindowFeature:
     units: str
     metadata: Mapping[str, Any]
     compute: Callable[[np.ndarray], np.ndarray]
+    excerpts: int | None = None
+    """A window is described by those of so many excerpts of its song that lie in it (None: by all
+    of it)."""
 
 
 def write_window_feature(
@@ -108,9 +112,13 @@ def _song_values(
     Raises:
         AudioError: as `decode_windows`; `not_finite` where a value is NaN or infinite.
     """
-    windows = decode_windows(path, sample_rate_hz, starts_s, length_s, warn)
+    if feature.excerpts is None:
+        windows = decode_windows(path, sample_rate_hz, starts_s, length_s, warn)
+    else:
+        windows = _excerpts(path, sample_rate_hz, starts_s, length_s, feature.excerpts, warn)
+    at_once = WINDOWS_AT_ONCE if feature.excerpts is None else 1
     parts = []
-    while some := list(islice(windows, WINDOWS_AT_ONCE)):
+    while some := list(islice(windows, at_once)):
         parts.append(feature.compute(np.stack(some)))
     values = np.concatenate(parts)
     bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
@@ -120,3 +128,23 @@ def _song_values(
             path, "not_finite", f"{feature.name} of the window at {at:.1f} s is not finite"
         )
     return values
+
+
+def _excerpts(
+    path: str,
+    sample_rate_hz: int,
+    starts_s: list[float],
+    length_s: float,
+    excerpts: int,
+    warn: Callable[[str, str], None],
+) -> Iterator[np.ndarray]:
+    """Of each window the excerpts whose middle lies in it, else the nearest one, end to end.
+
+    Raises:
+        AudioError: as `decode_windows`.
+    """
+    patches = int(probe(path).duration_s // PATCH_S)
+    chosen = spread(patches, excerpts) * PATCH_S if patches else np.zeros(1)
+    parts = list(decode_windows(path, sample_rate_hz, list(chosen), PATCH_S, warn))
+    for rows in patches_of_windows(chosen + PATCH_S / 2, starts_s, length_s):
+        yield np.concatenate([parts[row] for row in rows])

@@ -1,6 +1,6 @@
 """Latents of a baseline, in the table that trained models write too."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,7 @@ from songatlas.baselines.representations import Vectors, read_vectors
 from songatlas.clustering.reduction import moments, principal_components
 from songatlas.corpus.folds import resolve
 from songatlas.errors import TableError
-
-SONG_KINDS = ("lyrics_tfidf", "text")
-"""Kinds whose vectors are those of songs."""
+from songatlas.features import registry
 
 
 def finished(
@@ -45,17 +43,15 @@ def finished(
         z = principal_components(
             vectors.blocks,
             min(components, max(n - 1, 1)),
-            standardise=baseline.standardise,
+            standardise=baseline.standardised,
             fit=fit,
         )
         notes.append(f"PCA {width} -> {z.shape[1]}")
     else:
         z = np.concatenate(list(vectors.blocks())).astype(np.float64)
-        if baseline.standardise:
+        if baseline.standardised:
             _, mean, scale = moments(lambda: iter([z if fit is None else z[fit]]))
             z = (z - mean) / scale
-    if fit is not None and (baseline.standardise or components is not None):
-        notes.append(f"fitted on the {n} training vectors of the fold")
     if baseline.unit_length:
         z = unit_length(z)
     return z, "; ".join(notes) or None
@@ -85,18 +81,19 @@ def baseline_latents(
     windows: pd.DataFrame,
     tracks: pd.DataFrame,
     seed: int = 0,
+    songs: Vectors | None = None,
 ) -> tuple[pd.DataFrame, str | None]:
     """Rows of the latents table and a note.
 
     In a corpus that is split into folds, `seed` says which one is held out (`corpus.folds`): what
     is fitted is then fitted on the other songs. Kinds of windows give rows of windows, and of songs
-    as the mean of their windows' finished vectors; kinds of lyrics give rows of songs alone, those
-    without audio included.
+    as the mean of their windows' finished vectors, or as `songs` where the feature has vectors of
+    whole songs; kinds of lyrics give rows of songs alone, those without audio included.
 
     Raises:
         TableError: when a vector belongs to no known window or song.
     """
-    of_songs = baseline.kind in SONG_KINDS
+    of_songs = registry.of_songs(baseline.kind)
     key, known = ("track_id", tracks) if of_songs else ("window_id", windows)
     splits = _column(known, key, "split", vectors.ids)
     seen = resolve(splits, seed)
@@ -104,25 +101,83 @@ def baseline_latents(
     fit = None if seen == splits else np.array([split == "train" for split in seen])
     if fit is not None and not fit.any():
         return tables.empty(tables.LATENTS), "no song that this fold trains on has vectors"
-    z, note = finished(vectors, baseline, clustering, fit)
+    z, z_songs, note = finished_with_songs(vectors, songs, baseline, clustering, fit)
     if not vectors.ids:
         return tables.empty(tables.LATENTS), note or "nothing to represent"
+    note = _joined(note, _held_out_note(baseline, clustering, vectors, fit))
     order = np.argsort(np.asarray(vectors.ids, dtype=str), kind="stable")
     ids, z = [vectors.ids[position] for position in order], z[order]
     splits = [seen[position] for position in order]
     if of_songs:
-        if fit is not None:
-            told = "the lyrics encoder was fitted on all songs, those held out included"
-            if baseline.kind == "text":
-                told = "where the text encoder is fitted, it was on all songs, held out ones too"
-            note = "; ".join(part for part in (note, told) if part)
         return tables.latents_frame("song", None, ids, splits, z), note
     of_window = _column(windows, "window_id", "track_id", ids)
     window_rows = tables.latents_frame("window", ids, of_window, splits, z)
-    songs, means = song_means(z, of_window, rescale=baseline.unit_length)
     split_of = dict(zip(of_window, splits, strict=True))
-    song_rows = tables.latents_frame("song", None, songs, [split_of[song] for song in songs], means)
+    if songs is None:
+        track_ids, means = song_means(z, of_window, rescale=baseline.unit_length)
+    else:
+        track_ids, means = in_order(songs.ids, z_songs, set(split_of))
+    song_splits = [split_of[track] for track in track_ids]
+    song_rows = tables.latents_frame("song", None, track_ids, song_splits, means)
     return pd.concat([window_rows, song_rows], ignore_index=True), note
+
+
+def finished_with_songs(
+    vectors: Vectors,
+    songs: Vectors | None,
+    baseline: config.Baseline,
+    clustering: config.Clustering,
+    fit: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, str | None]:
+    """`finished` of windows and of whole songs, which nothing is fitted on."""
+    if songs is None or not songs.ids:
+        z, note = finished(vectors, baseline, clustering, fit)
+        return z, np.zeros((0, z.shape[1])), note
+    windows, alone = len(vectors.ids), songs
+
+    def blocks() -> Iterator[np.ndarray]:
+        yield from vectors.blocks()
+        yield from alone.blocks()
+
+    every = Vectors([*vectors.ids, *songs.ids], blocks, vectors.left_out + songs.left_out)
+    known = np.ones(windows, bool) if fit is None else fit
+    z, note = finished(
+        every, baseline, clustering, np.append(known, np.zeros(len(songs.ids), bool))
+    )
+    return z[:windows], z[windows:], note
+
+
+def in_order(
+    track_ids: Sequence[str], z: np.ndarray, wanted: Collection[str]
+) -> tuple[list[str], np.ndarray]:
+    """The songs of `wanted`, sorted, and their vectors."""
+    order = sorted(
+        (i for i, track in enumerate(track_ids) if track in wanted), key=lambda i: track_ids[i]
+    )
+    return [track_ids[i] for i in order], z[order]
+
+
+def _held_out_note(
+    baseline: config.Baseline,
+    clustering: config.Clustering,
+    vectors: Vectors,
+    fit: np.ndarray | None,
+) -> str | None:
+    """What a fold's held-out songs were kept from, and what they were not."""
+    if fit is None:
+        return None
+    width = next(vectors.blocks()).shape[1]
+    reduced = baseline.kind == "pca" or baseline.pca is not None or width > clustering.max_dim
+    fitted = f"fitted on the {int(fit.sum())} training vectors of the fold"
+    told = {
+        "lyrics_tfidf": "the lyrics encoder was fitted on all songs, those held out included",
+        "text": "where the text encoder is fitted, it was on all songs, held out ones too",
+    }
+    return _joined(fitted if baseline.standardised or reduced else None, told.get(baseline.kind))
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note) or None
 
 
 def _column(frame: pd.DataFrame, key: str, column: str, ids: Sequence[str]) -> list[str]:
@@ -146,8 +201,13 @@ def write_baseline_latents(
     baseline: config.Baseline,
     clustering: config.Clustering,
     seed: int = 0,
+    songs: Sequence[str | Path] = (),
+    supervision: str = "none",
 ) -> None:
     """Compute a baseline from all parts of its feature and write its latents.
+
+    `songs` are the parts of the feature's own vectors of songs, where it has them. `supervision` is
+    that of the weights that the feature was computed with.
 
     Raises:
         TableError: when a table is missing, breaks its schema or does not fit the features.
@@ -159,8 +219,16 @@ def write_baseline_latents(
     # One thread: sums over several differ in the last digit from run to run.
     with threadpool_limits(1):
         frame, note = baseline_latents(
-            read_vectors(baseline.kind, features), baseline, clustering, windows, tracks, seed
+            read_vectors(baseline.kind, features),
+            baseline,
+            clustering,
+            windows,
+            tracks,
+            seed,
+            read_vectors(baseline.kind, songs) if songs else None,
         )
+    told = tables.read_metadata(features[0]).get("note")
+    note = _joined(note, told)
     z_dim = len(frame["z"].iloc[0]) if len(frame) else 0
-    metadata = {"model": name, "supervision": "none", "z_dim": z_dim, "note": note}
+    metadata = {"model": name, "supervision": supervision, "z_dim": z_dim, "note": note}
     tables.write(frame, output, tables.LATENTS, metadata)

@@ -1,4 +1,4 @@
-"""Where a baseline's vectors come from: one entry per kind."""
+"""A baseline's vectors, streamed from all parts of its feature."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from songatlas import tables
-from songatlas.audio.standardise import standardise
 from songatlas.clustering.reduction import Blocks
+from songatlas.features import registry
 
 Paths = Sequence[str | Path]
 ToVectors = Callable[[np.ndarray], np.ndarray]
@@ -29,37 +29,6 @@ class Vectors:
     left_out: int = 0
 
 
-def standardised_spectrograms(logmel: np.ndarray) -> np.ndarray:
-    """Log-mel of shape (b, n_mels, n_frames) in dB, each window to zero mean and unit variance.
-
-    A constant window (silence) becomes zeros. Shape (b, n_mels * n_frames) float32.
-    """
-    return standardise(logmel).reshape(len(logmel), -1)
-
-
-def mean_spectra(logmel: np.ndarray) -> np.ndarray:
-    """Log-mel of shape (b, n_mels, n_frames) in dB, averaged over time: (b, n_mels) float32."""
-    return logmel.mean(axis=2, dtype=np.float32)
-
-
-def flat(values: np.ndarray) -> np.ndarray:
-    """Values of shape (b, ...) as vectors of shape (b, d) float64."""
-    return values.reshape(len(values), -1).astype(np.float64)
-
-
-KINDS: dict[str, ToVectors] = {
-    "raw": standardised_spectrograms,
-    "pca": standardised_spectrograms,
-    "mean_mel": mean_spectra,
-    "descriptors": flat,
-    "lyrics_tfidf": flat,
-    "text": flat,
-    "encoder": flat,
-}
-"""What each kind makes of its feature: log-mel for the first three, else the one of its name.
-`encoder` takes all layers; `baselines.layers` chooses among them."""
-
-
 def read_vectors(kind: str, features: Paths, to_vectors: ToVectors | None = None) -> Vectors:
     """Vectors of one kind from all parts of its feature.
 
@@ -68,7 +37,7 @@ def read_vectors(kind: str, features: Paths, to_vectors: ToVectors | None = None
     Raises:
         TableError: when a part is missing or is no feature.
     """
-    to_vectors = to_vectors or KINDS[kind]
+    to_vectors = to_vectors or registry.kind(kind).vectors
     ids: list[str] = []
     kept: list[np.ndarray] = []
     for some, values in tables.iter_feature(features):

@@ -1,9 +1,10 @@
 """New songs in the clusters of a finished run, with how far each is from what the run knows."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,14 +37,15 @@ def assign_songs(
     branches: Sequence[Branch],
     settings: config.Assign,
     windows: config.Windows,
-    logmel: config.LogMel,
+    features: Mapping[str, Mapping[str, Any]],
     clustering: config.Clustering,
     fitted_on: str,
     outputs: Outputs,
 ) -> str:
     """Write where the songs at `settings.path` belong; says in words how many were assigned.
 
-    `fitted_on` are the run's songs that its clusters were fitted on (`evaluation.fitted_on`).
+    `features` are settings of the run's features of audio, by name. `fitted_on` are the run's songs
+    that its clusters were fitted on (`evaluation.fitted_on`).
 
     Raises:
         SongatlasError: when the run is not finished or holds no song, or the folder none.
@@ -51,11 +53,11 @@ def assign_songs(
     assert settings.path is not None
     stored = {branch.name: _stored(run, branch) for branch in branches}  # before any song is opened
     known = run.tracks(["track_id", "source_id"])
-    needed = {feature for branch in branches for feature in branch.inputs}
+    needed = {name: features[name] for branch in branches for name in branch.inputs}
     Path(outputs.assignments).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=Path(outputs.assignments).parent) as folder:
         scratch = Path(folder)
-        songs = read_songs(settings.reader, settings.path, known, scratch, needed, windows, logmel)
+        songs = read_songs(settings.reader, settings.path, known, scratch, needed, windows)
         rows, vectors = [], []
         heard = _heard(songs)
         for branch in branches if heard else []:

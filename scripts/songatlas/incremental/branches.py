@@ -5,10 +5,11 @@ from typing import Any
 
 from songatlas.config import Assign
 from songatlas.errors import ConfigError
+from songatlas.features import registry
 from songatlas.incremental.finished import Branch
 
-HEARD = {"mel": "logmel", "descriptors": "descriptors", "language": None, "genre": None}
-"""What a trained model may read: the feature behind it; None for labels (unknown: zeros)."""
+LABELS = ("language", "genre")
+"""What a model may also be shown: new songs have none (zeros)."""
 
 
 def chosen(declared: Sequence[dict[str, Any]], settings: Assign) -> list[Branch]:
@@ -16,7 +17,7 @@ def chosen(declared: Sequence[dict[str, Any]], settings: Assign) -> list[Branch]
 
     Raises:
         ConfigError: when there are no songs to assign, when a name is none of the run's, or when
-            a named model reads something else than these songs' log-mel and descriptors.
+            a named model reads something else than these songs' audio.
     """
     if settings.path is None:
         raise ConfigError(
@@ -37,8 +38,9 @@ def chosen(declared: Sequence[dict[str, Any]], settings: Assign) -> list[Branch]
             found.append(branch)
         elif settings.models:
             raise ConfigError(
-                f"assign.models: `{item['name']}` reads lyrics, or is a pretrained encoder; new "
-                "songs are assigned by models and baselines of their own log-mel and descriptors"
+                f"assign.models: `{item['name']}` reads lyrics, or is an encoder with rules "
+                "of its own; new songs are assigned by models and baselines that read "
+                f"{', '.join(feature.name for feature in registry.heard())}"
             )
     if not found:
         raise ConfigError("assign: no model of this run reads audio alone")
@@ -46,13 +48,14 @@ def chosen(declared: Sequence[dict[str, Any]], settings: Assign) -> list[Branch]
 
 
 def _branch(item: dict[str, Any]) -> Branch | None:
-    read = item["inputs"]
+    heard = {feature.name for feature in registry.heard()}
     if item["baseline"] is not None:
-        [feature] = read
-        if feature not in ("logmel", "descriptors"):
+        [feature] = item["inputs"]
+        if feature not in heard:
             return None
         return Branch(item["name"], item["seed"], (feature,), item["baseline"])
-    if not set(read) <= set(HEARD) or "mel" not in read:
+    read = [name for name in item["inputs"] if name not in LABELS]
+    features = [feature.name for name in read for feature in registry.read_as(name)]
+    if "mel" not in read or not set(features) <= heard:
         return None
-    features = [HEARD[name] for name in read]
-    return Branch(item["name"], item["seed"], tuple(name for name in features if name))
+    return Branch(item["name"], item["seed"], tuple(features))

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
-from songatlas.baselines.latents import finished as finished_vectors
-from songatlas.baselines.latents import song_means
+from songatlas.baselines.latents import finished_with_songs, in_order, song_means
 from songatlas.baselines.representations import read_vectors
 from songatlas.corpus.folds import resolve
 from songatlas.errors import SongatlasError
@@ -98,6 +97,9 @@ def _of_baseline(
     columns = ["window_id", "track_id", "split"]
     old, new = run.windows(columns), songs.corpus.windows[columns]
     vectors = read_vectors(baseline.kind, [*run.parts(feature), songs.features[feature]])
+    whole = None
+    if feature in songs.whole:
+        whole = read_vectors(baseline.kind, [*run.song_parts(feature), songs.whole[feature]])
     track_of = dict(zip(old["window_id"], old["track_id"], strict=True))
     track_of |= dict(zip(new["window_id"], new["track_id"], strict=True))
     fitted = dict(zip(old["window_id"], resolve(old["split"], branch.seed), strict=True))
@@ -106,7 +108,9 @@ def _of_baseline(
     of_window = [track_of[i] for i in vectors.ids]
 
     def means_of(fit: np.ndarray) -> tuple[list[str], np.ndarray]:
-        z, _ = finished_vectors(vectors, baseline, clustering, fit)
+        z, z_songs, _ = finished_with_songs(vectors, whole, baseline, clustering, fit)
+        if whole is not None:
+            return in_order(whole.ids, z_songs, set(of_window))
         return song_means(z, of_window, rescale=baseline.unit_length)
 
     tracks, means = means_of(fit)

@@ -63,6 +63,10 @@ class Finished:
         """Files of one feature."""
         return sorted(self._there("features", feature).glob("part-*.parquet"))
 
+    def song_parts(self, feature: str) -> list[Path]:
+        """Files of a feature's own vectors of songs."""
+        return sorted(self._there("features", feature).glob("songs-*.parquet"))
+
     def _there(self, *parts: str) -> Path:
         path = self.folder.joinpath(*parts)
         if not path.exists():

@@ -1,20 +1,20 @@
 """New songs from a folder to features, by the code that the run's own songs went through."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from songatlas import tables
-from songatlas.audio.descriptors import write_descriptors
-from songatlas.audio.logmel import write_logmel
-from songatlas.config import LogMel, Split, Windows
+from songatlas.config import Split, Windows
 from songatlas.corpus import readers
 from songatlas.corpus.build import Corpus, build_corpus, shard_frames
 from songatlas.corpus.probe import probe_sources
 from songatlas.corpus.result import concat, problem_rows, where
 from songatlas.errors import SongatlasError
+from songatlas.features import registry
 
 STAGE = "assign"
 
@@ -23,13 +23,15 @@ STAGE = "assign"
 class NewSongs:
     """New songs that can be heard: their corpus tables and features, and what was set aside.
 
-    `corpus` is None where no song is left; `features` holds the file of each feature.
+    `corpus` is None where no song is left; `features` holds the file of each feature, `whole` that
+    of its vectors of songs where it has them.
     """
 
     corpus: Corpus | None
     features: dict[str, Path]
     rejects: pd.DataFrame
     warnings: pd.DataFrame
+    whole: dict[str, Path] = field(default_factory=dict)
 
 
 def read_songs(
@@ -37,15 +39,14 @@ def read_songs(
     path: str,
     known: pd.DataFrame,
     scratch: Path,
-    features: Collection[str],
+    features: Mapping[str, Mapping[str, Any]],
     windows: Windows,
-    logmel: LogMel,
 ) -> NewSongs:
     """Read, check, cut and describe the songs at `path`; files go to the folder `scratch`.
 
     Args:
         known: `track_id, source_id` of the run's songs: new ones with the same audio are set aside.
-        features: of `logmel` and `descriptors`.
+        features: of audio, by name: what decides their values (`Plan.new_song_settings`).
 
     Raises:
         SongatlasError: when there is no song at all.
@@ -93,29 +94,25 @@ def read_songs(
         Split(method="hashed"),
         path,
     )
-    files, failed, warned = _features(corpus, scratch, features, windows, logmel)
+    shard = scratch / "shard.parquet"
+    tables.write(shard_frames(corpus, 1)[0], shard, tables.SHARD)
+    outputs = {name: _write(name, shard, scratch, features[name]) for name in sorted(features)}
+    rejects, warnings = [corpus.rejects], [corpus.warnings]
+    for files in outputs.values():
+        rejects.append(tables.read(files["rejects"], tables.REJECTS))
+        warnings.append(tables.read(files["warnings"], tables.WARNINGS))
     return NewSongs(
         corpus,
-        files,
-        concat([corpus.rejects, *failed], tables.REJECTS),
-        concat([corpus.warnings, *warned], tables.WARNINGS),
+        {name: files["part"] for name, files in outputs.items()},
+        concat(rejects, tables.REJECTS),
+        concat(warnings, tables.WARNINGS),
+        {name: files["songs"] for name, files in outputs.items() if "songs" in files},
     )
 
 
-def _features(
-    corpus: Corpus, scratch: Path, features: Collection[str], windows: Windows, logmel: LogMel
-) -> tuple[dict[str, Path], list[pd.DataFrame], list[pd.DataFrame]]:
-    shard = scratch / "shard.parquet"
-    tables.write(shard_frames(corpus, 1)[0], shard, tables.SHARD)
-    files: dict[str, Path] = {}
-    rejects: list[pd.DataFrame] = []
-    warnings: list[pd.DataFrame] = []
-    for name, write in (("logmel", write_logmel), ("descriptors", write_descriptors)):
-        if name not in features:
-            continue
-        part, bad, odd = (scratch / f"{name}{kind}.parquet" for kind in ("", "-bad", "-odd"))
-        write(shard, part, windows.length_s, logmel, bad, odd)
-        files[name] = part
-        rejects.append(tables.read(bad, tables.REJECTS))
-        warnings.append(tables.read(odd, tables.WARNINGS))
-    return files, rejects, warnings
+def _write(name: str, shard: Path, scratch: Path, settings: Mapping[str, Any]) -> dict[str, Path]:
+    """Files of one feature, by what they hold."""
+    kinds = ["part", "rejects", "warnings", *(["songs"] if registry.feature(name).songs else [])]
+    files = {kind: scratch / f"{name}-{kind}.parquet" for kind in kinds}
+    registry.write(name, registry.Job({"shard": shard}, files, settings))
+    return files

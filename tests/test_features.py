@@ -1,0 +1,121 @@
+"""The registry of features: one module and one entry in the config are all that a new one takes."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import ROOT
+from pipeline import SMALL, copy_repository, snakemake, write_corpus
+from songatlas import tables
+from songatlas.audio.patches import patches_of_windows, spread
+from songatlas.config import load_yaml
+from songatlas.errors import ConfigError
+from songatlas.features import registry
+from songatlas.workflow import Plan
+
+TOY = '''\
+"""`toy`: how loud a window and its song are."""
+
+from songatlas.features.registry import Feature, Job, Kind, flat
+
+
+def write(job: Job) -> str:
+    import numpy as np
+
+    from songatlas import tables
+    from songatlas.audio.decode import decode
+    from songatlas.corpus.result import Problems
+
+    shard = tables.read(job.inputs["shard"], tables.SHARD)
+    about = {"units": "peak", "metadata": {}}
+    problems = Problems("toy")
+    with (
+        tables.FeatureWriter(job.outputs["part"], "toy", (2,), "float32", **about) as part,
+        tables.FeatureWriter(
+            job.outputs["songs"], "toy", (2,), "float32", key="track_id", **about
+        ) as songs,
+    ):
+        for track, rows in shard.groupby("track_id"):
+            samples = decode(rows["audio_path"].iloc[0], 8000)
+            peak = np.abs(samples).max() + job.settings["offset"]
+            rows = rows.sort_values("window_id")
+            part.write(list(rows["window_id"]), np.full((len(rows), 2), peak, np.float32))
+            songs.write([track], np.full((1, 2), 2 * peak, np.float32))
+    tables.write(problems.rejects(), job.outputs["rejects"], tables.REJECTS)
+    tables.write(problems.warnings(), job.outputs["warnings"], tables.WARNINGS)
+    return "toys"
+
+
+FEATURES = (
+    Feature(
+        name="toy",
+        title="Toys",
+        reads="audio",
+        key="window_id",
+        row_bytes=lambda config, name: 8,
+        write=write,
+        settings=lambda config: {"offset": 1.0},
+        songs=True,
+    ),
+)
+
+KINDS = {"toy": Kind("toy", flat, standardise=False)}
+'''
+
+
+def test_a_feature_is_one_module_and_one_entry(tmp_path: Path) -> None:
+    """Through a run to its comparison, and new songs."""
+    repository, folder = tmp_path / "repository", tmp_path / "run"
+    copy_repository(repository)
+    (repository / "scripts/songatlas/features/toy.py").write_text(TOY)
+    write_corpus(folder / "songs")
+    entry = "baselines: {toy: {kind: toy}}\ninclude: [toy, mean_mel]\ncorpus_path: songs\n"
+    (folder / "config.yaml").write_text(SMALL + entry)
+    config = ("--configfile", "config.yaml")
+    comparison = "results/small/tables/comparison.csv"
+    done = snakemake(folder, *config, comparison, repository=repository)
+    assert "Toys of shard 00" in done.stderr
+    results = folder / "results" / "small"
+    table = pd.read_csv(folder / comparison)
+    assert set(table["model"]) == {"toy", "mean_mel"}
+    latents = tables.read(results / "latents" / "toy" / "seed-0.parquet", tables.LATENTS)
+    level = latents.groupby("level")["z"].apply(lambda z: np.stack(list(z)).mean())
+    assert level["song"] == pytest.approx(2 * level["window"], rel=1e-5)  # its own, not the mean
+    new = "{path: songs, name: again, models: [toy], calibrate_on: all}"
+    snakemake(folder, *config, "--config", f"assign={new}", "--", "assign", repository=repository)
+    assert (results / "assign" / "again" / "assignments.csv").is_file()
+
+
+def test_every_feature_can_be_named_found_and_measured() -> None:
+    config = load_yaml(ROOT / "config" / "config.yaml")
+    names = [one.name for one in registry.features()]
+    assert len(set(names)) == len(names)
+    for one in registry.features():
+        full_name = {"encoder": "encoder-clap", "text": "text-labse"}.get(one.name, one.name)
+        assert registry.feature(full_name) is one
+        assert registry.module_of(full_name).startswith("songatlas.features.")
+        if one.name != "text":
+            assert one.row_bytes(config, full_name) > 0
+    for kind in registry.kinds().values():
+        assert kind.feature in names
+
+
+def test_an_unknown_kind_is_told_with_the_closest_one() -> None:
+    values = {"baselines": {"ears": {"kind": "descriptor"}}}
+    with pytest.raises(ConfigError, match=r"baselines\.ears\.kind: .*did you mean"):
+        Plan(values)
+
+
+def test_excerpts_are_spread_evenly() -> None:
+    assert list(spread(7, None)) == list(range(7))
+    assert list(spread(3, 10)) == [0, 1, 2]
+    assert list(spread(100, 4)) == [12, 37, 62, 87]
+
+
+def test_a_window_has_the_patches_in_it_or_the_nearest_one() -> None:
+    middles_s = np.array([5.0, 15.0, 40.0])
+    rows = list(patches_of_windows(middles_s, [0.0, 10.0, 20.0], 10.0))
+    assert [list(row) for row in rows] == [[0], [1], [1]]
+    assert [list(row) for row in patches_of_windows(middles_s, [0.0, 30.0], 20.0)] == [[0, 1], [2]]
