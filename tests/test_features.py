@@ -75,7 +75,7 @@ def test_a_feature_is_one_module_and_one_entry(tmp_path: Path) -> None:
     (folder / "config.yaml").write_text(SMALL + entry)
     config = ("--configfile", "config.yaml")
     comparison = "results/small/tables/comparison.csv"
-    done = snakemake(folder, *config, comparison, repository=repository)
+    done = snakemake(folder, *config, "--", comparison, repository=repository)
     assert "Toys of shard 00" in done.stderr
     results = folder / "results" / "small"
     table = pd.read_csv(folder / comparison)

@@ -119,6 +119,23 @@ def decode(path: str | Path, sample_rate_hz: int) -> np.ndarray:
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
+def decode_blocks(
+    path: str | Path, sample_rate_hz: int, warn: Callable[[str, str], None] | None = None
+) -> Iterator[np.ndarray]:
+    """The whole song in blocks, each float32 mono of shape (samples,) at `sample_rate_hz`.
+
+    `warn` is told as by `decode_windows`.
+
+    Raises:
+        AudioError: as `decode`.
+    """
+    path = Path(path)
+    clipping = _Clipping()
+    with _steady(path):
+        yield from _resampled(path, sample_rate_hz, clipping)
+    clipping.tell(warn)
+
+
 def decode_windows(
     path: str | Path,
     sample_rate_hz: int,
@@ -145,8 +162,7 @@ def decode_windows(
     with _steady(path):
         blocks = _resampled(path, sample_rate_hz, clipping)
         yield from _cut(path, blocks, starts, length, sample_rate_hz)
-    if warn is not None and clipping.share >= CLIPPED_SHARE:
-        warn("clipped", f"{clipping.share:.1%} of the samples are cut off at full scale")
+    clipping.tell(warn)
 
 
 def _cut(
@@ -238,6 +254,11 @@ class _Clipping:
             [loud[i : len(loud) - CLIP_RUN + 1 + i] for i in range(CLIP_RUN)]
         )
         self.cut_off += int(runs.sum())
+
+    def tell(self, warn: Callable[[str, str], None] | None) -> None:
+        """Warn where so much is cut off that it is heard."""
+        if warn is not None and self.share >= CLIPPED_SHARE:
+            warn("clipped", f"{self.share:.1%} of the samples are cut off at full scale")
 
     @property
     def share(self) -> float:

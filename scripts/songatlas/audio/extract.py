@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from songatlas import tables
-from songatlas.audio.decode import AudioError, decode_windows, probe
+from songatlas.audio.decode import AudioError, decode_blocks, decode_windows, probe
 from songatlas.audio.patches import PATCH_S, patches_of_windows, spread
 from songatlas.corpus.result import Problems
 from songatlas.jobs import progress
@@ -40,6 +41,25 @@ class WindowFeature:
     of it)."""
 
 
+@dataclass(frozen=True)
+class SongFeature:
+    """A feature that is computed of a whole song at once, then told of its windows and of itself.
+
+    `hear` takes its samples in blocks; of what it returns, `windows` makes (n, *shape) for windows
+    that begin at given seconds, `song` makes (*shape), and `odd` says what is odd, if anything.
+    """
+
+    name: str
+    shape: Sequence[int]
+    dtype: str
+    units: str
+    metadata: Mapping[str, Any]
+    hear: Callable[[Iterator[np.ndarray]], Any]
+    windows: Callable[[Any, Sequence[float]], np.ndarray]
+    song: Callable[[Any], np.ndarray]
+    odd: Callable[[Any], str | None]
+
+
 def write_window_feature(
     feature: WindowFeature,
     shard_path: str | Path,
@@ -61,42 +81,97 @@ def write_window_feature(
     """
     shard = tables.read(shard_path, tables.SHARD)
     problems = Problems(feature.name)
-    writer = tables.FeatureWriter(
-        output,
-        feature.name,
-        feature.shape,
-        feature.dtype,
-        units=feature.units,
-        metadata=feature.metadata,
-    )
-    with writer:
-        songs = [song for _, song in shard.groupby("track_id", sort=True)]
-        for song in progress(songs, feature.name):
-            song = song.sort_values(["start_s", "window_id"])
-            path = song["audio_path"].iloc[0]
-            try:
-                values = _song_values(
-                    feature,
-                    path,
-                    song["start_s"].tolist(),
-                    sample_rate_hz,
-                    length_s,
-                    partial(problems.warn, path),
-                )
-            except AudioError as error:
-                logger.warning("left out: %s", error)
-                problems.reject(path, error.reason, error.detail)
-                continue
+
+    def values_of(path: str, starts_s: list[float]) -> np.ndarray:
+        warn = partial(problems.warn, path)
+        return _song_values(feature, path, starts_s, sample_rate_hz, length_s, warn)
+
+    with _writer(feature, output, "window_id") as writer:
+        for song, values in _each_song(shard, feature.name, problems, values_of):
             ids = song["window_id"].tolist()
             for start in range(0, len(ids), WINDOWS_PER_GROUP):
                 some = slice(start, start + WINDOWS_PER_GROUP)
                 writer.write(ids[some], values[some])
+    return _told(problems, shard, rejects_path, warnings_path)
+
+
+def write_song_feature(
+    feature: SongFeature, shard_path: str | Path, outputs: Mapping[str, Path], sample_rate_hz: int
+) -> str:
+    """Write one part of a feature of whole songs, for a shard's windows and for its songs.
+
+    `outputs` names the files `part`, `songs`, `rejects`, `warnings`. What goes wrong is told as by
+    `write_window_feature`. A song's samples stream: what is heard of it is in memory.
+
+    Returns:
+        How many songs were written and how many left out, in words.
+    """
+    shard = tables.read(shard_path, tables.SHARD)
+    problems = Problems(feature.name)
+
+    def heard(path: str, starts_s: list[float]) -> Any:
+        song = feature.hear(decode_blocks(path, sample_rate_hz, partial(problems.warn, path)))
+        if odd := feature.odd(song):
+            problems.warn(path, "padded", odd)
+        return feature.windows(song, starts_s), feature.song(song)
+
+    with (
+        _writer(feature, outputs["part"], "window_id") as part,
+        _writer(feature, outputs["songs"], "track_id") as songs,
+    ):
+        for song, (windows, whole) in _each_song(shard, feature.name, problems, heard):
+            part.write(song["window_id"].tolist(), windows)
+            songs.write([song["track_id"].iloc[0]], whole[None])
+    return _told(problems, shard, outputs["rejects"], outputs["warnings"])
+
+
+def _writer(
+    feature: WindowFeature | SongFeature, output: str | Path, key: str
+) -> tables.FeatureWriter:
+    return tables.FeatureWriter(
+        output,
+        feature.name,
+        feature.shape,
+        feature.dtype,
+        key=key,
+        units=feature.units,
+        metadata=feature.metadata,
+    )
+
+
+def _each_song(
+    shard: pd.DataFrame,
+    name: str,
+    problems: Problems,
+    compute: Callable[[str, list[float]], Any],
+) -> Iterator[tuple[pd.DataFrame, Any]]:
+    """Windows of each song, in order, and what is computed of it; bad songs are set aside."""
+    songs = [song for _, song in shard.groupby("track_id", sort=True)]
+    for song in progress(songs, name):
+        song = song.sort_values(["start_s", "window_id"])
+        path = song["audio_path"].iloc[0]
+        try:
+            values = compute(path, song["start_s"].tolist())
+        except AudioError as error:
+            logger.warning("left out: %s", error)
+            problems.reject(path, error.reason, error.detail)
+            continue
+        yield song, values
+
+
+def _told(
+    problems: Problems,
+    shard: pd.DataFrame,
+    rejects_path: str | Path | None,
+    warnings_path: str | Path | None,
+) -> str:
+    """Write what went wrong, and say how many songs did not."""
     if rejects_path is not None:
         tables.write(problems.rejects(), rejects_path, tables.REJECTS)
     if warnings_path is not None:
         tables.write(problems.warnings(), warnings_path, tables.WARNINGS)
     left_out = len(problems.rejected)
-    return f"{len(songs) - left_out} songs, {left_out} left out"
+    return f"{shard['track_id'].nunique() - left_out} songs, {left_out} left out"
 
 
 def _song_values(
