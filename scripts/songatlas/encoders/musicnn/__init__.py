@@ -24,7 +24,7 @@ MSD_TAGS = (
     "acoustic, experimental, female vocalist, guitar, Hip-Hop, 70s, party, country, "
     "easy listening, sexy, catchy, funk, electro, heavy metal, Progressive rock, 60s, rnb, "
     "indie pop, sad, House, happy"
-).split(", ")
+)
 
 MTT_TAGS = (
     "guitar, classical, slow, techno, strings, drums, electronic, rock, fast, piano, ambient, "
@@ -32,9 +32,9 @@ MTT_TAGS = (
     "harpsichord, loud, quiet, flute, woman, male vocal, no vocal, pop, soft, sitar, solo, man, "
     "classic, choir, voice, new age, dance, male voice, female vocal, beats, harp, cello, "
     "no voice, weird, country, metal, female voice, choral"
-).split(", ")
+)
 
 
 def tags() -> list[str]:
     """Names of the tags of both networks, in the order of their values: first MSD's, then MTT's."""
-    return [*MSD_TAGS, *MTT_TAGS]
+    return f"{MSD_TAGS}, {MTT_TAGS}".split(", ")

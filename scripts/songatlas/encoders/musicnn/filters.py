@@ -60,7 +60,7 @@ class TimbralFilters:
         self.sines = _float32(counted * np.sin(offsets[:, None] * angles))
 
     def __call__(self, spectra: torch.Tensor) -> torch.Tensor:
-        """Largest values, float32 of shape (t, filters), of `spectra` as the function gives them."""
+        """Largest values, float32 of shape (t, filters), from what `spectra` gives."""
         parts = spectra.split(FRAMES_AT_ONCE, dim=1)
         return torch.cat([self._largest(part) for part in parts])
 

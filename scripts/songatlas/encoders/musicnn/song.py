@@ -1,5 +1,6 @@
 """Vectors of songs and of their windows by musicnn, each patch computed once."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from songatlas.encoders.musicnn import SAMPLE_RATE_HZ, VALUES
+from songatlas.encoders.musicnn import SAMPLE_RATE_HZ
 from songatlas.encoders.musicnn.frontend import (
     HOP,
     PATCH_FRAMES,
@@ -20,10 +21,17 @@ from songatlas.encoders.musicnn.frontend import (
     pieces,
 )
 from songatlas.encoders.musicnn.network import Network
-from songatlas.encoders.musicnn.tf_checkpoint import DamagedError, read_bundle
+from songatlas.encoders.musicnn.tf_checkpoint import read_bundle
+from songatlas.encoders.wheels import FETCH
 from songatlas.errors import SongatlasError
 
 NETWORKS = ("MSD", "MTT")
+
+DAMAGES = (
+    *(OSError, EOFError, ValueError, LookupError, RuntimeError, struct.error),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What reading a damaged wheel, or the checkpoint in it, may raise."""
 
 BLOCK = 1 << 18
 """Samples of a whole song that are looked at together."""
@@ -73,7 +81,7 @@ class Musicnn:
         """
         if excerpts is not None and excerpts < 1:
             raise ValueError(f"excerpts: {excerpts}, but at least one patch is needed")
-        blocks = _blocks(samples) if isinstance(samples, np.ndarray) else iter(samples)
+        blocks = _blocks(samples)
         head = _head(blocks)
         repeated = len(head) < SHORTEST
         if repeated:
@@ -116,15 +124,19 @@ def song_mean(patches: Patches) -> np.ndarray:
     return np.asarray(patches.values.mean(axis=0))
 
 
-def _blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
-    return (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
+def _blocks(samples: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """float32 blocks of a song, whichever way it was given."""
+    if isinstance(samples, np.ndarray):
+        starts = range(0, len(samples), BLOCK)
+        samples = (samples[start : start + BLOCK] for start in starts)
+    return (np.asarray(block, np.float32) for block in samples)
 
 
 def _head(blocks: Iterator[np.ndarray]) -> np.ndarray:
     """The first blocks together: at least `SHORTEST` samples, unless the song has fewer."""
     found, samples = [], 0
     for block in blocks:
-        found.append(np.asarray(block, np.float32))
+        found.append(block)
         samples += len(block)
         if samples >= SHORTEST:
             break
@@ -151,8 +163,7 @@ def _read_network(wheel: Path, name: str) -> Network:
             index = archive.read(f"{folder}/.index")
             data = archive.read(f"{folder}/.data-00000-of-00001")
         return Network(read_bundle(index, data))
-    except (DamagedError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DAMAGES as error:
         raise SongatlasError(
-            f"{wheel}: damaged ({folder}: {error}); delete it and run `make setup`, or "
-            "`snakemake --cores 1 fetch_weights`, which fetch it again"
+            f"{wheel}: cannot be read ({folder}: {error}); delete the file and {FETCH}"
         ) from None

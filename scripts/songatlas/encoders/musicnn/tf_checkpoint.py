@@ -9,6 +9,7 @@ place and checksum. The data file holds the tensors, raw and little-endian, afte
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -146,8 +147,8 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Numbers and values of a protocol buffer's fields, in order."""
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """Numbers and values (integers or bytes) of a protocol buffer's fields, in order."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
