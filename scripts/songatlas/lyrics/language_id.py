@@ -7,6 +7,7 @@ References:
 
 import functools
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from songatlas.corpus.languages import normalise_language
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-MAX_CHARACTERS = 1000
+MAX_CHARACTERS = 700
 """Of a text, from its beginning, lines that repeat left out: more take longer and change nothing."""
 
 LIKELY = 0.1
@@ -51,28 +52,17 @@ def probabilities(texts: Sequence[str | None]) -> np.ndarray:
     """Probability of every language for every text, (n, n_languages) float32.
 
     A row lacks to 1 what is the probability of no words at all; it is zero where a text has fewer
-    than two characters of any script. A text's row depends on that text alone.
+    than two letters. A text's row depends on that text alone.
     """
-    place = {code: index for index, code in enumerate(languages())}
-    found = np.zeros((len(texts), len(place)), np.float32)
+    found = np.zeros((len(texts), len(languages())), np.float32)
     for row, text in zip(found, texts, strict=True):
-        for label, share in _ranked(_prepared(text)):
-            code = _code(label)
-            if code is not None:
-                row[place[code]] += share
+        _add_shares(row, _prepared(text))
     return found
 
 
 def detect(texts: Sequence[str | None]) -> list[Detected]:
     """The likeliest language of every text; letters are those of the part that is read."""
-    codes = languages()
-    found = []
-    for text, row in zip(texts, probabilities(texts), strict=True):
-        best = int(row.argmax())
-        share = round(float(row[best]), 4)  # further digits differ between processors
-        code = codes[best] if share >= LIKELY else None
-        found.append(Detected(code, share if code else 0.0, letters(_prepared(text))))
-    return found
+    return [_detected(_prepared(text)) for text in texts]
 
 
 def letters(text: str) -> int:
@@ -80,8 +70,7 @@ def letters(text: str) -> int:
 
     Each of those says as much as a syllable or a word.
     """
-    kinds = ((unicodedata.category(c)[0], unicodedata.east_asian_width(c)) for c in text)
-    return sum(3 if width in "WF" else 1 for kind, width in kinds if kind in "LM")
+    return sum(_weight(character) * many for character, many in Counter(text).items())
 
 
 def unrepeated(text: str) -> list[str]:
@@ -98,13 +87,40 @@ def _prepared(text: str | None) -> str:
     return " ".join(lines)[:MAX_CHARACTERS]
 
 
-def _ranked(text: str) -> Sequence[tuple[str, float]]:
-    """Shares of the model's own labels; none where a text has fewer than two characters."""
-    characters = sum(unicodedata.category(character)[0] == "L" for character in text)
-    return _model().rank(text) if characters > 1 else ()
+def _detected(text: str) -> Detected:
+    shares = np.zeros(len(languages()), np.float32)
+    _add_shares(shares, text)
+    best = int(shares.argmax())
+    share = round(float(shares[best]), 4)  # further digits differ between processors
+    known = share >= LIKELY
+    return Detected(languages()[best] if known else None, share if known else 0.0, letters(text))
+
+
+def _add_shares(row: np.ndarray, text: str) -> None:
+    """Add the probabilities of the model's own labels to those of our languages."""
+    if sum(many for character, many in Counter(text).items() if _weight(character)) < 2:
+        return
+    for label, share in _model().rank(text):
+        place = _places().get(label)
+        if place is not None:
+            row[place] += share
 
 
 @functools.cache
+def _places() -> dict[str, int]:
+    """Place in `languages()` of every label of the model that is a language."""
+    of_code = {code: place for place, code in enumerate(languages())}
+    codes = {label: _code(label) for label in _model().labels}
+    return {label: of_code[code] for label, code in codes.items() if code}
+
+
+@functools.cache
+def _weight(character: str) -> int:
+    if unicodedata.category(character)[0] not in "LM":
+        return 0
+    return 3 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
 def _code(label: str) -> str | None:
     """Code of a label of the model; None for `zxx`, no words."""
     code = normalise_language(label)
