@@ -29,7 +29,7 @@ from songatlas.corpus.result import sources_frame
         ("हिन्दी", "hi"), ("हिंदी", "hi"), ("Hindi", "hi"), ("hin", "hi"),
         ("ger", "de"), ("deu", "de"), ("Deutsch", "de"), ("allemand", "de"),
         ("français", "fr"), ("Francais", "fr"), ("fre", "fr"), ("fra", "fr"), ("fr-CA", "fr"),
-        ("zh-Hant-TW", "zh"), ("Mandarin", "zh"), ("中文", "zh"), 
+        ("zh-Hant-TW", "zh"), ("Mandarin", "zh"), ("中文", "zh"),
         ("pt_BR", "pt"), ("Brazilian Portuguese", "pt"), ("日本語", "ja"), ("한국어", "ko"),
         ("русский", "ru"), ("Українська", "uk"), ("Türkçe", "tr"), ("TÜRKÇE", "tr"),
         ("İngilizce", "en"), ("Farsi", "fa"), ("فارسی", "fa"), ("עברית", "he"), ("iw", "he"),

@@ -99,6 +99,17 @@ def normalise_languages(sources: pd.DataFrame, stage: str) -> tuple[pd.Series, p
     return codes, concat(warnings, tables.WARNINGS)
 
 
+def given_languages(labels: pd.DataFrame) -> pd.Series:
+    """`language` of a labels table, null where it was detected.
+
+    What is scored counts given ones alone: a language that was detected in lyrics would tell models
+    that read lyrics what they read.
+    """
+    if "language_source" not in labels:
+        return labels["language"]
+    return labels["language"].mask(labels["language_source"] == "detected")
+
+
 def _detail(text: str, match: LanguageMatch) -> str:
     if match.code is None:
         return f"language `{text}` is no language that is known"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 MAX_CHARACTERS = 700
-"""Of a text, from its beginning, lines that repeat left out: more take longer and change nothing."""
+"""Of a text, from its beginning, repeated lines left out: more take longer and change nothing."""
 
 LIKELY = 0.1
 """What is less probable is no answer: without anything to go by, the model names a language too."""
