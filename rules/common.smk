@@ -21,6 +21,7 @@ corpus_files = SimpleNamespace(
     language=plan.path("corpus", "views", "language.parquet"),
     genre=plan.path("corpus", "views", "genre.parquet"),
     classes=plan.path("corpus", "views", "classes.parquet"),
+    shown=plan.path("corpus", "views", "shown.parquet"),
     titles=plan.path("corpus", "views", "titles.parquet"),
     factors=plan.path("corpus", "views", "factors.parquet"),
     contents=[plan.path("corpus", "views", "shards", f"{shard}.parquet") for shard in plan.shards],
@@ -150,7 +151,7 @@ def names_inputs(wildcards):
         "descriptors": plan.parts("descriptors"),
         "windows": corpus.audio_windows,
         "titles": corpus.titles,
-        "classes": corpus.classes,
+        "classes": corpus.shown,
         "tracks": corpus.songs,
     }
     if names_encoder():

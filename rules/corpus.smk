@@ -152,6 +152,8 @@ checkpoint corpus:
         windows=plan.section("windows"),
         split=plan.section("split"),
         shards=plan.config.shards,
+        detect_language=plan.config.detect_language,
+        languages=plan.digest("languages.csv"),
         # A function: braces in a path are not placeholders.
         corpus_path=lambda wildcards: plan.corpus_path,
         code=code_of("corpus"),

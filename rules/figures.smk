@@ -38,7 +38,7 @@ rule maps:
     """UMAP of every representation, coloured by language and by genre."""
     input:
         latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
-        labels=corpus_table("classes"),
+        labels=corpus_table("shown"),
     output:
         projections=plan.path("projections.parquet"),
         svg=report(

@@ -247,7 +247,7 @@ rule paper_tsne:
     """t-SNE of every representation, coloured by language and by genre."""
     input:
         latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
-        labels=corpus_table("classes"),
+        labels=corpus_table("shown"),
     output:
         projections=plan.path("analysis", "tsne.parquet"),
         svg=[

@@ -26,11 +26,13 @@ with job(snakemake.log[0], snakemake.threads) as log:
         Windows(**snakemake.params.windows),
         Split(**snakemake.params.split),
         snakemake.params.corpus_path,
+        snakemake.params.detect_language,
     )
     names = ("tracks", "labels", "windows", "lines", "notes", "rejects", "warnings")
     outputs = {name: getattr(snakemake.output, name) for name in names}
     write_corpus(corpus, outputs, snakemake.output.shards)
-    names = ("songs", "audio_windows", "language", "genre", "classes", "titles", "factors")
+    names = ("songs", "audio_windows", "language", "genre")
+    names += ("classes", "shown", "titles", "factors")
     outputs = {name: getattr(snakemake.output, name) for name in names}
     write_views(corpus, outputs, snakemake.output.contents)
     counted = ("tracks", "windows", "rejects", "warnings")

@@ -4,22 +4,19 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas import tables
-    from songatlas.corpus.language_check import check_languages
-    from songatlas.corpus.readers import STAGE, read
-    from songatlas.corpus.result import concat
+    from songatlas.corpus.readers import read
 
     reader, path = snakemake.params.reader, snakemake.params.path
     found = read(reader, path)
-    warnings = concat([found.warnings, check_languages(found.sources, STAGE)], tables.WARNINGS)
     listing = {"listing": snakemake.params.listing}
     tables.write(found.sources, snakemake.output.sources, tables.SOURCES, listing)
     tables.write(found.rejects, snakemake.output.rejects, tables.REJECTS)
-    tables.write(warnings, snakemake.output.warnings, tables.WARNINGS)
+    tables.write(found.warnings, snakemake.output.warnings, tables.WARNINGS)
     log.info(
         "%s at %s: %d songs, %d rejects, %d warnings",
         reader,
         path,
         len(found.sources),
         len(found.rejects),
-        len(warnings),
+        len(found.warnings),
     )

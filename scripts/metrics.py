@@ -8,7 +8,7 @@ with job(snakemake.log[0], snakemake.threads):
     from songatlas.versioning.metrics import write_bars, write_curves, write_metrics
 
     params, output = snakemake.params, snakemake.output
-    comparison = pd.read_csv(snakemake.input.comparison)
+    comparison = pd.read_csv(snakemake.input.comparison, keep_default_na=False, na_values=[""])
     write_metrics(comparison, output.metrics)
     for task, path in zip(params.tasks, output.comparison, strict=True):
         write_bars(comparison, task, path)

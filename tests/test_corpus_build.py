@@ -38,6 +38,7 @@ def build(sources: pd.DataFrame, probed: pd.DataFrame, **options: object) -> Cor
         Windows(),
         Split(**options.get("split", {})),
         "music",
+        options.get("detect_language", "fill"),
     )
 
 
@@ -148,6 +149,62 @@ def test_labels_keep_factors_and_artists() -> None:
     corpus = build(sources, probed_frame(seen("a", "1" * 16), seen("b", "2" * 16)))
     assert corpus.labels.columns.tolist()[-2:] == ["factor_key", "factor_tempo"]
     assert corpus.labels["artist"].fillna("-").tolist() == ["A", "-"]
+
+
+SPANISH = (
+    "La luna sale sobre el río y nosotros caminamos hacia la casa\n"
+    "donde mi madre espera con la puerta abierta y el pan caliente\n"
+    "Nunca olvidaré aquella noche en que bailamos junto al mar\n"
+    "porque todavía escucho la música cuando cierro los ojos"
+)
+LINES = "[" + ", ".join(f'[{i}, {i + 1}, "{x}"]' for i, x in enumerate(SPANISH.split("\n"))) + "]"
+
+
+@pytest.mark.parametrize("detect_language", ["fill", "check", "off"])
+def test_languages_are_detected_in_lyrics_as_the_configuration_says(detect_language: str) -> None:
+    rows = [
+        song("a", lyrics=SPANISH),  # labelled en
+        song("b", lyrics=None, lines=LINES, language=None),
+        song("c", language=None),  # too few words
+        song("d", lyrics=SPANISH, language="es"),
+    ]
+    corpus = build(
+        sources_frame(rows),
+        probed_frame(*(seen(name, name * 16) for name in "abcd")),
+        detect_language=detect_language,
+    )
+    labels = corpus.labels.astype("object").where(corpus.labels.notna(), None)
+    filled = detect_language == "fill"
+    assert labels["language"].tolist() == ["en", "es" if filled else None, None, "es"]
+    sources = ["given", "detected" if filled else None, None, "given"]
+    assert labels["language_source"].tolist() == sources
+    assert (corpus.labels["language_confidence"] >= 0.9).tolist() == [False, filled, False, False]
+    told = corpus.warnings.set_index("path")
+    mismatch = told[told["reason"] == "language_mismatch"]["detail"].to_dict()
+    says = {"a.mp3": "labelled en, but the lyrics read as es; the label is kept"}
+    assert mismatch == ({} if detect_language == "off" else says)
+    missing = told[told["reason"] == "missing_language"]["detail"].to_dict()
+    about_b = "no language given; detected as es" if filled else "no language"
+    assert missing == {"b.mp3": about_b, "c.mp3": "no language"}
+
+
+def test_detected_languages_play_no_part_in_splits(tmp_path: Path) -> None:
+    sources, probed = many(30)
+    sources = sources.assign(language=None, lyrics=SPANISH)
+    split = {"method": "exact"}
+    with_them = build(sources, probed, split=split)
+    without = build(sources, probed, split=split, detect_language="off")
+    assert (with_them.labels["language_source"] == "detected").all()
+    pd.testing.assert_frame_equal(with_them.tracks, without.tracks)
+
+
+def test_hokkien_and_norwegian_come_through_tables(tmp_path: Path) -> None:
+    rows = [song("a", language="nan"), song("b", language="no"), song("c", language=None)]
+    corpus = build(sources_frame(rows), probed_frame(*(seen(n, n * 16) for n in "abc")))
+    write(corpus, tmp_path)
+    labels = tables.read(tmp_path / "labels.parquet", tables.LABELS)
+    assert labels["language"].tolist()[:2] == ["nan", "no"]
+    assert labels["language"].isna().tolist() == [False, False, True]
 
 
 def test_a_corpus_without_usable_songs_says_why() -> None:

@@ -16,7 +16,6 @@ from songatlas import tables
 from songatlas.audio.logmel import write_logmel
 from songatlas.config import LogMel, Split, Windows
 from songatlas.corpus.build import build_corpus, shard_frames
-from songatlas.corpus.language_check import check_languages
 from songatlas.corpus.probe import probe_sources
 from songatlas.corpus.readers import read
 from songatlas.corpus.result import Problems, concat, sources_frame
@@ -115,10 +114,9 @@ def write_files(folder: Path, files: list) -> None:
 def fates_of(folder: Path, scratch: Path) -> pd.DataFrame:
     """What becomes of a folder's files, through the functions that the rules call."""
     found = read("folder", folder)
-    warnings = concat([found.warnings, check_languages(found.sources, "x")], tables.WARNINGS)
     probed = probe_sources(found.sources)
     windows = Windows(length_s=0.5, hop_s=0.5)
-    corpus = build_corpus(found.sources, probed, found.rejects, warnings, windows, Split())
+    corpus = build_corpus(found.sources, probed, found.rejects, found.warnings, windows, Split())
     rejects, warned = [corpus.rejects], [corpus.warnings]
     for shard, frame in enumerate(shard_frames(corpus, 2)):
         paths = [scratch / f"{shard}-{name}.parquet" for name in ("shard", "part", "r", "w")]

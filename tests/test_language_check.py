@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from songatlas.corpus import language_check
-from songatlas.corpus.language_check import check_languages, known_languages, other_language
+from songatlas.corpus.language_check import (
+    check_languages,
+    fill_languages,
+    known_languages,
+    other_language,
+    with_sources,
+)
 from songatlas.corpus.readers import read
 from songatlas.corpus.result import sources_frame
+from songatlas.lyrics.language_id import probabilities
 
 TEXTS = {
     "en": "Walking down the road where the old trees bend over the water\n"
@@ -38,6 +46,9 @@ TEXTS = {
 }
 
 
+ZH = "我在河边等你回来\n风吹过我们走过的路\n月亮照着城市的灯火\n我还记得你说过的每一句话\n" * 2
+
+
 def song(label: str | None, text: str | None, **more: object) -> dict:
     return {"source_id": f"{label} song", "language": label, "lyrics": text, **more}
 
@@ -59,6 +70,37 @@ def test_a_contradiction_is_a_warning_and_changes_nothing() -> None:
     assert row["detail"] == "labelled en, but the lyrics read as es; the label is kept"
 
 
+def filled(*rows: dict) -> list[tuple]:
+    songs = fill_languages(with_sources(sources_frame(list(rows))))
+    columns = ["language", "language_source", "language_confidence"]
+    return [tuple(None if pd.isna(v) else v for v in row) for row in songs[columns].values]
+
+
+def test_missing_languages_are_those_of_the_lyrics_and_labels_stay() -> None:
+    found = filled(song(None, TEXTS["es"]), song("en", TEXTS["es"]), song(None, TEXTS["ja"]))
+    assert [row[:2] for row in found] == [("es", "detected"), ("en", "given"), ("ja", "detected")]
+    assert found[1][2] is None
+    assert all(0.9 <= row[2] <= 1.0 for row in (found[0], found[2]))
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "Te quiero\nmi amor", "la la la\n" * 400, "12:30 ... !!!\n" * 20]
+)
+def test_short_texts_fill_no_language(text: str | None) -> None:
+    assert filled(song(None, text)) == [(None, None, None)]
+
+
+def test_two_languages_in_equal_parts_fill_none() -> None:
+    short = [TEXTS["es"].splitlines()[0], TEXTS["de"].splitlines()[0], TEXTS["en"].splitlines()[0]]
+    assert filled(song(None, "\n".join(short))) == [(None, None, None)]
+
+
+def test_languages_that_were_detected_are_not_checked() -> None:
+    songs = with_sources(sources_frame([song("en", TEXTS["es"])]))
+    assert len(check_languages(songs, "x")) == 1
+    assert check_languages(songs.assign(language_source="detected"), "x").empty
+
+
 def test_a_songs_verdict_depends_on_that_song_alone() -> None:
     songs = [song("en", TEXTS["es"]), song("de", TEXTS["ru"]), song("ru", TEXTS["ru"])]
     each = [check_languages(sources_frame([row]), "x") for row in songs]
@@ -77,7 +119,9 @@ def test_a_songs_verdict_depends_on_that_song_alone() -> None:
         ("en", "Te quiero\nmi amor"),  # too short
         ("pt", TEXTS["es"]),  # close relatives
         ("no", TEXTS["de"][:80]),
-        ("xx", TEXTS["es"]),  # no language that lingua knows
+        ("xx", TEXTS["es"]),  # no language that the detector knows
+        ("yue", ZH),  # written Cantonese may read as Mandarin
+        ("nan", ZH),
         ("en", "12:30 ... !!! 4 5 6\n" * 20),  # no letters
         ("fr", TEXTS["en"] + "\n" + TEXTS["de"]),  # of two minds
     ],
@@ -91,22 +135,14 @@ def test_half_a_song_in_another_language_contradicts_nothing() -> None:
     assert other_language(TEXTS["es"] + "\n" + TEXTS["en"], "es") is None
 
 
-def test_time_stamped_lines_are_read_too() -> None:
-    lines = "[" + ", ".join(f'[0, 1, "{line}"]' for line in TEXTS["es"].splitlines()) + "]"
-    rows = [song("en", None, lines=lines), song("de", None, lines="no JSON")]
-    assert check_languages(sources_frame(rows), "x")["path"].tolist() == ["en song"]
-
-
 def test_long_texts_are_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     read_characters = []
-    detector = language_check._detector()
 
-    class Counting:
-        def compute_language_confidence_values(self, text: str) -> object:
-            read_characters.append(len(text))
-            return detector.compute_language_confidence_values(text)
+    def counting(texts: list[str]) -> np.ndarray:
+        read_characters.extend(map(len, texts))
+        return probabilities(texts)
 
-    monkeypatch.setattr(language_check, "_detector", Counting)
+    monkeypatch.setattr(language_check, "probabilities", counting)
     long = "\n".join(f"{n} {TEXTS['es']}" for n in range(5000))
     assert other_language(long, "en") == "es"
     assert max(read_characters) <= language_check.MAX_CHARACTERS
@@ -116,7 +152,7 @@ def test_long_texts_are_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_label_of_a_close_relative_is_known() -> None:
-    assert {"en", "no", "gl", "zh", "ar"} <= known_languages()
+    assert {"en", "no", "gl", "zh", "ar", "yue", "nan", "hak"} <= known_languages()
     assert "xx" not in known_languages()
 
 

@@ -286,6 +286,8 @@ def test_only_missing_lyrics_are_filled_in() -> None:
     assert found["lyrics"]["a"] == "own words"
     assert list(found["lyrics_source"]) == ["none", "transcribed", "none"]
     assert list(found["language"][:2]) == ["en", "es"]
+    assert found["language_source"]["b"] == "detected"
+    assert found["language_source"].isna().tolist() == [True, False, True]
     assert found["lines"]["b"].index("primera") < found["lines"]["b"].index("segunda")
     assert "gracias" not in found["lines"]["b"]
     assert pd.isna(found["lines"]["c"])

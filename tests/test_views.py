@@ -11,7 +11,7 @@ from songatlas.corpus.probe import PROBED
 from songatlas.corpus.result import sources_frame
 from songatlas.corpus.views import CONTENT, write_views
 
-NAMES = ("songs", "audio_windows", "language", "genre", "classes", "titles", "factors")
+NAMES = ("songs", "audio_windows", "language", "genre", "classes", "shown", "titles", "factors")
 
 
 def song(name: str, **columns: object) -> dict:
@@ -57,7 +57,7 @@ def test_where_a_song_lies_and_what_it_is_called_there_change_no_view(tmp_path: 
 
 
 def test_a_label_changes_the_views_that_hold_it(tmp_path: Path) -> None:
-    assert changed(tmp_path, genre="rock") == {"genre", "classes", "factors"}
+    assert changed(tmp_path, genre="rock") == {"genre", "classes", "shown", "factors"}
 
 
 def test_a_title_changes_titles_alone(tmp_path: Path) -> None:
@@ -74,8 +74,24 @@ def test_a_factor_changes_factors_alone(tmp_path: Path) -> None:
 
 def test_other_content_is_another_song(tmp_path: Path) -> None:
     views_of_features = {"songs", "audio_windows", "language", "genre", "classes", "titles"}
-    views_of_features |= {"factors"}
+    views_of_features |= {"shown", "factors"}
     assert changed(tmp_path, lyrics="other words") >= views_of_features
+
+
+def test_detected_languages_are_shown_and_count_in_no_score(tmp_path: Path) -> None:
+    words = "La luna sale sobre el río y nosotros caminamos hacia la casa donde mi madre espera"
+    views(tmp_path, song("a", lyrics=words, language=None), song("b"))
+    languages = {
+        name: tables.read(tmp_path / f"{name}.parquet", tables.LABELS)["language"].dropna().tolist()
+        for name in ("shown", "classes", "language", "factors")
+    }
+    given = ["en"]
+    assert languages == {
+        "shown": ["es", "en"],
+        "classes": given,
+        "language": given,
+        "factors": given,
+    }
 
 
 def test_views_are_tables_that_their_readers_know(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=80)]
+DetectLanguage = Literal["fill", "check", "off"]
 Task = Literal["language", "genre", "language_genre", "artist", "song"]
 Algorithm = Literal["kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral"]
 Level = Literal["window", "song", "song_vote"]
@@ -59,6 +60,11 @@ def _split_commas(value: Any) -> Any:
 def _as_text(value: Any) -> Any:
     """Let `--config run=2026`, which arrives as a number, stand for a name."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _word_for_false(word: str) -> BeforeValidator:
+    """YAML reads the plain words `no` and `off` as false: false stands for `word` here."""
+    return BeforeValidator(lambda value: word if value is False else value)
 
 
 def _once(values: list[Any]) -> list[Any]:
@@ -718,7 +724,7 @@ class Transcription(Section):
         "whisper",
         description="An encoder of the family `whisper`, whose whole checkpoint is used.",
     )
-    language: str | None = Field(
+    language: Annotated[str | None, _word_for_false("no")] = Field(
         None, description="Whisper's code of the language of all songs (null: told by ear)."
     )
     separation: str | None = Field(
@@ -838,6 +844,11 @@ class Config(Section):
         le=100_000,
         description="Shards of the corpus (rule of thumb: 256 songs a shard, "
         "at most 1,000 shards).",
+    )
+    detect_language: Annotated[DetectLanguage, _word_for_false("off")] = Field(
+        "fill",
+        description="Languages of lyrics: `fill` takes a sure one where no language is given and "
+        "warns where one contradicts the label, `check` only warns, `off` does neither.",
     )
     excerpts: int | None = Field(
         None,

@@ -79,6 +79,8 @@ class Table:
     allowed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     extra_prefix: str | None = None
     """Further columns may follow when their names start with this."""
+    added: frozenset[str] = frozenset()
+    """Nullable columns that frames and files from before them lack: null there."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -163,14 +165,31 @@ LABELS = Table(
         "title": TEXT,
         "artist": TEXT,
         "language": TEXT,
+        "language_source": TEXT,
+        "language_confidence": F64,
         "genre": TEXT,
         "license": TEXT,
         "source_url": TEXT,
     },
-    nullable=frozenset(["title", "artist", "language", "genre", "license", "source_url"]),
+    nullable=frozenset(
+        [
+            "title",
+            "artist",
+            "language",
+            "language_source",
+            "language_confidence",
+            "genre",
+            "license",
+            "source_url",
+        ]
+    ),
     key=("track_id",),
+    allowed={"language_source": ("given", "detected")},
     extra_prefix="factor_",
+    added=frozenset(["language_source", "language_confidence"]),
 )
+"""What is known of songs. `language_source` says whether the language was `given` or `detected`
+(null counts as given), `language_confidence` how probable a detected one is, from 0 to 1."""
 
 WINDOWS = Table(
     "windows",
@@ -427,6 +446,7 @@ def write(
         TableError: naming the file, the column and the first offending row.
     """
     path = Path(path)
+    frame = frame.assign(**dict.fromkeys(table.added.difference(frame.columns)))
     _check_columns(list(frame.columns), table, path)
     extra = [column for column in frame.columns if column not in table.columns]
     schema = table.schema
@@ -460,8 +480,13 @@ def read(
     if info["table"] != table.name:
         raise TableError(f"{path}: holds the table `{info['table']}`, expected `{table.name}`")
     present = pq.read_schema(path).names
-    _check_columns(present, table, path)
-    return pq.read_table(path, columns=columns, filters=filters).to_pandas()
+    absent = sorted(table.added.difference(present))
+    _check_columns([*present, *absent], table, path)
+    wanted = None if columns is None else [name for name in columns if name not in absent]
+    arrow = pq.read_table(path, columns=wanted, filters=filters)
+    for name in absent if columns is None else set(absent).intersection(columns):
+        arrow = arrow.append_column(name, pa.nulls(len(arrow), table.columns[name]))
+    return arrow.to_pandas()
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from songatlas import tables
-from songatlas.config import Split, Windows
+from songatlas.config import DetectLanguage, Split, Windows
+from songatlas.corpus.language_check import check_languages, fill_languages, with_sources
 from songatlas.corpus.result import Problems, concat, problem_rows, where
 from songatlas.corpus.shards import shard_of
 from songatlas.corpus.splits import split_exact, split_folds, split_hashed
@@ -39,11 +40,12 @@ def build_corpus(
     windows: Windows,
     split: Split,
     corpus_path: str | None = None,
+    detect_language: DetectLanguage = "fill",
 ) -> Corpus:
     """Merge sources (`tables.SOURCES`) with what probing saw of them (`probe.PROBED`).
 
     Every source ends as a track or as a reject. Of songs with the same bytes the first by
-    `source_id` is the track.
+    `source_id` is the track. Detected languages are labels, and play no part in the splits.
 
     Raises:
         SongatlasError: when `probed` does not cover the sources, or no track is left (the message
@@ -70,8 +72,9 @@ def build_corpus(
     cut = cut_windows(songs, windows.length_s, windows.hop_s)
     texts = songs.dropna(subset="lyrics").set_index("track_id")["lyrics"]
     cut["lyrics"] = window_lyrics(cut, lines, dict(zip(texts.index, texts, strict=True)))
+    songs, contradicted = _with_languages(songs, detect_language)
     missing = _missing(songs, cut, warnings, windows.length_s)
-    warnings = concat([warnings, *missing, problems.warnings()], tables.WARNINGS)
+    warnings = concat([warnings, *missing, contradicted, problems.warnings()], tables.WARNINGS)
     factors = sorted(str(column) for column in songs if str(column).startswith("factor_"))
     return Corpus(
         tracks=songs[list(tables.TRACKS.columns)],
@@ -82,6 +85,17 @@ def build_corpus(
         rejects=rejects.sort_values(list(rejects.columns), ignore_index=True),
         warnings=warnings.sort_values(list(warnings.columns), ignore_index=True),
     )
+
+
+def _with_languages(
+    songs: pd.DataFrame, detect_language: DetectLanguage
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Songs with the sources of their languages, and warnings where lyrics contradict labels."""
+    songs = with_sources(songs)
+    if detect_language == "off":
+        return songs, tables.empty(tables.WARNINGS)
+    contradicted = check_languages(songs, STAGE)
+    return fill_languages(songs) if detect_language == "fill" else songs, contradicted
 
 
 def split_songs(songs: pd.DataFrame, split: Split) -> pd.Series:
@@ -172,12 +186,16 @@ def _missing(
         return paths.isin(warnings.loc[warnings["reason"] == reason, "path"])
 
     # Readers say themselves which language nobody recognised, and which named audio is absent.
+    not_given = songs["language_source"].isna() | (songs["language_source"] == "detected")
+    detected = "no language given; detected as " + songs["language"]
     without_audio = songs["audio_path"].isna() & ~told("missing_audio")
     padded = songs["track_id"].isin(windows.loc[windows["padded"], "track_id"])
     short = songs["duration_s"].map("{:.3f} s of ".format) + f"{length_s:g} s; filled with silence"
     return [
         rows(
-            songs["language"].isna() & ~told("unknown_language"), "missing_language", "no language"
+            not_given & ~told("unknown_language"),
+            "missing_language",
+            detected.fillna("no language"),
         ),
         rows(songs["genre"].isna(), "missing_genre", "no genre"),
         rows(songs["lyrics"].isna(), "missing_lyrics", "no lyrics"),

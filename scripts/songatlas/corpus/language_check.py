@@ -1,61 +1,90 @@
-"""Whether lyrics are in the language that a song's label names.
+"""Languages of lyrics beside the labels of songs: what is missing, and what contradicts.
 
-Identification is lingua's (character trigrams of 75 languages); a song's verdict depends on that
-song alone. Labels are never changed: a contradiction becomes a warning.
+Identification is py3langid's (`songatlas.lyrics.language_id`); a song's verdict depends on that
+song alone. A label that was given is never changed: a contradiction becomes a warning.
 """
 
 import functools
-import unicodedata
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from songatlas.corpus.result import Problems, where
-from songatlas.corpus.timed_lyrics import from_json, lines_from
-
-if TYPE_CHECKING:
-    from lingua import LanguageDetector
+from songatlas.lyrics.language_id import detect, languages, letters, probabilities, unrepeated
 
 CONFIDENT = 0.9
-"""Least confidence of lingua, in each half of a text, in a language and its close relatives."""
+"""Least probability of a language that is taken for a song's, and, in each half of a text, of a
+language and its close relatives that contradict a label."""
 
 MIN_LETTERS = 60
-"""Letters that each half needs: fewer are shared by too many languages. Signs of vowels count, and
-East Asian characters count thrice, since each says as much as a syllable or a word."""
+"""Letters that a text or a half needs: fewer are shared by too many languages."""
 
 MAX_CHARACTERS = 400
 """Of each half, from its beginning: more take longer and change nothing."""
 
 ALIKE = (
-    ("da", "nb", "nn", "no"),
-    ("bs", "hr", "sl", "sr"),
+    ("da", "fo", "nb", "nn", "no"),
+    ("bs", "hr", "sh", "sl", "sr"),
     ("bg", "mk", "sr"),
     ("be", "ru", "uk"),
     ("id", "ms"),
     ("cs", "sk"),
-    ("hi", "mr", "ne"),
-    ("ca", "es", "gl", "pt"),
-    ("af", "nl"),
-    ("xh", "zu"),
-    ("st", "tn"),
+    ("hi", "mr", "ne", "sa"),
+    ("an", "ast", "ca", "es", "ext", "gl", "lad", "oc", "pt"),
+    ("co", "it", "lij", "lmo", "nap", "pms", "scn", "vec"),
+    ("en", "jam", "pcm", "sco"),
+    ("af", "fy", "li", "nds", "nl", "vls"),
+    ("bar", "de", "ksh", "lb", "nds", "pdc"),
+    ("gcf", "gcr", "ht"),
+    ("bik", "ceb", "tl"),
+    ("az", "crh", "tr"),
+    ("ba", "kk", "tt"),
+    ("lt", "ltg", "lv"),
+    ("rn", "rw"),
+    ("nr", "ss", "xh", "zu"),
+    ("nso", "st", "tn"),
+    ("hak", "nan", "wuu", "yue", "zh"),
 )
 """Languages that a few lines do not tell apart: taking one for another contradicts no label."""
 
 
-def check_languages(sources: pd.DataFrame, stage: str) -> pd.DataFrame:
-    """Warnings `language_mismatch` for songs (`tables.SOURCES`) whose lyrics contradict `language`.
+def with_sources(songs: pd.DataFrame) -> pd.DataFrame:
+    """Songs with `language_source` and `language_confidence`: a language is given by default."""
+    source = songs.get("language_source", pd.Series(None, songs.index, "str"))
+    source = source.mask(songs["language"].notna() & source.isna(), "given")
+    confidence = songs.get("language_confidence", pd.Series(None, songs.index, "float64"))
+    return songs.assign(language_source=source, language_confidence=confidence.astype("float64"))
+
+
+def fill_languages(songs: pd.DataFrame) -> pd.DataFrame:
+    """Songs (of `with_sources`) with the language of their lyrics where they have none.
+
+    A language is detected with probability `CONFIDENT` from `MIN_LETTERS` letters; of fewer, and
+    where it is less sure, it stays null.
+    """
+    songs = songs.copy()
+    unknown = songs.index[songs["language"].isna() & songs["lyrics"].notna()]
+    for song, found in zip(unknown, detect(list(songs.loc[unknown, "lyrics"])), strict=True):
+        if found.code and found.probability >= CONFIDENT and found.letters >= MIN_LETTERS:
+            songs.loc[song, "language"] = found.code
+            songs.loc[song, "language_source"] = "detected"
+            songs.loc[song, "language_confidence"] = found.probability
+    return songs
+
+
+def check_languages(songs: pd.DataFrame, stage: str) -> pd.DataFrame:
+    """Warnings `language_mismatch` for songs whose lyrics contradict the `language` given.
 
     A song contradicts its label when both halves of its lyrics, choruses counted once, are
-    identified as one other language with confidence `CONFIDENT`. Short texts, labels that lingua
-    does not know, and close relatives of the label's language (`ALIKE`) contradict nothing.
+    identified as one other language with probability `CONFIDENT`. Short texts, labels that the
+    detector does not know, and close relatives of the label's language (`ALIKE`) contradict
+    nothing.
     """
     problems = Problems(stage)
-    columns = (where(sources), sources["language"], sources["lyrics"], sources["lines"])
-    for path, label, lyrics, lines in zip(*columns, strict=True):
-        text = lyrics if isinstance(lyrics, str) else _text_of(lines)
-        if not isinstance(label, str) or not text or label not in known_languages():
-            continue
+    songs = songs[songs["language"].isin(known_languages()) & songs["lyrics"].notna()]
+    if "language_source" in songs:
+        songs = songs[songs["language_source"] != "detected"]
+    for path, label, text in zip(where(songs), songs["language"], songs["lyrics"], strict=True):
         found = other_language(text, label)
         if found is not None:
             problems.warn(
@@ -67,43 +96,25 @@ def check_languages(sources: pd.DataFrame, stage: str) -> pd.DataFrame:
 
 
 def other_language(text: str, label: str) -> str | None:
-    """The language (ISO 639-1) that `text` is in where that is surely not `label`, else None."""
+    """The language (primary subtag) that `text` is in where that is surely not `label`."""
     verdicts = set()
     for half in _halves(text):
-        if _letters(half) < MIN_LETTERS:
+        if letters(half) < MIN_LETTERS:
             return None
-        found = {
-            value.language.iso_code_639_1.name.lower(): value.value
-            for value in _detector().compute_language_confidence_values(half)
-        }
+        found = dict(zip(languages(), probabilities([half])[0], strict=True))
         code = max(found, key=found.__getitem__)
         sure = sum(share for other, share in found.items() if other == code or _alike(other, code))
         if sure < CONFIDENT or code == label or _alike(code, label):
             return None
         verdicts.add(code)
-    return str(verdicts.pop()) if len(verdicts) == 1 else None
+    return verdicts.pop() if len(verdicts) == 1 else None
 
 
 @functools.cache
 def known_languages() -> frozenset[str]:
-    """Labels that can be contradicted: lingua's languages, and close relatives of these."""
-    from lingua import Language
-
-    codes = {language.iso_code_639_1.name.lower() for language in Language.all()}
+    """Labels that can be contradicted: the detector's languages, and close relatives of these."""
+    codes = set(languages())
     return frozenset(codes.union(*(group for group in ALIKE if codes & set(group))))
-
-
-@functools.cache
-def _detector() -> "LanguageDetector":
-    from lingua import LanguageDetectorBuilder
-
-    # Trigrams alone: what longer texts need, and the least memory.
-    return LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
-
-
-def _letters(text: str) -> int:
-    kinds = ((unicodedata.category(c)[0], unicodedata.east_asian_width(c)) for c in text)
-    return sum(3 if width in "WF" else 1 for kind, width in kinds if kind in "LM")
 
 
 def _alike(one: str, other: str) -> bool:
@@ -112,20 +123,7 @@ def _alike(one: str, other: str) -> bool:
 
 def _halves(text: str) -> Iterable[str]:
     """Both halves of a text by lines (of a text in one line, by words), repetitions left out."""
-    parts = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    parts = list(dict.fromkeys(parts))
-    if len(parts) < 2:
-        parts = text.split()
+    parts = unrepeated(text)
     middle = len(parts) // 2
     for half in (parts[:middle], parts[middle:]):
         yield " ".join(half)[:MAX_CHARACTERS]
-
-
-def _text_of(lines: object) -> str | None:
-    """Text of a source's time-stamped lines, where it has no other."""
-    if not isinstance(lines, str):
-        return None
-    try:
-        return "\n".join(line.text for line in lines_from(from_json(lines))[0])
-    except ValueError:  # building the corpus warns of it
-        return None

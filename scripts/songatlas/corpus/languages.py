@@ -1,10 +1,16 @@
-"""Language names, codes and misspellings as ISO 639-1 codes (data: `resources/languages.csv`)."""
+"""Language names, codes and misspellings as BCP 47 primary subtags.
+
+A primary subtag is a language's ISO 639-1 code where it has one, else its ISO 639-3 code. What
+`resources/languages.csv` does not know, the tables of langcodes may (IANA's registry and Unicode's
+names of languages).
+"""
 
 import csv
 import difflib
 import functools
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,40 +34,55 @@ SCRIPTS = re.compile(
 """Script subtags (ISO 15924) that may stand in a locale such as zh-Hant-TW."""
 
 
+LANGUAGES, TERRITORIES = "und/name_to_language", "en/name_to_territory"
+"""Names that langcodes has: of languages in any language, of countries in English."""
+
+SEPARATORS = re.compile(r"\s*[,;/|+&]\s*|\s+(?:and|und|et|y|e|och|og|en|и)\s+")
+"""What stands between languages where a text names several."""
+
+NO_LANGUAGE = re.compile("und|mul|zxx|mis|q[a-t][a-z]")
+"""Valid subtags that name no single language: unknown, several, none, and those for private use."""
+
+
 @dataclass(frozen=True)
 class LanguageMatch:
-    """What a text was read as: an ISO 639-1 code or None, and the name it is a misspelling of."""
+    """What a text was read as: a primary subtag or None.
+
+    `close_to` is the name that the text is a misspelling of; `others` says that it names more
+    languages, of which `code` is the first.
+    """
 
     code: str | None
     close_to: str | None = None
+    others: bool = False
 
 
 def normalise_language(text: str | None) -> str | None:
-    """ISO 639-1 code of a language name, native name, code, locale or misspelling.
+    """Primary subtag of a language name, native name, code, locale or misspelling.
 
-    None when the text names no language, several, or one that has no ISO 639-1 code.
+    The first of several languages; None when the text names none.
     """
     return match_language(text).code
 
 
 @functools.lru_cache(maxsize=4096)
 def match_language(text: str | None) -> LanguageMatch:
-    """As `normalise_language`, and whether the text was taken for a misspelling."""
-    if text is None or not str(text).strip():
-        return LanguageMatch(None)
-    names = _names()
-    key = _key(str(text))
-    for candidate in (key, _bare(key), _base(key), _without_parentheses(key)):
-        if candidate and candidate in names:
-            return LanguageMatch(names[candidate])
+    """As `normalise_language`, and whether the text names several or is misspelt."""
+    key = _key(text) if isinstance(text, str) else ""  # a missing value's text is Hokkien's code
+    code, known = _exact(key)
+    if known or not key:
+        return LanguageMatch(code)
+    several = [_exact(part)[0] or _misspelt(_bare(part)).code for part in SEPARATORS.split(key)]
+    if len(several) > 1 and all(several):
+        return LanguageMatch(several[0], others=len(set(several)) > 1)
     return _misspelt(_bare(key))
 
 
 def normalise_languages(sources: pd.DataFrame, stage: str) -> tuple[pd.Series, pd.DataFrame]:
     """Codes of the column `language` of sources, and a warning for each that is not certain.
 
-    An unknown language is null with a warning `unknown_language`, a misspelling is corrected with a
-    warning `bad_value`.
+    An unknown language is null with a warning `unknown_language`; a misspelling is corrected, and
+    of several languages the first is taken, with a warning `bad_value`.
     """
     language = sources["language"]
     matches = {text: match_language(text) for text in language.dropna().unique()}
@@ -69,22 +90,87 @@ def normalise_languages(sources: pd.DataFrame, stage: str) -> tuple[pd.Series, p
     paths = where(sources)
     warnings = []
     for text, match in sorted(matches.items()):
-        if not text.strip() or (match.code and not match.close_to):
+        certain = match.code and not match.close_to and not match.others
+        if not text.strip() or certain:
             continue
         reason = "bad_value" if match.code else "unknown_language"
-        detail = f"language `{text}` "
-        if match.code:
-            detail += f"read as {match.code} ({match.close_to})"
-        else:
-            detail += "is no language that ISO 639-1 has a code for"
         rows = paths[language == text]
-        warnings.append(problem_rows(tables.WARNINGS, rows, stage, reason, detail))
+        warnings.append(problem_rows(tables.WARNINGS, rows, stage, reason, _detail(text, match)))
     return codes, concat(warnings, tables.WARNINGS)
+
+
+def given_languages(labels: pd.DataFrame) -> pd.Series:
+    """`language` of a labels table, null where it was detected.
+
+    What is scored counts given ones alone: a language that was detected in lyrics would tell models
+    that read lyrics what they read.
+    """
+    if "language_source" not in labels:
+        return labels["language"]
+    return labels["language"].mask(labels["language_source"] == "detected")
+
+
+def _detail(text: str, match: LanguageMatch) -> str:
+    if match.code is None:
+        return f"language `{text}` is no language that is known"
+    if match.others:
+        return f"language `{text}` names several; read as {match.code}, the first"
+    return f"language `{text}` read as {match.code} ({match.close_to})"
+
+
+def _exact(key: str) -> tuple[str | None, bool]:
+    """Code of a name, code or locale, and whether the text is known (if to mean no language)."""
+    names = _names()
+    for candidate in (key, _bare(key), _base(key), _without_parentheses(key)):
+        if candidate and candidate in names:
+            return names[candidate], True
+    code = _of_tag(key.replace(" ", "-")) or _of_name(key)
+    return code, code is not None
+
+
+def _of_tag(tag: str) -> str | None:
+    """Primary subtag of a BCP 47 tag, of older codes and of extended languages (`zh-yue`: yue)."""
+    import langcodes
+
+    if not re.fullmatch("[a-z]{2,3}(-[a-z0-9]+)*|i-[a-z]+", tag) or not langcodes.tag_is_valid(tag):
+        return None
+    return _own(langcodes.Language.get(tag).language)
+
+
+def _of_name(key: str) -> str | None:
+    """Primary subtag of a name that langcodes knows exactly; it would guess from a beginning.
+
+    Some languages call a country's language by the country: that is too little to go by.
+    """
+    import langcodes
+    from language_data.names import normalize_name
+
+    name = normalize_name(key)
+    if name not in _more_names(LANGUAGES) or name in _more_names(TERRITORIES):
+        return None
+    return _own(langcodes.find(key).language)
+
+
+@functools.cache
+def _more_names(kind: str) -> Collection[str]:
+    """Names of one kind, thousands of them, as a search tree on disk."""
+    from language_data.names import load_trie
+    from language_data.util import data_filename
+
+    names: Collection[str] = load_trie(data_filename(f"trie/{kind}.marisa"))
+    return names
+
+
+def _own(code: str | None) -> str | None:
+    """The code that labels have for one of langcodes; None where it names no single language."""
+    if code is None or NO_LANGUAGE.fullmatch(code):
+        return None
+    return _names().get(code, code)
 
 
 @functools.cache
 def _names() -> dict[str, str | None]:
-    """Every spelling in lookup form, with its code (None: a language without ISO 639-1 code)."""
+    """Every spelling in lookup form, with its code (None: words that name no language)."""
     names: dict[str, str | None] = {}
     bare: dict[str, str | None] = {}
     with RESOURCE.open(encoding="utf-8", newline="") as file:

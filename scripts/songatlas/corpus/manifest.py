@@ -41,6 +41,7 @@ def read(path: Path) -> ReaderResult:
         detail = f"columns that are not read: {listed}; optional ones are {', '.join(OPTIONAL)}"
         problems.warn(file, "bad_value", f"{detail} and factor_<name>")
     cells = pd.DataFrame({column: _blank_to_null(rows[column]) for column in columns})
+    cells["language"] = _languages(rows[columns])
     cells = _without_bad_rows(cells.assign(row=rows["row"]), file, problems)
     base = base_folder(file, list(cells["audio_path"].dropna()))
     if base != file.parent:
@@ -87,6 +88,15 @@ def _blank_to_null(cells: pd.Series) -> pd.Series:
         return cells
     stripped = cells.str.strip()
     return stripped.mask(stripped.str.lower().isin(EMPTY))
+
+
+def _languages(rows: pd.DataFrame) -> pd.Series:
+    """The column `language`, where `nan` is Hokkien unless other columns use it for nothing."""
+    cells = _blank_to_null(rows["language"])
+    others = rows.drop(columns="language").select_dtypes("string")
+    for_nothing = others.apply(lambda column: column.str.strip() == "nan").to_numpy().any()
+    hokkien = rows["language"].str.strip() == "nan"
+    return cells if for_nothing else cells.mask(hokkien, "nan")
 
 
 def _typed(cells: pd.Series) -> pd.Series:

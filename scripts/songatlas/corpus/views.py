@@ -12,6 +12,7 @@ import pandas as pd
 
 from songatlas import tables
 from songatlas.corpus.build import Corpus, shard_frames
+from songatlas.corpus.languages import given_languages
 
 CONTENT = tables.Table(
     "shard_content",
@@ -38,9 +39,10 @@ def labels(corpus: Corpus, *columns: str) -> pd.DataFrame:
 
 
 def factors(corpus: Corpus) -> pd.DataFrame:
-    """What is known of the songs: language, genre and every `factor_` column."""
+    """What was given of the songs: language, genre and every `factor_` column."""
     names = [str(column) for column in corpus.labels if str(column).startswith("factor_")]
-    return labels(corpus, "language", "genre").assign(**{n: corpus.labels[n] for n in names})
+    known = labels(corpus, "genre").assign(language=given_languages(corpus.labels))
+    return known.assign(**{name: corpus.labels[name] for name in names})
 
 
 def write_views(
@@ -49,15 +51,18 @@ def write_views(
     """Write every view to the path that `outputs` names for it, and the shards' in order.
 
     `language` and `genre` are what models are conditioned on, `classes` what clusterings are
-    compared with, `titles` what a song is called in figures, `factors` what the dimensions of
-    latents are compared with.
+    compared with, `factors` what the dimensions of latents are compared with: none of them holds a
+    detected language. `shown` holds those too, for colours and words; `titles` is what a song is
+    called in figures.
     """
+    given = given_languages(corpus.labels)
     views = {
         "songs": (songs(corpus), tables.TRACKS),
         "audio_windows": (audio_windows(corpus), tables.WINDOWS),
-        "language": (labels(corpus, "language"), tables.LABELS),
+        "language": (labels(corpus).assign(language=given), tables.LABELS),
         "genre": (labels(corpus, "genre"), tables.LABELS),
-        "classes": (labels(corpus, "artist", "language", "genre"), tables.LABELS),
+        "classes": (labels(corpus, "artist", "genre").assign(language=given), tables.LABELS),
+        "shown": (labels(corpus, "language", "genre"), tables.LABELS),
         "titles": (labels(corpus, "artist", "title"), tables.LABELS),
         "factors": (factors(corpus), tables.LABELS),
     }

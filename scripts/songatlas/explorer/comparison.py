@@ -19,7 +19,7 @@ COLUMNS = (
 
 def comparison(path: str | Path) -> dict[str, Any]:
     """Column labels, and rows of model, task, level, supervision and values (None: not known)."""
-    frame = pd.read_csv(path, encoding="utf-8")
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
     rows = []
     for record in frame.to_dict("records"):
         rows.append(

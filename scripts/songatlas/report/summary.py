@@ -11,6 +11,7 @@ import pandas as pd
 
 from songatlas import tables
 from songatlas.corpus.folds import PREFIX
+from songatlas.corpus.languages import given_languages
 from songatlas.errors import SongatlasError
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 from songatlas.report.ending import WORDS as FATE_WORDS
@@ -155,12 +156,14 @@ def _bullets(lines: Sequence[str]) -> str:
 def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
     tracks, windows = inputs.tracks, inputs.windows
     lyrics = (tracks["lyrics"].notna() & (tracks["lyrics"] != "")).sum()
+    detected = inputs.labels["language"].notna() & given_languages(inputs.labels).isna()
     lines = [
         f"{_count(len(tracks), 'song')}: {tracks['audio_path'].notna().sum()} with audio, "
         f"{lyrics} with lyrics; {_split_words(tracks, seeds)}.",
         f"{_count(len(windows), 'window')} from {windows['track_id'].nunique()} songs"
         + (f", {windows['padded'].sum()} of them padded." if windows["padded"].any() else "."),
-        f"Languages: {_tally(inputs.labels['language'])}.",
+        f"Languages: {_tally(inputs.labels['language'])}"
+        + (f"; {detected.sum()} of them detected in lyrics." if detected.any() else "."),
         f"Genres: {_tally(inputs.labels['genre'])}.",
     ]
     trained = _trained(inputs)
@@ -408,9 +411,12 @@ def _doubts_about_size(inputs: Inputs) -> list[str]:
         lines.append(
             f"{_count(len(tracks), 'song')} are few: intervals are wide and one song moves a score."
         )
-    for column in ("language", "genre"):
-        counts = inputs.labels[column].value_counts()
-        missing = int(inputs.labels[column].isna().sum())
+    for column, known in (
+        ("language", given_languages(inputs.labels)),
+        ("genre", inputs.labels["genre"]),
+    ):
+        counts = known.value_counts()
+        missing = int(known.isna().sum())
         small = counts[counts < FEW_PER_CLASS]
         if len(small):
             lines.append(

@@ -40,7 +40,8 @@ def with_transcripts(
 ) -> pd.DataFrame:
     """Sources whose missing lyrics are the believed segments of their transcripts.
 
-    Lyrics that a song has stay. A language that a song has stays too.
+    Lyrics that a song has stay. A language that a song has stays too; one that was heard counts as
+    detected (columns `language_source` and `language_confidence`).
     """
     believed = segments[segments["reason"].isna()].sort_values(["source_id", "start_s", "end_s"])
     of_song: dict[str, list[Line]] = {}
@@ -53,7 +54,9 @@ def with_transcripts(
     lacking &= sources["source_id"].isin(lines)
     sources.loc[lacking, "lines"] = sources.loc[lacking, "source_id"].map(lines)
     sources.loc[lacking, "lyrics_source"] = "transcribed"
-    heard = songs.set_index("source_id")["language"]
-    unknown = lacking & sources["language"].isna()
-    sources.loc[unknown, "language"] = sources.loc[unknown, "source_id"].map(heard)
+    heard = songs.set_index("source_id").reindex(sources["source_id"]).set_axis(sources.index)
+    heard = heard[lacking & sources["language"].isna() & heard["language"].notna()]
+    sources["language"] = sources["language"].fillna(heard["language"])
+    sources.loc[heard.index, "language_source"] = "detected"
+    sources.loc[heard.index, "language_confidence"] = heard["probability"]
     return sources

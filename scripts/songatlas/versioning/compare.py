@@ -127,7 +127,10 @@ def page(a: str, b: str) -> str:
             if not (folder / name).is_file():
                 raise CompareError(f"{folder / name}: absent; finish the run first")
     configs = [yaml.safe_load((folder / "config.yaml").read_text("utf-8")) for folder in folders]
-    compared = [pd.read_csv(folder / "tables" / "comparison.csv") for folder in folders]
+    compared = [
+        pd.read_csv(folder / "tables" / "comparison.csv", keep_default_na=False, na_values=[""])
+        for folder in folders
+    ]
     return "\n".join(
         [
             f"# {a} (a) and {b} (b)",
