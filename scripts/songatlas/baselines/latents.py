@@ -146,8 +146,11 @@ def write_baseline_latents(
     baseline: config.Baseline,
     clustering: config.Clustering,
     seed: int = 0,
+    supervision: str = "none",
 ) -> None:
     """Compute a baseline from all parts of its feature and write its latents.
+
+    `supervision` (of `tables.SUPERVISION`) stands beside every score of these latents.
 
     Raises:
         TableError: when a table is missing, breaks its schema or does not fit the features.
@@ -162,5 +165,5 @@ def write_baseline_latents(
             read_vectors(baseline.kind, features), baseline, clustering, windows, tracks, seed
         )
     z_dim = len(frame["z"].iloc[0]) if len(frame) else 0
-    metadata = {"model": name, "supervision": "none", "z_dim": z_dim, "note": note}
+    metadata = {"model": name, "supervision": supervision, "z_dim": z_dim, "note": note}
     tables.write(frame, output, tables.LATENTS, metadata)
