@@ -264,8 +264,10 @@ def all_tables():
     }
     if not plan.folds:
         files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}
+    if plan.models or plan.pretrained_rows:
+        files["architectures"] = ("csv", "md", "tex")
     if plan.models:
-        files |= dict.fromkeys(("architectures", "training"), ("csv", "md", "tex"))
+        files["training"] = ("csv", "md", "tex")
         files["latent_units"] = ("csv",)
     if plan.multimodal:
         files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}

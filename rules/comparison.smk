@@ -63,6 +63,7 @@ rule architectures:
         "../envs/torch.yaml"
     params:
         models=plan.declared_models(),
+        pretrained=plan.pretrained_rows,
         spec=plan.spec(*plan.models),
         card=plan.card,
         code=lambda wildcards: plan.code_of_models("architectures", *plan.models),

@@ -52,6 +52,7 @@ rule summary:
         corpus_name=plan.corpus_name,
         run=plan.config.run,
         seeds=plan.config.seeds,
+        pretrained=plan.pretrained_rows,
         card=plan.card,
         code=code_of("summary"),
     message:

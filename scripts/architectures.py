@@ -10,7 +10,7 @@ with job(snakemake.log[0], snakemake.threads):
 
     declared = [Declared(**model) for model in snakemake.params.models]
     spec, output = InputSpec(**snakemake.params.spec), snakemake.output
-    frame = architecture_table(declared, spec)
+    frame = architecture_table(declared, spec, snakemake.params.pretrained)
     caption = f"Architectures for an input of {spec.n_mels} × {spec.n_frames} values"
     write_csv(frame, output.csv)
     write_text(markdown(frame, caption), output.md)

@@ -16,6 +16,7 @@ with job(snakemake.log[0], snakemake.threads):
         warnings=snakemake.input.get("warnings", []),
         fates=snakemake.input.fates,
         trainings=snakemake.input.get("summaries", []),
+        pretrained=snakemake.params.pretrained,
     )
     text = summary(
         inputs,

@@ -66,7 +66,7 @@ def test_encoders_are_rows_of_the_comparison(run: Path) -> None:
     encoders = encoders[(encoders["model"] != "mean_mel") & (encoders["task"] != "language_genre")]
     assert encoders["nmi_mean"].notna().all()
     seen = table.set_index("model")["supervision"].to_dict()
-    assert seen == dict.fromkeys(MODELS, "none") | {"probed": "labels"}
+    assert seen == dict.fromkeys(MODELS, "none") | {"probed": "labels", "clap": "elsewhere"}
     notes = table.set_index("model").loc["probed", "note"]
     assert notes.str.contains(r"layer \d \(block \d\) of 3, from which a linear probe").all()
 

@@ -504,6 +504,16 @@ def test_musicfm_without_its_statistics_is_refused(
         load_encoder("musicfm", settings("musicfm", tmp_path))
 
 
+def test_cards_say_whose_labels_the_weights_saw() -> None:
+    none = {name for name, card in cards.CARDS.items() if card.supervision == "none"}
+    speech = {"wav2vec2", "xls-r", "hubert", "wavlm"}
+    assert none == speech | {"encodec", "mert-95m", "mert-330m", "musicfm", "muq"}
+    for name, card in cards.CARDS.items():
+        unlabelled = " without " in card.trained_on
+        assert unlabelled is (card.supervision == "none"), name
+        assert f"| {card.trained_on} | {card.supervision} |" in cards.table()
+
+
 def test_cards_are_complete() -> None:
     for name, card in cards.CARDS.items():
         assert card.name == name

@@ -154,14 +154,13 @@ def test_the_layer_that_knows_the_task_is_chosen_and_labels_are_owned_up_to(
     values = np.concatenate([noise[:, 0], known, noise[:, 1]], axis=1)
     layers = [["block 0", 4], ["block 1", 8], ["block 2", 4]]
     ids = rows["window_id"].tolist()
-    tables.write_feature(
-        tmp_path / "part-00.parquet",
-        "encoder-x",
-        ids,
-        values,
-        units="",
-        metadata={"layers": layers},
-    )
+
+    def features_of(encoder: str) -> None:
+        about = {"encoder": encoder, "layers": layers}
+        part = tmp_path / "part-00.parquet"
+        tables.write_feature(part, f"encoder-{encoder}", ids, values, units="", metadata=about)
+
+    features_of("wavlm")
     windows = tables.empty(tables.WINDOWS).reindex(range(96))
     splits = ["test" if song >= "t40" else "train" for song in rows["track_id"]]
     windows = windows.assign(
@@ -196,6 +195,10 @@ def test_the_layer_that_knows_the_task_is_chosen_and_labels_are_owned_up_to(
     np.testing.assert_array_equal(*z)
     _, info = write("mean")
     assert (info["supervision"], info["z_dim"]) == ("none", 4)
+    # Weights that saw other people's labels say so; a layer that these labels chose saw these.
+    features_of("ast")
+    assert write("mean")[1]["supervision"] == "elsewhere"
+    assert write("probe")[1]["supervision"] == "labels"
     # Labels that say nothing choose nothing.
     frame, info = write("probe", "language")
     assert len(frame) == 0

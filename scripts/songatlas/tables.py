@@ -266,6 +266,12 @@ CLUSTERS = Table(
     allowed={"level": LEVELS},
 )
 
+SUPERVISION = ("none", "elsewhere", "labels")
+"""Whose labels a representation saw: nobody's, other people's (pretrained weights), this corpus's.
+
+Only those that saw this corpus's labels do not compete for the best.
+"""
+
 SCORES = Table(
     "scores",
     {
@@ -286,7 +292,7 @@ SCORES = Table(
         "note": TEXT,
     },
     nullable=frozenset(["k", "value", "ci_low", "ci_high", "chance", "note"]),
-    allowed={"level": LEVELS, "supervision": ("none", "labels")},
+    allowed={"level": LEVELS, "supervision": SUPERVISION},
 )
 
 DISENTANGLEMENT = Table(
@@ -305,7 +311,7 @@ DISENTANGLEMENT = Table(
     },
     nullable=frozenset(["value", "chance", "note"]),
     key=("level", "factor", "metric"),
-    allowed={"level": ("window", "song"), "supervision": ("none", "labels")},
+    allowed={"level": ("window", "song"), "supervision": SUPERVISION},
 )
 """How far one model's dimensions stand for one factor each; `factor` `all` is all of them."""
 
@@ -328,7 +334,7 @@ PROBES = Table(
     },
     nullable=frozenset(["value", "ci_low", "ci_high", "chance", "classes", "note"]),
     key=("task", "probe"),
-    allowed={"supervision": ("none", "labels"), "metric": ("accuracy", "r_squared")},
+    allowed={"supervision": SUPERVISION, "metric": ("accuracy", "r_squared")},
 )
 """What probes read from one model's vectors of songs, by task."""
 

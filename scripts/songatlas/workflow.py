@@ -312,6 +312,17 @@ class Plan:
         """Names of the pretrained encoders that this run uses, each once."""
         return list(dict.fromkeys(map(self.encoder_of, self.encoder_baselines)))
 
+    @property
+    def pretrained_rows(self) -> list[dict[str, Any]]:
+        """Every baseline of pretrained weights, for the architecture table and the summary."""
+        rows = []
+        for name in self.encoder_baselines:
+            card = cards.card(self.encoder_of(name))
+            keys = ("title", "trained_on", "licence", "citation", "supervision")
+            about = {key: getattr(card, key) for key in keys}
+            rows.append({"name": name, "parameters": card.parameters_m * 1_000_000, **about})
+        return rows
+
     def encoder_of(self, baseline: str) -> str:
         """The encoder that a baseline of the kind `encoder` names."""
         return str(self.config.baselines[baseline].encoder)

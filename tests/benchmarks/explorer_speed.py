@@ -106,7 +106,7 @@ def write_page(folder: Path, n_windows: int) -> None:
         "card_classes": [],
         "models": [
             {
-                "name": f"model_{number}", "supervised": False, "note": "",
+                "name": f"model_{number}", "supervision": "none", "note": "",
                 "levels": {"window": ["umap"], "song": ["umap"]}, "clusterings": clusterings,
             }
             for number in range(MODELS)

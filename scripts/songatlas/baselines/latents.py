@@ -206,8 +206,8 @@ def write_baseline_latents(
 ) -> None:
     """Compute a baseline from all parts of its feature and write its latents.
 
-    `songs` are the parts of the feature's own vectors of songs, where it has them. `supervision` is
-    that of the weights that the feature was computed with.
+    `songs` are the parts of the feature's own vectors of songs, where it has them. `supervision`
+    (of `tables.SUPERVISION`) stands beside every score of these latents.
 
     Raises:
         TableError: when a table is missing, breaks its schema or does not fit the features.

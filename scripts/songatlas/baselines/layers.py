@@ -11,6 +11,7 @@ from songatlas import config, tables
 from songatlas.baselines.latents import baseline_latents
 from songatlas.baselines.representations import Vectors, read_vectors
 from songatlas.corpus.folds import resolve
+from songatlas.encoders import cards
 from songatlas.encoders.base import Layer
 from songatlas.encoders.features import choose, layers_of
 from songatlas.evaluation.factors import Factor
@@ -65,6 +66,8 @@ def encoder_vectors(
 ) -> tuple[Vectors, str, str | None]:
     """Vectors of the layer that a baseline names, their supervision, and a note.
 
+    The supervision is that of the encoder's card, and `labels` where a probe chooses the layer.
+
     Args:
         features: all parts of the feature.
         windows: columns `window_id`, `track_id`, `split`.
@@ -72,10 +75,11 @@ def encoder_vectors(
         seed: of the branch; in cross-validation it says which fold is held out.
 
     Raises:
-        SongatlasError: when there is no such layer.
+        SongatlasError: when there is no such layer, or no card of the features' encoder.
     """
-    layers = layers_of(tables.read_metadata(features[0]))
-    layer, supervision, note = baseline.layer, "none", None
+    about = tables.read_metadata(features[0])
+    layers, supervision = layers_of(about), str(cards.card(about["encoder"]).supervision)
+    layer, note = baseline.layer, None
     if layer == "probe":
         assert labels is not None
         supervision = "labels"

@@ -38,6 +38,10 @@ class Card:
     restricted: bool
     """The licence forbids commercial use, or none is stated: `pretrained.allow_restricted`."""
     citation: str
+    trained_on: str
+    """What it heard, and which of other people's labels it saw, in a few words."""
+    supervision: Literal["none", "elsewhere"]
+    """`elsewhere` where it saw tags, captions, transcripts or languages that others gave."""
     code: Code = "transformers"
     package: str | None = None
     joint: bool = False
@@ -70,6 +74,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Wu et al. 2023, arXiv:2211.06687",
+            trained_on="LAION-Audio-630K and more music, sounds with captions",
+            supervision="elsewhere",
             joint=True,
         ),
         Card(
@@ -85,6 +91,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Wu et al. 2023, arXiv:2211.06687",
+            trained_on="LAION-Audio-630K, 634 k sounds with captions",
+            supervision="elsewhere",
             joint=True,
         ),
         Card(
@@ -100,6 +108,8 @@ CARDS: dict[str, Card] = {
             "BSD-3-Clause",
             False,
             "Gong et al. 2021, arXiv:2104.01778",
+            trained_on="AudioSet, 2 M clips with labels of 527 sounds and genres",
+            supervision="elsewhere",
         ),
         Card(
             "wav2vec2",
@@ -114,6 +124,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Baevski et al. 2020, arXiv:2006.11477",
+            trained_on="LibriSpeech, 960 h of English speech without transcripts",
+            supervision="none",
         ),
         Card(
             "xls-r",
@@ -128,6 +140,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Babu et al. 2021, arXiv:2111.09296",
+            trained_on="436 k h of speech in 128 languages without transcripts",
+            supervision="none",
         ),
         Card(
             "hubert",
@@ -142,6 +156,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Hsu et al. 2021, arXiv:2106.07447",
+            trained_on="LibriSpeech, 960 h of English speech without transcripts",
+            supervision="none",
         ),
         Card(
             "wavlm",
@@ -156,6 +172,8 @@ CARDS: dict[str, Card] = {
             "CC-BY-SA-3.0",
             False,
             "Chen et al. 2022, arXiv:2110.13900",
+            trained_on="94 k h of English speech without transcripts",
+            supervision="none",
         ),
         Card(
             "whisper",
@@ -170,6 +188,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Radford et al. 2022, arXiv:2212.04356",
+            trained_on="680 k h of speech in 97 languages with transcripts",
+            supervision="elsewhere",
         ),
         Card(
             "encodec",
@@ -184,6 +204,8 @@ CARDS: dict[str, Card] = {
             "none stated for the weights (code: MIT)",
             True,
             "Défossez et al. 2022, arXiv:2210.13438",
+            trained_on="DNS, Common Voice, AudioSet, FSD50K and Jamendo without labels",
+            supervision="none",
         ),
         Card(
             "musicgen",
@@ -198,6 +220,8 @@ CARDS: dict[str, Card] = {
             NC,
             True,
             "Copet et al. 2023, arXiv:2306.05284",
+            trained_on="20 k h of licensed music with descriptions",
+            supervision="elsewhere",
         ),
         Card(
             "qwen2-audio",
@@ -212,6 +236,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Chu et al. 2024, arXiv:2407.10759",
+            trained_on="from Whisper on: speech, sounds and music with transcripts and captions",
+            supervision="elsewhere",
             writes="on",
         ),
         Card(
@@ -227,6 +253,8 @@ CARDS: dict[str, Card] = {
             "Apache-2.0",
             False,
             "Chu et al. 2024, arXiv:2407.10759",
+            trained_on="as Qwen2-Audio, then instructions and answers about sound",
+            supervision="elsewhere",
             writes="chat",
         ),
         Card(
@@ -242,6 +270,8 @@ CARDS: dict[str, Card] = {
             NC,
             True,
             "Li et al. 2024, arXiv:2306.00107",
+            trained_on="20 k h of music without labels",
+            supervision="none",
             code="ported",
             has_own_code=True,
             only=("*.json", "*.py", "*.safetensors", "*.bin"),
@@ -259,6 +289,8 @@ CARDS: dict[str, Card] = {
             NC,
             True,
             "Li et al. 2024, arXiv:2306.00107",
+            trained_on="160 k h of music without labels",
+            supervision="none",
             code="ported",
             has_own_code=True,
             only=("*.json", "*.py", "*.safetensors", "*.bin"),
@@ -276,6 +308,8 @@ CARDS: dict[str, Card] = {
             "none stated for the weights (code: MIT)",
             True,
             "Won et al. 2024, arXiv:2311.03318",
+            trained_on="Million Song Dataset, excerpts without labels",
+            supervision="none",
             code="ported",
             only=("pretrained_msd.pt", "msd_stats.json"),
         ),
@@ -292,6 +326,8 @@ CARDS: dict[str, Card] = {
             NC,
             True,
             "Zhu et al. 2025, arXiv:2501.01108",
+            trained_on="Million Song Dataset, excerpts without labels",
+            supervision="none",
             code="package",
             package="muq",
         ),
@@ -308,6 +344,8 @@ CARDS: dict[str, Card] = {
             NC,
             True,
             "Zhu et al. 2025, arXiv:2501.01108",
+            trained_on="from MuQ on: music with texts that describe it",
+            supervision="elsewhere",
             code="package",
             package="muq",
             joint=True,
@@ -372,8 +410,8 @@ def table() -> str:
     """The cards as a Markdown table, and the encoders that are not offered."""
     rows = [
         "| name | model | weights | parameters | sample rate | at once | values | code | licence "
-        "| paper |",
-        "| --- | --- | --- | ---: | ---: | --- | ---: | --- | --- | --- |",
+        "| trained on | supervision | paper |",
+        "| --- | --- | --- | ---: | ---: | --- | ---: | --- | --- | --- | --- | --- |",
     ]
     for one in CARDS.values():
         code = {"package": f"package `{one.package}`"}
@@ -382,7 +420,8 @@ def table() -> str:
             f"(https://huggingface.co/{one.repository}) | {one.parameters_m} M "
             f"| {one.sample_rate_hz:,} Hz | {f'{one.clip_s:g} s' if one.clip_s else 'any'} "
             f"| {one.values:,} | {code.get(one.code, one.model)} "
-            f"| {one.licence}{' (restricted)' if one.restricted else ''} | {one.citation} |"
+            f"| {one.licence}{' (restricted)' if one.restricted else ''} | {one.trained_on} "
+            f"| {one.supervision} | {one.citation} |"
         )
     rows += ["", "| not offered | why |", "| --- | --- |"]
     rows += [f"| {name} | {why} |" for name, why in NOT_OFFERED.items()]

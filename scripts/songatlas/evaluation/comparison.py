@@ -42,6 +42,14 @@ LEVEL_TITLES = {
 }
 
 
+MARKS = {"none": "", "elsewhere": "†", "labels": "*"}
+"""What stands behind a model's name where there is no column for its supervision."""
+
+ELSEWHERE = (
+    "supervision elsewhere: weights that were trained on other people's labels, which may have "
+    "heard some of these songs."
+)
+
 CROSS_VALIDATION = "cross-validation"
 """What the note says of a row that sums up several folds."""
 
@@ -280,7 +288,8 @@ def format_for_terminal(frame: pd.DataFrame) -> str:
         f"{frame['corpus'].iloc[0]}: NMI of clusters with labels",
         "nmi: mean ± sd at k = number of classes; chance: the same with labels permuted between\n"
         "songs; best: largest over everything tried, beside the same maximum by chance.\n"
-        "* saw labels in training.",
+        "* saw labels in training.\n"
+        "† weights trained on other people's labels, which may have heard some of these songs.",
     ]
     for level in LEVEL_ORDER:
         for task in dict.fromkeys(frame["task"]):
@@ -299,13 +308,13 @@ def format_for_terminal(frame: pd.DataFrame) -> str:
 
 
 def _terminal_columns(rows: pd.DataFrame) -> pd.DataFrame:
-    starred = [
-        f"{_shortened(model, 26)}{'*' if supervision == 'labels' else ''}"
+    marked = [
+        f"{_shortened(model, 26)}{MARKS[supervision]}"
         for model, supervision in zip(rows["model"], rows["supervision"], strict=True)
     ]
     return pd.DataFrame(
         {
-            "model": starred,
+            "model": marked,
             "n": rows["n"].to_numpy(),
             "nmi": [
                 layout.plus_minus(mean, sd)
@@ -403,6 +412,8 @@ def write_comparison(
             else "."
         ),
     ]
+    if (frame["supervision"] == "elsewhere").any():
+        notes.append(ELSEWHERE)
     n_folds = max(
         (len(fold_sizes(seeds, level)) for seeds in runs.values() for level in clustering.levels),
         default=0,

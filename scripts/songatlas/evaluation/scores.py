@@ -238,7 +238,7 @@ def cluster_and_score(
         labels: rows of the labels table.
         model: name that stands in the scores.
         seed: training seed of the model; clusterings take `evaluation.seed`.
-        supervision: `labels` when the model saw labels in training, else `none`.
+        supervision: of `tables.SUPERVISION`: whose labels the model saw.
         blocks: named parts of the latents that stability weights at every k (`clustering.gate`).
         note: what the latents' own metadata say; it is passed on to every score.
 

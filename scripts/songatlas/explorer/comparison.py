@@ -27,7 +27,7 @@ def comparison(path: str | Path) -> dict[str, Any]:
                 "model": str(record["model"]),
                 "task": str(record["task"]),
                 "level": str(record["level"]),
-                "supervised": record["supervision"] == "labels",
+                "supervision": str(record["supervision"]),
                 "values": [
                     None if pd.isna(record[column]) else round(float(record[column]), 4)
                     for column, _ in COLUMNS

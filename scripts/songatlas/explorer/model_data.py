@@ -87,7 +87,7 @@ def model_data(
         )
     summary = {
         "name": info["model"],
-        "supervised": info.get("supervision") == "labels",
+        "supervision": info.get("supervision", "none"),
         "note": info.get("note") or "",
         "levels": {level: list(value["maps"]) for level, value in levels.items()},
         "clusterings": [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,23 @@ TASK_NAMES = {
     "artist": "Artist",
     "song": "Song identity",
 }
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "none": {"marker": "o", "color": style.BLUE, "ms": 4.6},
+    "elsewhere": {"marker": "P", "color": style.PURPLE, "ms": 5.4},
+    "labels": {"marker": "s", "color": style.VERMILLION, "ms": 4.6},
+}
+"""Marks by supervision: they differ in shape, so that grey tells them apart too."""
+
+LOOK_WORDS = {
+    "none": "without labels",
+    "elsewhere": "weights trained on other people's labels",
+    "labels": "saw labels in training",
+}
+
+SAW = {"none": "", "elsewhere": " (others' labels)", "labels": " (saw labels)"}
+"""What stands behind a model's name in a title."""
 
 
 def read_comparison(path: str | Path) -> pd.DataFrame:
@@ -174,18 +192,17 @@ def _panel_rows(comparison: pd.DataFrame, bounds: pd.DataFrame, task: str) -> pd
 
 def _draw(ax: Axes, panel: pd.DataFrame) -> None:
     for y, (_, row) in enumerate(panel.iterrows()):
-        labelled = row["supervision"] == "labels"
+        look = LOOKS[row["supervision"]]
         if pd.isna(row["nmi_mean"]):
             ax.text(0.02, y, "not scored", color=style.GREY, size=style.SMALL_SIZE, va="center")
             continue
-        colour = style.VERMILLION if labelled else style.BLUE
         ax.vlines(row["chance_nmi"], y - 0.36, y + 0.36, color=style.INK, lw=1.1, zorder=2)
         ax.vlines(
             row["best_chance_nmi"], y - 0.36, y + 0.36, color=style.GREY, lw=0.9, ls=":", zorder=2
         )
-        ax.hlines(y, row["low"], row["high"], color=colour, lw=1.6, zorder=3)
-        ax.plot(row["nmi_mean"], y, "s" if labelled else "o", color=colour, ms=4.6, zorder=5)
-        ax.plot(row["best_nmi"], y, "D", mfc="white", mec=colour, mew=0.9, ms=4.2, zorder=4)
+        ax.hlines(y, row["low"], row["high"], color=look["color"], lw=1.6, zorder=3)
+        ax.plot(row["nmi_mean"], y, ls="none", zorder=5, **look)
+        ax.plot(row["best_nmi"], y, "D", mfc="white", mec=look["color"], mew=0.9, ms=4.2, zorder=4)
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(-0.7, max(len(panel), 1) - 0.3)
     ax.set_xticks(np.linspace(0, 1, 6))
@@ -200,10 +217,10 @@ def _draw(ax: Axes, panel: pd.DataFrame) -> None:
 
 
 def _name(row: pd.Series, panel: pd.DataFrame) -> str:
-    """The model, the word `labels` where it saw them, and n where models differ in it."""
+    """The model, whose labels it saw, and n where models differ in it."""
     words = [plain(row["model"], 40)]
-    if row["supervision"] == "labels":
-        words.append("(labels)")
+    if row["supervision"] != "none":
+        words.append({"elsewhere": "(others' labels)", "labels": "(labels)"}[row["supervision"]])
     if pd.notna(row["nmi_mean"]) and len(_counts(panel)) > 1:
         words.append(f"n={int(row['n'])}")
     return " ".join(words)
@@ -233,11 +250,9 @@ def _handles(panels: Sequence[pd.DataFrame]) -> list[Line2D]:
     def mark(marker: str, label: str, **options: object) -> Line2D:
         return Line2D([], [], marker=marker, label=label, **{"ls": "none", "ms": 5, **options})  # type: ignore[arg-type]
 
-    handles = [mark("o", "without labels", color=style.BLUE)]
-    if "labels" in seen:
-        handles.append(mark("s", "saw labels in training", color=style.VERMILLION))
+    drawn = {name: look for name, look in LOOKS.items() if name == "none" or name in seen}
     return [
-        *handles,
+        *(mark(label=LOOK_WORDS[name], **look) for name, look in drawn.items()),
         mark("|", "chance (labels permuted)", color=style.INK, ms=8, mew=1.1),
         mark("D", "best of everything tried", mfc="white", mec=style.BLUE, mew=0.9),
         Line2D([], [], color=style.GREY, ls=":", lw=1.1, label="best of everything, by chance"),

@@ -14,7 +14,7 @@ from songatlas.errors import SongatlasError
 from songatlas.evaluation.best import best_of
 from songatlas.evaluation.tasks import task_labels
 from songatlas.figures import style
-from songatlas.figures.comparison import LEVELS, TASK_NAMES
+from songatlas.figures.comparison import LEVELS, SAW, TASK_NAMES
 from songatlas.figures.style import plain
 
 NOISE = "noise"
@@ -180,15 +180,12 @@ def confusion_figure(
     shapes = [_shape(entry) for entry in tables_by_task.values()]
     rows = max(height for height, _ in shapes)
     widths = [max(width * _cell_in(width), 1.7) + 0.95 for _, width in shapes]
-    supervised = any(
-        entry is not None and entry[0].supervision == "labels" for entry in tables_by_task.values()
-    )
+    saw = next((SAW[entry[0].supervision] for entry in tables_by_task.values() if entry), "")
     with style.context():
         figure = style.canvas(
             max(sum(widths) + 0.75, 5.6),
             1.15 + 0.32 * rows,
-            f"{plain(model)}{' (saw labels)' if supervised else ''}: "
-            f"clusters against labels — {plain(corpus_name)}",
+            f"{plain(model)}{saw}: clusters against labels — {plain(corpus_name)}",
             "The best of all clusterings by NMI; a best of many tries is high by luck too. Framed: "
             "the cluster that each class is matched with (Hungarian method).",
         )

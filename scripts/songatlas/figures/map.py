@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from songatlas.figures import style
+from songatlas.figures.comparison import SAW
 from songatlas.figures.save import save
 from songatlas.figures.style import plain
 
@@ -164,8 +165,7 @@ def write_maps(
 
 
 def _model(metadata: Mapping[str, Any]) -> str:
-    saw = " (saw labels)" if metadata["supervision"] == "labels" else ""
-    return f"{plain(metadata['model'], 24)}{saw}"
+    return f"{plain(metadata['model'], 24)}{SAW[metadata['supervision']]}"
 
 
 def _methods(maps: Sequence[tuple[pd.DataFrame, Mapping[str, Any]]]) -> str:

@@ -22,12 +22,32 @@ class Declared:
     beta: float = 1.0
 
 
-def architecture_table(models: Sequence[Declared], spec: InputSpec) -> pd.DataFrame:
-    """One row per model: `model, type, parameters, latent_dim, compression, key_feature`.
+COLUMNS = (
+    "model",
+    "type",
+    "parameters",
+    "latent_dim",
+    "compression",
+    "key_feature",
+    "trained_on",
+    "licence",
+)
+
+
+def architecture_table(
+    models: Sequence[Declared], spec: InputSpec, pretrained: Sequence[Mapping[str, Any]] = ()
+) -> pd.DataFrame:
+    """`COLUMNS`: one row per model, then one per baseline of pretrained weights.
 
     Parameters are counted from the modules, built without memory on torch's meta device; they are
     null where they depend on how many classes the corpus has, which `key_feature` then says.
-    Compression is values in a spectrogram : latent dimensions.
+    Compression is values in a spectrogram : latent dimensions. `trained_on` and `licence` are those
+    of pretrained weights, and null for models that are trained here.
+
+    Args:
+        models: what is trained.
+        spec: shape of what they read.
+        pretrained: `name, title, parameters, trained_on, licence, citation` of each such baseline.
     """
     rows = []
     for model in models:
@@ -42,8 +62,21 @@ def architecture_table(models: Sequence[Declared], spec: InputSpec) -> pd.DataFr
                 "key_feature": "; ".join([entry.key_feature, *_particulars(model, entry)]),
             }
         )
-    columns = ["model", "type", "parameters", "latent_dim", "compression", "key_feature"]
-    return pd.DataFrame(rows, columns=columns).astype({"parameters": "Int64"})
+    rows += [_pretrained_row(weights) for weights in pretrained]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        {"parameters": "Int64", "latent_dim": "Int64", "trained_on": object, "licence": object}
+    )
+
+
+def _pretrained_row(weights: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": weights["name"],
+        "type": "Pretrained",
+        "parameters": weights["parameters"],
+        "key_feature": f"{weights['title']}; {weights['citation']}",
+        "trained_on": weights["trained_on"],
+        "licence": weights["licence"],
+    }
 
 
 def _ratio(value: float) -> str:

@@ -24,9 +24,9 @@ COLUMNS = (
 def best_table(scores: pd.DataFrame, published: Published) -> pd.DataFrame:
     """`COLUMNS`: a row per task and metric, tasks in the order of `scores`.
 
-    Values are means over seeds; ties go to the earlier model and algorithm. `tried` is how many
-    (model, algorithm) pairs had a value: the best of many is high by chance too. `chance` is that
-    of the one clustering that won.
+    Every supervision competes, and `supervision` names the winner's. Values are means over seeds;
+    ties go to the earlier model and algorithm. `tried` is how many (model, algorithm) pairs had a
+    value: the best of many is high by chance too. `chance` is that of the one clustering that won.
 
     Args:
         scores: rows of `clusterings`, of one level.
@@ -50,7 +50,10 @@ def best_table(scores: pd.DataFrame, published: Published) -> pd.DataFrame:
 
 
 def best_versus(best: pd.DataFrame, published: Published, corpus: str) -> pd.DataFrame:
-    """The study's best values beside the run's, with the model and algorithm of each."""
+    """The study's best values beside the run's, with the model and algorithm of each.
+
+    `our_supervision` is whose labels our model saw: nobody's, other people's or this corpus's.
+    """
     beside = versus(
         published.best.assign(of=published.best["metric"]),
         best.assign(of=best["metric"]),
@@ -61,6 +64,8 @@ def best_versus(best: pd.DataFrame, published: Published, corpus: str) -> pd.Dat
     theirs = published.best.set_index(["task", "metric"])[["model", "algorithm"]]
     ours = best.set_index(["task", "metric"])[["model", "algorithm"]]
     pairs = pd.MultiIndex.from_frame(beside[["task", "of"]])
+    saw = best.set_index(["task", "metric"])["supervision"]
+    beside["our_supervision"] = saw.reindex(pairs).to_numpy()
     for name, source in (("published", theirs), ("our", ours)):
         for column in ("model", "algorithm"):
             beside[f"{name}_{column}"] = source[column].reindex(pairs).to_numpy()
@@ -75,6 +80,7 @@ def best_versus(best: pd.DataFrame, published: Published, corpus: str) -> pd.Dat
             "ours",
             "our_model",
             "our_algorithm",
+            "our_supervision",
             "difference",
             "corpus",
             "note",

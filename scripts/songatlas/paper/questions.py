@@ -11,7 +11,7 @@ from songatlas.paper.leakage import leakage_rows
 from songatlas.paper.methods import EVERYONE
 from songatlas.paper.published import Published
 from songatlas.paper.score_sheets import LEVEL_WORDS
-from songatlas.report.summary import escape
+from songatlas.report.summary import ELSEWHERE, escape
 
 SIGNIFICANT = 0.05
 ROUNDING = 1e-9
@@ -105,8 +105,7 @@ def _architecture(answers: Answers) -> list[str]:
         words = [_best_words(free, "all trained models without labels", answers)]
         if len(studied) and studied["model"].iloc[0] != free["model"].iloc[0]:
             words.append(_best_words(studied, "the study's models", answers))
-        baselines = rows[rows["kind"] == "baseline"].head(1)
-        words += [f"The best baseline is {_scored(row)}." for _, row in baselines.iterrows()]
+        words += _baseline_words(rows[rows["kind"] == "baseline"])
         saw = rows[rows["supervision"] == "labels"].head(1)
         words += [
             f"The best model that was shown labels is {_scored(row)}, which is no unsupervised "
@@ -126,6 +125,18 @@ def _architecture(answers: Answers) -> list[str]:
         ]
         lines.append(f"- **{name}** (n = {_counts(rows)}): {' '.join(words)}")
     return ["\n".join(lines)] if lines else ["Nothing was scored at this level."]
+
+
+def _baseline_words(baselines: pd.DataFrame) -> list[str]:
+    """The best baseline, and the best without others' labels where these made it."""
+    free = baselines[baselines["supervision"] != "labels"].head(1)
+    words = []
+    for _, row in free.iterrows():
+        if row["supervision"] == "elsewhere":
+            words.append(f"The best baseline is {_scored(row)}, {ELSEWHERE}.")
+            free = baselines[baselines["supervision"] == "none"].head(1)
+    lead = "The best that saw nobody's labels is" if words else "The best baseline is"
+    return words + [f"{lead} {_scored(row)}." for _, row in free.iterrows()]
 
 
 def _best_words(rows: pd.DataFrame, of: str, answers: Answers) -> str:

@@ -5,6 +5,8 @@ import pandas as pd
 
 from songatlas.evaluation.bootstrap import COVERAGE
 
+KINDS = ("baseline", "trained")
+
 COLUMNS = (
     "task",
     "rank",
@@ -32,7 +34,8 @@ def ranking_table(
 
     `nmi` is the mean over algorithms and seeds. `songs_*` are its 95% bounds over songs: bootstrap
     bounds of every clustering, averaged; `seeds_*` over seeds: t intervals of the means per seed,
-    null with one seed. `kind` is `trained` or `baseline`; controls have no rank.
+    null with one seed. `kind` is `trained` or `baseline`, which weights that saw other people's
+    labels are too; controls have no rank.
 
     Args:
         scores: rows of `clusterings`, of one level.
@@ -41,6 +44,7 @@ def ranking_table(
     """
     rows = []
     for (task, model), group in scores.groupby(["task", "model"], sort=False):
+        supervision = group["supervision"].iloc[0]
         nmi = group[(group["metric"] == "nmi") & group["value"].notna()]
         per_seed = nmi.groupby("seed")["value"].mean()
         mean = float(per_seed.mean()) if len(per_seed) else np.nan
@@ -50,8 +54,8 @@ def ranking_table(
             {
                 "task": task,
                 "model": model,
-                "kind": "trained" if model in trained else "baseline",
-                "supervision": group["supervision"].iloc[0],
+                "kind": KINDS[model in trained and supervision != "elsewhere"],
+                "supervision": supervision,
                 "control": controls.get(str(model)),
                 "nmi": mean,
                 "songs_low": nmi["ci_low"].mean(),

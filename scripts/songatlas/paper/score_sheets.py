@@ -20,6 +20,11 @@ LEVEL_WORDS = {
     "song_vote": "windows are clustered, a song takes the majority label",
 }
 
+SUPERVISION = (
+    "supervision: labels where the model was shown labels in training; elsewhere where its weights "
+    "were trained on other people's labels and may have heard some of these songs."
+)
+
 DIGITS = dict.fromkeys(SUMMARY_METRICS, 3) | {"calinski_harabasz": 1, "davies_bouldin": 2}
 
 
@@ -96,9 +101,8 @@ def _summary_sheets(comparison: pd.DataFrame, published: Published, how: Protoco
             companion,
             f"What the clustering summary leaves out: {how.corpus_name}",
             [
-                "supervision: labels where the model was shown labels in training. AMI is NMI "
-                "corrected for chance. best: the largest NMI over everything tried, beside the "
-                "same maximum by chance.",
+                f"{SUPERVISION} AMI is NMI corrected for chance. best: the largest NMI over "
+                "everything tried, beside the same maximum by chance.",
                 how.note,
             ],
             narrow=shown.drop(columns=["level", "note"]),
@@ -121,13 +125,14 @@ def _best_sheets(scores: pd.DataFrame, published: Published, how: Protocol) -> l
     best = best_table(scores, published)
     beside = best_versus(best, published, how.corpus)
     note = "The best of so many tries is high by chance too, and was found with labels in hand."
+    note = f"{note} {SUPERVISION}"
     return [
         Sheet(
             "paper_best",
             best,
             f"Best value per task and metric: {how.corpus_name}",
             [note, how.note],
-            narrow=best.drop(columns=["seeds", "supervision"]),
+            narrow=best.drop(columns="seeds"),
         ),
         Sheet(
             "paper_best_vs_published",
@@ -183,7 +188,7 @@ def _task_sheets(scores: pd.DataFrame, published: Published, how: Protocol) -> l
             tasks,
             f"Tasks: {how.corpus_name}",
             ["n_samples: scores (models × algorithms); avg: their mean.", how.note],
-            narrow=tasks.drop(columns=[column for column in tasks if "best_model" in str(column)]),
+            narrow=tasks.drop(columns=tasks.filter(regex="best_(model|supervision)").columns),
         ),
         Sheet(
             "paper_tasks_vs_published",
@@ -205,7 +210,8 @@ def _ranking_sheet(scores: pd.DataFrame, published: Published, how: Protocol) ->
         f"Models by NMI above chance: {how.corpus_name}",
         [
             "songs_low, songs_high: 95% bootstrap bounds over songs, averaged over clusterings; "
-            "seeds_low, seeds_high: 95% t interval over seeds. Controls have no rank.",
+            "seeds_low, seeds_high: 95% t interval over seeds. Controls have no rank. "
+            f"{SUPERVISION}",
             how.note,
         ],
         narrow=ranking[[*narrow, "ami", "n"]],

@@ -13,7 +13,7 @@ COLUMNS = (
     "task",
     "models",
     "n_samples",
-    *(name for m in METRICS for name in (f"best_model_{m}", f"best_{m}")),
+    *(f"{name}_{m}" for m in METRICS for name in ("best_model", "best_supervision", "best")),
     *(f"avg_{m}" for m in METRICS),
     "avg_ami",
     "chance_nmi",
@@ -24,7 +24,8 @@ def tasks_table(scores: pd.DataFrame, published: Published) -> pd.DataFrame:
     """`COLUMNS`: a row per task over the study's models, then one over all of the run.
 
     As in the study, `n_samples` is the number of scores (models × algorithms) and `best_*` the
-    largest of them; values are means over seeds. Controls must not be among `scores`.
+    largest of them, whatever its supervision; values are means over seeds. Controls must not be
+    among `scores`.
 
     Args:
         scores: rows of `clusterings`, of one level.
@@ -44,6 +45,7 @@ def tasks_table(scores: pd.DataFrame, published: Published) -> pd.DataFrame:
                     winner = values.loc[values["value"].idxmax()]
                     row[f"best_{metric}"] = winner["value"]
                     row[f"best_model_{metric}"] = published.called(str(winner["model"]))
+                    row[f"best_supervision_{metric}"] = winner["supervision"]
             nmi = of[of["metric"] == "nmi"]
             row["avg_ami"] = of.loc[of["metric"] == "ami", "value"].mean()
             row["n_samples"], row["chance_nmi"] = len(nmi), nmi["chance"].mean()

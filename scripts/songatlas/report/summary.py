@@ -30,6 +30,11 @@ NUMBER = r"\d+(?:\.\d+)?"
 
 OTHER_SONGS = "other songs, so the two are not strictly comparable"
 
+ELSEWHERE = (
+    "whose weights were trained on other people's labels and may have heard some of these songs"
+)
+"""Stands behind the name of a representation with the supervision `elsewhere`."""
+
 DECODING_STAGES = ("logmel", "descriptors")
 """Stages that decode whole songs after the corpus was built, each on its own; `encoder-*` too."""
 
@@ -40,7 +45,9 @@ class Inputs:
 
     `comparison` is `tables/comparison.csv`; `rejects` and `warnings` are those of all stages
     together; `trainings` are the `summary.json` of every training, with a `note` where the corpus
-    gave a model nothing to train on; `fates` is `tables/fates.csv` (none: no section about it).
+    gave a model nothing to train on; `fates` is `tables/fates.csv` (none: no section about it);
+    `pretrained` has `name, title, trained_on, licence, citation, supervision` of every baseline
+    that is made of pretrained weights.
     """
 
     comparison: pd.DataFrame
@@ -51,6 +58,7 @@ class Inputs:
     warnings: pd.DataFrame
     trainings: Sequence[Mapping[str, Any]]
     fates: pd.DataFrame | None = None
+    pretrained: Sequence[Mapping[str, Any]] = ()
 
 
 NEEDED = ("model", "seed", "active_units", "latent_dim")
@@ -67,8 +75,11 @@ def read_inputs(
     warnings: str | Path | Sequence[str | Path],
     trainings: str | Path | Sequence[str | Path],
     fates: str | Path | None = None,
+    pretrained: Sequence[Mapping[str, Any]] = (),
 ) -> Inputs:
     """Read the files of a run; rejects, warnings and trainings are one file or several.
+
+    `pretrained` is handed on as it is.
 
     Raises:
         TableError: when a table is missing or breaks its schema.
@@ -91,6 +102,7 @@ def read_inputs(
         warnings=_together(_several(warnings), tables.WARNINGS),
         trainings=facts,
         fates=None if fates is None else read_fates(fates),
+        pretrained=pretrained,
     )
 
 
@@ -125,13 +137,14 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
         f"# Songatlas, run `{run}`: {escape(corpus_name)}",
         "## What was run",
         _bullets([*_what_was_run(inputs, seeds), *controls]),
+        *_pretrained(inputs.pretrained),
         *_what_became(inputs.fates),
         "## What groups the songs best",
         *_results(inputs),
         "## What to distrust",
         _bullets(_doubts(inputs, corpus_name, seeds)),
         "## Files",
-        _files(run, bool(inputs.trainings), bool(_folds(inputs.tracks))),
+        _files(run, inputs),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -184,6 +197,24 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         lines.append(f"Songs among them that only later stages found unusable: {_reasons(later)}.")
     lines.append(f"Inputs used with a warning: {_reasons(inputs.warnings)}.")
     return lines
+
+
+def _pretrained(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line per baseline of pretrained weights: what they were trained on, and their licence."""
+    if not rows:
+        return []
+    return ["## Pretrained weights in this run", _bullets([_weights(row) for row in rows])]
+
+
+def _weights(row: Mapping[str, Any]) -> str:
+    told = {key: escape(row[key]) for key in ("title", "citation", "trained_on", "licence")}
+    heard = ""
+    if row["supervision"] == "elsewhere":
+        heard = " They saw other people's labels and may have heard some of these songs."
+    return (
+        f"`{row['name']}` ({told['title']}; {told['citation']}): trained on {told['trained_on']}; "
+        f"licence: {told['licence']}.{heard}"
+    )
 
 
 def _what_became(fates: pd.DataFrame | None) -> list[str]:
@@ -281,14 +312,14 @@ def _level(rows: pd.DataFrame) -> str | None:
 
 
 def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
-    free = scored[scored["supervision"] == "none"]
+    free = scored[scored["supervision"] != "labels"]
     if free.empty:
         return "only models that saw labels were scored, so there is no unsupervised result."
     first = free.iloc[0]
     things = "windows" if first["level"] == "window" else "songs"
     words = [
-        f"`{first['model']}` groups {int(first['n'])} {things} best, NMI {_pm(first)}; "
-        + _against_chance(first)
+        f"`{first['model']}`{_aside(first)} groups {int(first['n'])} {things} best, NMI "
+        f"{_pm(first)}; {_against_chance(first)}"
     ]
     is_trained = first["model"] in trained
     rivals = free[free["model"].isin(trained) != is_trained]
@@ -296,13 +327,13 @@ def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
         words.append(f"There is no {'baseline' if is_trained else 'trained model'} beside it.")
     else:
         words.append(_against(first, rivals.iloc[0], is_trained))
-    second = free.iloc[1:2]
     told = set(rivals["model"].head(1))
-    if len(second) and second["n"].item() != first["n"] and second["model"].item() not in told:
-        words.append(
-            f"The runner-up, `{second['model'].item()}`, was scored on {int(second['n'].item())} "
-            f"instead: {OTHER_SONGS}."
-        )
+    for _, second in free.iloc[1:2].iterrows():
+        if second["n"] != first["n"] and second["model"] not in told:
+            words.append(
+                f"The runner-up, `{second['model']}`{_aside(second) or ','} was scored on "
+                f"{int(second['n'])} instead: {OTHER_SONGS}."
+            )
     taught = scored[scored["supervision"] == "labels"]
     if not taught.empty:
         words.append(
@@ -311,6 +342,11 @@ def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
             f"{_above(taught.iloc[0])}."
         )
     return " ".join(words)
+
+
+def _aside(row: pd.Series) -> str:
+    """What the name of a representation is never without; empty where nobody's labels were seen."""
+    return f", {ELSEWHERE}," if row["supervision"] == "elsewhere" else ""
 
 
 def _against_chance(row: pd.Series) -> str:
@@ -339,19 +375,24 @@ def _against(first: pd.Series, rival: pd.Series, is_trained: bool) -> str:
     verdict = (
         f"{gap:.2f} behind, which is within the spread: a tie" if close else f"{gap:.2f} behind"
     )
-    kind = "best simple baseline" if is_trained else "best trained model without labels"
+    simple = "" if rival["supervision"] == "elsewhere" else "simple "
+    kind = f"best {simple}baseline" if is_trained else "best trained model without labels"
     lead = "" if is_trained else "It is a simple baseline; no training was needed. "
+    if lead and first["supervision"] == "elsewhere":
+        lead = "It is a baseline; nothing was trained on this corpus. "
     other = ""
     if first["n"] != rival["n"]:
         other = f" (on {int(rival['n'])} instead: {OTHER_SONGS})"
     reached = f"{_pm(rival)}{_above(rival)}"
-    return f"{lead}The {kind}, `{rival['model']}`, reaches {reached}, {verdict}{other}."
+    name = f"`{rival['model']}`{_aside(rival) or ','}"
+    return f"{lead}The {kind}, {name} reaches {reached}, {verdict}{other}."
 
 
 def _table_rows(name: str, scored: pd.DataFrame, trained: Sequence[str]) -> list[str]:
     kinds = {
         "trained": scored["model"].isin(trained) & (scored["supervision"] == "none"),
         "baseline": ~scored["model"].isin(trained) & (scored["supervision"] == "none"),
+        "others' labels": scored["supervision"] == "elsewhere",
         "saw labels": scored["supervision"] == "labels",
     }
     rows = []
@@ -398,6 +439,13 @@ def _doubts(inputs: Inputs, corpus_name: str, seeds: Sequence[int]) -> list[str]
         lines.append(
             f"{_names(list(dict.fromkeys(taught)))} saw labels in training: high scores on those "
             "labels are expected and are not a discovery."
+        )
+    elsewhere = inputs.comparison[inputs.comparison["supervision"] == "elsewhere"]["model"]
+    if len(elsewhere):
+        lines.append(
+            f"{_names(list(dict.fromkeys(elsewhere)))} have weights that were trained on other "
+            "people's labels: they may have heard some of these songs, and what they know of "
+            "languages and genres is no discovery."
         )
     lines += _doubts_about_best(inputs.comparison)
     lines += _notes(inputs.comparison)
@@ -500,7 +548,7 @@ def _with_ranges(notes: list[str]) -> str:
     return re.sub(NUMBER, lambda _: next(given), notes[0])
 
 
-def _files(run: str, trained: bool, folds: bool) -> str:
+def _files(run: str, inputs: Inputs) -> str:
     files = [
         ("tables/comparison.csv", "every model, task and level (also `.md`, `.tex`)"),
         ("figures/comparison.svg", "the comparison with intervals and chance"),
@@ -512,19 +560,21 @@ def _files(run: str, trained: bool, folds: bool) -> str:
         ("latents/", "the vectors that were clustered, as parquet"),
         ("scores/", "every score behind the table, as parquet"),
     ]
-    if not folds:
+    if not _folds(inputs.tracks):
         files[4:4] = [
             ("tables/consensus.md", "consensus clusterings and suggested numbers of clusters"),
             ("tables/cluster_quality.csv", "each cluster judged by itself"),
         ]
-    if trained:
+    if inputs.trainings:
         files[4:4] = [
-            ("tables/architectures.csv", "the trained models and their numbers of parameters"),
             ("tables/training.csv", "epochs, losses, active units, time and memory of training"),
             ("tables/latent_units.csv", "KL and variance of every latent unit"),
             ("figures/training.svg", "training curves"),
             ("figures/reconstruction/", "an original beside its reconstruction, per model"),
         ]
+    if inputs.trainings or inputs.pretrained:
+        told = "numbers of parameters, and what pretrained weights were trained on"
+        files.insert(4, ("tables/architectures.csv", told))
     return f"Below `results/{run}/`:\n\n" + _bullets([f"`{path}`: {what}" for path, what in files])
 
 

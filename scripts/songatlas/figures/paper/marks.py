@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from songatlas.figures import style
-from songatlas.figures.comparison import TASK_NAMES
+from songatlas.figures.comparison import LOOK_WORDS, LOOKS, TASK_NAMES
 from songatlas.figures.style import plain
 
 METRIC_NAMES = {
@@ -33,15 +33,17 @@ PUBLISHED: dict[str, Any] = {
 """A published number: a hollow cross in black, whatever is drawn in colour."""
 
 KINDS: dict[str, dict[str, Any]] = {
-    "trained": {"marker": "o", "color": style.BLUE, "ms": 4.8},
+    "trained": LOOKS["none"] | {"ms": 4.8},
     "baseline": {"marker": "^", "color": style.GREEN, "ms": 5.2},
-    "labels": {"marker": "s", "color": style.VERMILLION, "ms": 4.6},
+    "elsewhere": LOOKS["elsewhere"],
+    "labels": LOOKS["labels"],
     "control": {"marker": "v", "color": style.GREY, "ms": 5.0},
 }
 KIND_WORDS = {
     "trained": "trained without labels",
     "baseline": "baseline, nothing trained",
-    "labels": "saw labels in training",
+    "elsewhere": LOOK_WORDS["elsewhere"],
+    "labels": LOOK_WORDS["labels"],
     "control": "control",
 }
 
@@ -50,7 +52,7 @@ def kind_of(row: pd.Series) -> str:
     """Which of `KINDS` a row with `kind, supervision, control` is."""
     if isinstance(row["control"], str):
         return "control"
-    return "labels" if row["supervision"] == "labels" else str(row["kind"])
+    return str(row["kind"] if row["supervision"] == "none" else row["supervision"])
 
 
 def kind_handles(kinds: Iterable[str]) -> list[Line2D]:

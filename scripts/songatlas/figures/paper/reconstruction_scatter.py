@@ -39,8 +39,7 @@ def reconstruction_figure(
         return marks.empty(title, "no model reconstructs and has a score")
     sources = [name for name in ROWS if (points["source"] == name).any()]
     tasks = list(dict.fromkeys(points["task"]))
-    labelled = (points["supervision"] == "labels").any()
-    handles = marks.kind_handles(["trained", "labels"] if labelled else ["trained"])
+    handles = marks.kind_handles(["trained", *points["supervision"]])
     if "published" in sources:
         handles.append(marks.published_handle(corpus))
     width_in = max(2.85 * len(tasks), 5.4)
@@ -100,7 +99,7 @@ def _draw(ax: Axes, mine: pd.DataFrame, source: str) -> None:
         if source == "published":
             look = marks.PUBLISHED
         else:
-            look = marks.KINDS["labels" if row["supervision"] == "labels" else "trained"]
+            look = marks.KINDS.get(row["supervision"], marks.KINDS["trained"])
         ax.plot(row["loss"], row["nmi"], ls="none", zorder=4, **look)
     if source == "published":
         from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter

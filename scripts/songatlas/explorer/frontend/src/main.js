@@ -17,7 +17,7 @@ import { searchField } from "./search.js";
 import { clear } from "./selection.js";
 import { activeMap, on, state, tell } from "./state.js";
 import { tabs } from "./tabs.js";
-import { many } from "./text.js";
+import { many, SAW } from "./text.js";
 
 const PROJECTIONS = { umap: "UMAP", tsne: "t-SNE", pca: "PCA" };
 const LEVELS = { window: "Windows", song: "Songs" };
@@ -142,7 +142,7 @@ async function start(run) {
       const { map } = view;
       const model = run.models[map.model];
       view.element.setAttribute("aria-label", `Map${views.length > 1 ? ` ${i + 1}` : ""} of ${model.name}. Arrow keys move from point to point, Enter plays, S selects, plus and minus zoom, Shift with arrows moves the map, 0 shows everything.`);
-      const names = run.models.map((one, number) => [String(number), one.name + (one.supervised ? " (saw labels)" : "")]);
+      const names = run.models.map((one, number) => [String(number), one.name + (SAW[one.supervision] ? ` (${SAW[one.supervision][0]})` : "")]);
       const focused = view.bar.contains(document.activeElement) ? [...view.bar.querySelectorAll("select")].indexOf(document.activeElement) : -1;
       fill(
         view.bar,
@@ -207,7 +207,7 @@ async function start(run) {
     const { rows, columns } = run.comparison;
     const at = columns.indexOf("NMI");
     const ranked = rows
-      .filter((row) => row.task === rows[0].task && row.level === "song" && !row.supervised && row.values[at] !== null)
+      .filter((row) => row.task === rows[0].task && row.level === "song" && row.supervision !== "labels" && row.values[at] !== null)
       .sort((a, b) => b.values[at] - a.values[at])
       .map((row) => run.models.findIndex((one) => one.name === row.model))
       .filter((number) => number >= 0);

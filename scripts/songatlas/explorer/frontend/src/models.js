@@ -1,6 +1,7 @@
 /** The panel "Models": the comparison table; a row switches the map. */
 import { fill, h, select } from "./dom.js";
 import { activeMap, on, state } from "./state.js";
+import { SAW } from "./text.js";
 
 const TASKS = { language: "language", genre: "genre", language_genre: "language and genre", artist: "artist", song: "song" };
 const LEVELS = { window: "windows", song: "songs", song_vote: "songs by majority of windows" };
@@ -40,10 +41,11 @@ export function modelsPanel(actions) {
         h("thead", {}, h("tr", {}, head("Model", -1), columns.map(head))),
         h("tbody", {}, shown.map((row) => {
           const number = state.run.models.findIndex((one) => one.name === row.model);
+          const saw = SAW[row.supervision];
           return h("tr", { class: number === on_map ? "chosen" : "", onclick: () => number >= 0 && actions.showModel(number) },
             h("th", { scope: "row" },
               h("button", { type: "button", disabled: number < 0, "aria-pressed": String(number === on_map) }, row.model),
-              row.supervised && h("small", { title: "The model was shown labels: its score is not an unsupervised one" }, " saw labels")),
+              saw && h("small", { title: saw[1] }, ` ${saw[0]}`)),
             row.values.map((one) => h("td", {}, one === null ? "–" : (Math.abs(one) < 0.005 ? 0 : one).toFixed(2).replace("-", "−"))));
         }))),
     );

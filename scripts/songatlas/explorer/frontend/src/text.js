@@ -14,4 +14,10 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+/** Whose labels a model saw, by `supervision`; nothing is said where it saw none. */
+export const SAW = {
+  elsewhere: ["others' labels", "Its weights were trained on other people's labels and may have heard some of these songs"],
+  labels: ["saw labels", "The model was shown labels: its score is not an unsupervised one"],
+};
+
 export const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
