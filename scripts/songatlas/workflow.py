@@ -7,6 +7,7 @@ Snakefile anew.
 import functools
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,10 @@ class Plan:
             keys = ("title", "trained_on", "licence", "citation", "supervision")
             about = {key: getattr(card, key) for key in keys}
             rows.append({"name": name, "parameters": card.parameters_m * 1_000_000, **about})
+        for name in self.baselines:
+            pretrained = features.feature(self.feature_of(name)).pretrained
+            if pretrained is not None:
+                rows.append({"name": name, **asdict(pretrained)})
         return rows
 
     def encoder_of(self, baseline: str) -> str:
@@ -368,8 +373,11 @@ class Plan:
         """Audio encoders with what the config gives instead of their own weights; text encoders."""
         given = self.config.pretrained.weights
         text = dict.fromkeys(one.encoder for one in self.text_encoders)
-        here = ("tfidf", "word_vectors")
+        here = ("tfidf", "word_vectors", "e5")
         absent = [name for name in text if name not in here and not _folder(name)]
+        read = {self.feature_of(name) for name in self.config.selected_baselines}
+        read |= {"e5"} if "e5" in text else set()
+        absent += [one for name in sorted(read) for one in features.feature(name).to_fetch()]
         ears = [self.config.transcription.encoder] if self.config.transcription.include else []
         ears += [self.config.names.listener] if self.config.names.listener else []
         audio = dict.fromkeys([*self.encoders, *ears])

@@ -15,7 +15,7 @@ def spread(patches: int, excerpts: int | None) -> np.ndarray:
     """
     if excerpts is None or excerpts >= patches:
         return np.arange(patches)
-    return ((np.arange(excerpts) + 0.5) * patches / excerpts).astype(np.int64)
+    return (2 * np.arange(excerpts) + 1) * patches // (2 * excerpts)
 
 
 def patches_of_windows(

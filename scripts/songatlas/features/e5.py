@@ -2,11 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from songatlas.features.registry import Feature, Job, Kind, flat
+from songatlas.features.registry import Feature, Job, Kind, Pretrained, flat
 from songatlas.lyrics import e5_engine
 
 if TYPE_CHECKING:
-    pass
+    from songatlas.config import Config
+
+
+def row_bytes(config: "Config", name: str) -> int:
+    return 4 * e5_engine.DIM
+
+
+def weights() -> str | None:
+    engine = e5_engine.engine()
+    return engine.name if engine else None
 
 
 def write(job: Job) -> str:
@@ -15,16 +24,17 @@ def write(job: Job) -> str:
     Raises:
         SongatlasError: where there is no engine.
     """
-    from songatlas.features.registry import SongTexts
     from songatlas.lyrics.e5 import E5
+    from songatlas.lyrics.features import song_lyrics, write_texts
 
-    texts = SongTexts.read(job)
+    songs = song_lyrics(job.inputs["tracks"])
     encoder = E5()
-    vectors = encoder.transform(texts.texts)
-    note = (
-        f"of {encoder.cut} lyrics only the first 20,000 characters count" if encoder.cut else None
-    )
-    return texts.write("e5", vectors, "embedding", {"note": note})
+    cut = sum(len(text) > e5_engine.MAX_CHARACTERS for text in songs.values())
+    note = f"of {cut} lyrics only the first {e5_engine.MAX_CHARACTERS:,} characters count"
+    about = {"weights": encoder.engine.name, "note": note if cut else None}
+    output = job.outputs["part"]
+    write_texts(songs, output, "e5", encoder.transform, e5_engine.DIM, "embedding", about)
+    return f"{len(songs)} songs by {encoder.engine.name}"
 
 
 FEATURES = (
@@ -33,8 +43,20 @@ FEATURES = (
         title="Sentence embeddings of lyrics",
         reads="lyrics",
         key="track_id",
-        row_bytes=lambda config, name: 4 * e5_engine.DIM,
+        row_bytes=row_bytes,
         write=write,
+        pretrained=Pretrained(
+            title="multilingual-e5-small",
+            trained_on="a billion pairs of texts in about a hundred languages, then pairs that "
+            "people labelled (questions and answers, inference)",
+            licence="MIT",
+            citation="Wang et al. 2024, arXiv:2402.05672",
+            parameters=117_653_760,
+            supervision="elsewhere",
+        ),
+        weights=weights,
+        to_fetch=e5_engine.weights_to_fetch,
+        missing=lambda: e5_engine.why_not() or None,
     ),
 )
 

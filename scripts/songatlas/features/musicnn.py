@@ -84,7 +84,7 @@ FEATURES = (
             "tags of 19,000 clips of MagnaTagATune",
             licence="ISC",
             citation="Pons & Serra 2019, arXiv:1909.06654",
-            parameters=0,
+            parameters=1_574_318,
             supervision="elsewhere",
         ),
         weights=lambda: wheels.identity(PACKAGE),

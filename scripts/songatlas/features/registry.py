@@ -80,6 +80,8 @@ class Feature:
     pretrained: Pretrained | None = None
     weights: Callable[[], str | None] = lambda: None
     """Identity of the weights on this machine; None where there are none."""
+    to_fetch: Callable[[], list[str]] = list
+    """Repositories of the Hugging Face Hub that `fetch_weights` fetches for this machine."""
     missing: Callable[[], str | None] = lambda: None
     """Why this machine cannot compute it, and what to do; None where it can."""
 

@@ -1,7 +1,7 @@
 """Lyrics embeddings of songs, windows and single lines."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,13 +55,7 @@ def write_lyrics_features(
     Raises:
         SongatlasError: when a Hugging Face encoder is not there, or `lyrics.dim` is not its width.
     """
-    tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "lyrics"])
-    cleaned = {
-        track: clean(text)
-        for track, text in zip(tracks["track_id"], tracks["lyrics"], strict=True)
-        if not pd.isna(text)
-    }
-    songs = {track: text for track, text in cleaned.items() if text}
+    songs = song_lyrics(tracks_path)
     if not songs:
         logger.warning("no song has lyrics: the lyrics features are empty or zero")
     encoder = encoder_of(config, seed, list(songs.values()))
@@ -93,17 +87,44 @@ def write_song_vectors(
     Raises:
         SongatlasError: as `write_lyrics_features`.
     """
-    tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "lyrics"])
-    known = tracks.dropna().itertuples(index=False, name=None)
-    songs = {track: text for track, text in ((t, clean(lyrics)) for t, lyrics in known) if text}
+    songs = song_lyrics(tracks_path)
     encoder = encoder_of(config, seed, list(songs.values()))
     about = {"encoder": encoder.name, "revision": getattr(encoder, "revision", None)}
-    ids, shape = list(songs), (encoder.dim,)
-    common = {"key": "track_id", "units": "embedding", "metadata": about}
-    with tables.FeatureWriter(output, name, shape, "float32", **common) as writer:  # type: ignore[arg-type]
-        for start in range(0, len(ids), TEXTS_AT_ONCE):
+    write_texts(songs, output, name, encoder.transform, encoder.dim, "embedding", about)
+
+
+def song_lyrics(tracks_path: str | Path) -> dict[str, str]:
+    """Cleaned lyrics of the songs that have any, by track, of a table `tables.TRACKS`."""
+    tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "lyrics"])
+    known = tracks.dropna().itertuples(index=False, name=None)
+    return {track: text for track, text in ((t, clean(lyrics)) for t, lyrics in known) if text}
+
+
+def write_texts(
+    songs: Mapping[str, str],
+    output: str | Path,
+    name: str,
+    transform: Callable[[list[str]], np.ndarray],
+    dim: int,
+    units: str,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write a feature of songs, some at a time so that memory stays bounded.
+
+    Args:
+        songs: texts by track; of each distinct one the vector is computed once.
+        output: key track_id, shape (dim,).
+        name: of the feature.
+        transform: texts to float32 (n, dim).
+    """
+    ids = list(songs)
+    with tables.FeatureWriter(
+        output, name, (dim,), "float32", key="track_id", units=units, metadata=metadata
+    ) as writer:
+        starts = range(0, len(ids), TEXTS_AT_ONCE)
+        for start in progress(starts, name, unit=f"{TEXTS_AT_ONCE} songs"):
             some = ids[start : start + TEXTS_AT_ONCE]
-            writer.write(some, _encode(encoder, [songs[track] for track in some]))
+            writer.write(some, _encode(transform, [songs[track] for track in some]))
 
 
 def _write_texts(
@@ -133,9 +154,9 @@ def _write_texts(
         for start in progress(starts, "lyrics", unit=f"{TEXTS_AT_ONCE} {unit}s"):
             some = texts[start : start + TEXTS_AT_ONCE]
             ids = [identifier for identifier, _ in some]
-            whole.write(ids, _encode(encoder, [text for _, text in some]))
+            whole.write(ids, _encode(encoder.transform, [text for _, text in some]))
             lines = [spread(text.split("\n"), max_lines) if text else [] for _, text in some]
-            flat = _encode(encoder, [line for chosen in lines for line in chosen])
+            flat = _encode(encoder.transform, [line for chosen in lines for line in chosen])
             padded = np.zeros((len(ids), max_lines, encoder.dim), np.float32)
             filled = np.array([[i < len(chosen) for i in range(max_lines)] for chosen in lines])
             padded[filled] = flat
@@ -176,11 +197,11 @@ def encoder_of(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
     return encoder
 
 
-def _encode(encoder: Encoder, texts: list[str]) -> np.ndarray:
+def _encode(transform: Callable[[list[str]], np.ndarray], texts: list[str]) -> np.ndarray:
     """Encode each distinct text once: choruses repeat, and so do windows without time stamps."""
     distinct = list(dict.fromkeys(texts))
     row = {text: i for i, text in enumerate(distinct)}
-    vectors = encoder.transform(distinct)
+    vectors = transform(distinct)
     return vectors[[row[text] for text in texts]]
 
 

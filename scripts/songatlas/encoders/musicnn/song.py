@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from songatlas.audio.patches import patches_of_windows, spread
 from songatlas.encoders.musicnn import SAMPLE_RATE_HZ
 from songatlas.encoders.musicnn.frontend import (
     HOP,
@@ -110,13 +111,9 @@ def window_means(patches: Patches, starts_s: Sequence[float], length_s: float) -
     Returns:
         float32 of shape (w, VALUES).
     """
-    found = np.empty((len(starts_s), patches.values.shape[1]), np.float32)
-    for row, start_s in enumerate(starts_s):
-        first, end = np.searchsorted(patches.middles_s, [start_s, start_s + length_s])
-        nearest = np.abs(patches.middles_s - start_s - length_s / 2).argmin()
-        inside = slice(first, end) if first < end else slice(nearest, nearest + 1)
-        found[row] = patches.values[inside].mean(axis=0)
-    return found
+    rows = patches_of_windows(patches.middles_s, starts_s, length_s)
+    found = np.stack([patches.values[inside].mean(axis=0) for inside in rows])
+    return np.asarray(found, np.float32)
 
 
 def song_mean(patches: Patches) -> np.ndarray:
@@ -150,9 +147,7 @@ def _spread(powers: Iterator[np.ndarray], excerpts: int | None) -> Iterable[tupl
     if excerpts is None:
         return enumerate(powers)
     held = list(powers)
-    count = min(excerpts, len(held))
-    numbers = ((2 * i + 1) * len(held) // (2 * count) for i in range(count))
-    return [(number, held[number]) for number in numbers]
+    return [(int(number), held[number]) for number in spread(len(held), excerpts)]
 
 
 def _read_network(wheel: Path, name: str) -> Network:
