@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from snakemake.exceptions import IncompleteCheckpointException
 
 from songatlas.features import registry as features
+from songatlas.workflow import CENTRED_BY
 
 corpus_files = SimpleNamespace(
     tracks=plan.path("corpus", "tracks.parquet"),
@@ -104,7 +105,11 @@ def baseline_inputs(wildcards):
         "windows": corpus.audio_windows,
         "tracks": corpus.songs,
     }
-    return files | ({"songs": plan.song_parts(feature)} if plan.song_parts(feature) else {})
+    if plan.song_parts(feature):
+        files["songs"] = plan.song_parts(feature)
+    if plan.config.baselines[wildcards.model].centre:
+        files["languages"] = plan.parts(CENTRED_BY)
+    return files
 
 
 def encoder_inputs(wildcards):

@@ -12,6 +12,7 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.input.tracks,
         snakemake.output.latents,
         songs=snakemake.input.get("songs", []),
+        languages=snakemake.input.get("languages", []),
         name=snakemake.params.name,
         supervision=snakemake.params.supervision,
         seed=snakemake.params.seed,

@@ -184,6 +184,13 @@ class Lyrics(Section):
         own = self.encoder in ("tfidf", "word_vectors")
         return not own and self.trust_remote_code == self.encoder
 
+    @property
+    def supervision(self) -> Literal["none", "elsewhere"]:
+        """Whether people's labels taught the encoder: masked language models need none."""
+        unlabelled = ("tfidf", "word_vectors")
+        masked = re.search(r"roberta|bert-base|bert-large", self.encoder.lower())
+        return "none" if self.encoder in unlabelled or masked else "elsewhere"
+
     @model_validator(mode="after")
     def _ordered(self) -> "Lyrics":
         if self.ngram_min > self.ngram_max:
@@ -340,6 +347,11 @@ class Baseline(Section):
     )
     pca: int | None = Field(None, ge=1, description="Keep this many principal components.")
     unit_length: bool = Field(False, description="Scale every vector to length 1, last.")
+    centre: Literal["language"] | None = Field(
+        None,
+        description="Of lyrics: `language` subtracts the mean of each language, as it is detected "
+        "and never as it is labelled, and scales to length 1: meaning is left.",
+    )
     lyrics: dict[str, Any] = Field(
         {},
         description="kind `text`: keys of `lyrics` that differ for it, such as `{encoder: "
@@ -389,6 +401,8 @@ class Baseline(Section):
             raise ValueError(f"`standardise` must be false for `kind: {self.kind}`: {as_it_is}")
         if (self.kind == "encoder") is not (self.encoder is not None):
             raise ValueError("`kind: encoder` and `encoder: <name>` go together; set both or none")
+        if self.centre and not registry.of_songs(self.kind):
+            raise ValueError(f"`centre` is for kinds of lyrics, not for `{self.kind}`")
         if self.lyrics and self.kind != "text":
             raise ValueError("`lyrics` is for `kind: text`")
         if self.adapted and self.encoder is None:

@@ -25,6 +25,9 @@ DEMO_FOLDER = "results/corpora/demo"
 DEMO_NAME = "Synthetic demo corpus"
 DEMO_SEED = 0
 
+CENTRED_BY = "language_id"
+"""The feature that names the language of lyrics where vectors are centred by language."""
+
 
 class Plan:
     """The jobs of one run, from its config."""
@@ -245,6 +248,8 @@ class Plan:
 
     def baseline_supervision(self, name: str) -> str:
         """Whose labels taught a baseline: nobody's, or other people's."""
+        if self.config.baselines[name].kind in ("text", "lyrics_tfidf"):
+            return self.config.lyrics_for(name).supervision
         pretrained = features.feature(self.feature_of(name)).pretrained
         return "none" if pretrained is None else pretrained.supervision
 
@@ -261,6 +266,7 @@ class Plan:
     def features(self) -> set[str]:
         """Features that the selected models and baselines read."""
         read = {self.feature_of(name) for name in self.baselines}
+        read |= {CENTRED_BY for name in self.baselines if self.config.baselines[name].centre}
         for name in self.models:
             for model_input in self.model_inputs(name):
                 read |= {feature.name for feature in features.read_as(model_input)}
@@ -585,11 +591,18 @@ class Plan:
                 # What it is called decides nothing, but stands in its latents and scores.
                 "control": model.control or "",
                 "control_of": (self.config.twin(name) or "") if model.control else "",
+                # Only where it says something: what is as it was is no reason to train again.
+                **({"taught": "elsewhere"} if self.taught_elsewhere(name) else {}),
             },
             "training": self.config.training_for(name).model_dump(),
             "loss": self.config.loss_for(name).model_dump(),
             "spec": self.spec(name),
         }
+
+    def taught_elsewhere(self, name: str) -> bool:
+        """Whether a model reads features whose weights saw other people's labels."""
+        reads_lyrics = "lyrics" in self.model_inputs(name)
+        return reads_lyrics and self.config.lyrics.supervision == "elsewhere"
 
     def bound(self, name: str) -> dict[str, int]:
         """Which attribute of the sound a model binds to which dimension; baselines bind none."""
@@ -609,6 +622,8 @@ class Plan:
         """A baseline's declaration as plain values."""
         dumped = self.config.baselines[name].model_dump()
         dumped["standardise"] = self.config.baselines[name].standardised
+        if dumped["centre"] is None:
+            del dumped["centre"]
         # Beyond its kind, what only encoders have is no reason to compute another vector anew.
         own = ("encoder", "layer", "probe_task", "adapted", "lyrics")
         if dumped["kind"] != "encoder":

@@ -1,6 +1,6 @@
 """Latents of a baseline, in the table that trained models write too."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +147,25 @@ def finished_with_songs(
     return z[:windows], z[windows:], note
 
 
+def detected(languages: Sequence[str | Path]) -> dict[str, str | None]:
+    """The likeliest language of each song, of the feature `language_id`."""
+    from songatlas.lyrics.language_id import likeliest
+
+    ids, values = tables.read_feature(languages)
+    return dict(zip(ids, likeliest(values), strict=True))
+
+
+def centred(vectors: Vectors, languages: Mapping[str, str | None]) -> Vectors:
+    """Vectors of songs without what their language has in common (see `centre_by_language`)."""
+    from songatlas.lyrics.e5 import centre_by_language
+
+    if not vectors.ids:
+        return vectors
+    z = np.concatenate(list(vectors.blocks()))
+    moved = centre_by_language(z, [languages.get(track) for track in vectors.ids])
+    return Vectors(vectors.ids, lambda: iter([moved]), vectors.left_out)
+
+
 def in_order(
     track_ids: Sequence[str], z: np.ndarray, wanted: Collection[str]
 ) -> tuple[list[str], np.ndarray]:
@@ -202,12 +221,14 @@ def write_baseline_latents(
     clustering: config.Clustering,
     seed: int = 0,
     songs: Sequence[str | Path] = (),
+    languages: Sequence[str | Path] = (),
     supervision: str = "none",
 ) -> None:
     """Compute a baseline from all parts of its feature and write its latents.
 
-    `songs` are the parts of the feature's own vectors of songs, where it has them. `supervision`
-    (of `tables.SUPERVISION`) stands beside every score of these latents.
+    `songs` are the parts of the feature's own vectors of songs, where it has them. `languages` are
+    those of the feature `language_id`, where the baseline is centred by language. `supervision` (of
+     `tables.SUPERVISION`) stands beside every score of these latents.
 
     Raises:
         TableError: when a table is missing, breaks its schema or does not fit the features.
@@ -218,8 +239,11 @@ def write_baseline_latents(
     tracks = tables.read(tracks_path, tables.TRACKS, columns=["track_id", "split"])
     # One thread: sums over several differ in the last digit from run to run.
     with threadpool_limits(1):
+        vectors = read_vectors(baseline.kind, features)
+        if baseline.centre:
+            vectors = centred(vectors, detected(languages))
         frame, note = baseline_latents(
-            read_vectors(baseline.kind, features),
+            vectors,
             baseline,
             clustering,
             windows,

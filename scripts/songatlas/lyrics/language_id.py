@@ -65,6 +65,15 @@ def detect(texts: Sequence[str | None]) -> list[Detected]:
     return [_detected(_prepared(text)) for text in texts]
 
 
+def likeliest(shares: np.ndarray) -> list[str | None]:
+    """The likeliest language of each row of `probabilities`; None where none is likely."""
+    best = shares.argmax(axis=1)
+    return [
+        languages()[place] if row[place] >= LIKELY else None
+        for row, place in zip(shares, best, strict=True)
+    ]
+
+
 def letters(text: str) -> int:
     """Letters and signs of vowels; East Asian characters count thrice.
 

@@ -64,6 +64,7 @@ def fulfil(request: Request) -> str:
         dict(request.options),
         control=declared["control"],
         control_of=declared["control_of"],
+        taught=declared.get("taught", "none"),
     )
     try:
         windows, spec = read_inputs(

@@ -31,12 +31,14 @@ class Description:
     """What was dealt at random, where the model is a control (see `training.controls`)."""
     control_of: str = ""
     """The model that it is a control of."""
+    taught: str = "none"
+    """`elsewhere` when it reads features whose weights saw other people's labels."""
 
     @property
     def supervision(self) -> str:
-        """`labels` when the model is shown labels, else `none`: permuted ones tell it nothing."""
+        """`labels` when the model is shown labels; permuted ones tell it nothing. Else `taught`."""
         shown = self.options.get("condition_on") and self.control != "shuffled_labels"
-        return "labels" if shown else "none"
+        return "labels" if shown else self.taught
 
     def build(self) -> Model:
         """The model with fresh weights (from the global random state)."""
@@ -74,6 +76,7 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model | None, D
             note=content["note"],
             control=content["control"],
             control_of=content["control_of"],
+            taught=content.get("taught", "none"),
         )
         if description.note:
             return None, description
