@@ -124,8 +124,7 @@ def song_mean(patches: Patches) -> np.ndarray:
 def _blocks(samples: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """float32 blocks of a song, whichever way it was given."""
     if isinstance(samples, np.ndarray):
-        starts = range(0, len(samples), BLOCK)
-        samples = (samples[start : start + BLOCK] for start in starts)
+        samples = np.split(samples, range(BLOCK, len(samples), BLOCK))
     return (np.asarray(block, np.float32) for block in samples)
 
 

@@ -98,7 +98,8 @@ def _table(index: bytes) -> Iterator[tuple[bytes, bytes]]:
     footer = index[-FOOTER_BYTES:]
     if len(footer) < FOOTER_BYTES or struct.unpack("<Q", footer[-8:])[0] != MAGIC:
         raise DamagedError("the index does not end as a sorted string table does")
-    _, at = _handle(footer, 0)
+    meta, at = _handle(footer, 0)
+    _block(index, *meta)  # holds nothing that is needed, but damage is damage
     blocks, _ = _handle(footer, at)
     for _, handle in _entries(_block(index, *blocks)):
         place, _ = _handle(handle, 0)
