@@ -111,9 +111,10 @@ def window_means(patches: Patches, starts_s: Sequence[float], length_s: float) -
     Returns:
         float32 of shape (w, VALUES).
     """
-    rows = patches_of_windows(patches.middles_s, starts_s, length_s)
-    found = np.stack([patches.values[inside].mean(axis=0) for inside in rows])
-    return np.asarray(found, np.float32)
+    found = np.empty((len(starts_s), patches.values.shape[1]), np.float32)
+    for row, inside in enumerate(patches_of_windows(patches.middles_s, starts_s, length_s)):
+        found[row] = patches.values[inside].mean(axis=0)
+    return found
 
 
 def song_mean(patches: Patches) -> np.ndarray:
