@@ -302,8 +302,12 @@ class Plan:
         """Audio encoders with what the config gives instead of their own weights; text encoders."""
         given = self.config.pretrained.weights
         text = dict.fromkeys(one.encoder for one in self.text_encoders)
-        here = ("tfidf", "word_vectors")
+        here = ("tfidf", "word_vectors", "e5")
         absent = [name for name in text if name not in here and not _folder(name)]
+        if "e5" in text:
+            from songatlas.lyrics.e5 import weights_to_fetch
+
+            absent += [name for name in weights_to_fetch() if name not in absent]
         ears = [self.config.transcription.encoder] if self.config.transcription.include else []
         ears += [self.config.names.listener] if self.config.names.listener else []
         audio = dict.fromkeys([*self.encoders, *ears])

@@ -200,7 +200,12 @@ def _transformers(role: Role, found: Engine) -> Callable[[list[str]], np.ndarray
     from songatlas.lyrics.huggingface import HuggingFaceEncoder
 
     encoder = HuggingFaceEncoder(
-        REPOSITORY, MAX_TOKENS, "mean", prefix=f"{role}: ", revision=found.revision
+        REPOSITORY,
+        MAX_TOKENS,
+        pooling="mean",
+        prefix=f"{role}: ",
+        revision=found.revision,
+        cache_dir=cache_folder(),
     )
     return encoder.transform
 
