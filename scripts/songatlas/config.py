@@ -128,9 +128,11 @@ class Lyrics(Section):
     encoder: str = Field(
         "tfidf",
         min_length=1,
-        description="`tfidf` (character n-grams and SVD, fitted on the corpus), `word_vectors` "
-        "(see `vectors`), or the name of a Hugging Face encoder such as `xlm-roberta-base`, "
-        "`intfloat/multilingual-e5-base` or `sentence-transformers/LaBSE`, or a folder.",
+        description="`tfidf` (character n-grams and SVD, fitted on the corpus), `e5` "
+        "(multilingual-e5-small, sentences of about a hundred languages; set `dim` to 384), "
+        "`word_vectors` (see `vectors`), or the name of a Hugging Face encoder such as "
+        "`xlm-roberta-base`, `intfloat/multilingual-e5-base` or `sentence-transformers/LaBSE`, or "
+        "a folder.",
     )
     ngram_min: int = Field(1, ge=1, le=8, description="tfidf: shortest character n-gram.")
     ngram_max: int = Field(3, ge=1, le=8, description="tfidf: longest character n-gram.")
@@ -181,7 +183,7 @@ class Lyrics(Section):
     @property
     def runs_remote_code(self) -> bool:
         """Whether the encoder in use may run code that comes with it."""
-        own = self.encoder in ("tfidf", "word_vectors")
+        own = self.encoder in ("tfidf", "word_vectors", "e5")
         return not own and self.trust_remote_code == self.encoder
 
     @property

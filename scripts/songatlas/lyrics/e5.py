@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from songatlas.encoders.weights import cache_folder
 from songatlas.errors import SongatlasError
 from songatlas.lyrics.e5_engine import DIM, MAX_CHARACTERS, REPOSITORY, Engine, engine, why_not
 
@@ -126,7 +127,12 @@ def _transformers(role: Role, found: Engine) -> Callable[[list[str]], np.ndarray
     from songatlas.lyrics.huggingface import HuggingFaceEncoder
 
     encoder = HuggingFaceEncoder(
-        REPOSITORY, MAX_TOKENS, "mean", prefix=f"{role}: ", revision=found.revision
+        REPOSITORY,
+        MAX_TOKENS,
+        pooling="mean",
+        prefix=f"{role}: ",
+        revision=found.revision,
+        cache_dir=cache_folder(),
     )
     return encoder.transform
 

@@ -167,7 +167,8 @@ def encoder_of(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
     """The encoder that the config names; `tfidf` is fitted on the cleaned lyrics `songs`.
 
     Raises:
-        SongatlasError: when a Hugging Face encoder is not there, or `lyrics.dim` is not its width.
+        SongatlasError: when `e5` or a Hugging Face encoder is not there, or `lyrics.dim` is not its
+            width.
     """
     if config.encoder == "tfidf":
         from songatlas.lyrics.tfidf import TfidfSvd
@@ -178,6 +179,10 @@ def encoder_of(config: Lyrics, seed: int, songs: list[str]) -> Encoder:
         from songatlas.lyrics.word_vectors import WordVectors
 
         encoder = WordVectors(config.vectors).fit(songs)
+    elif config.encoder == "e5":
+        from songatlas.lyrics.e5 import E5
+
+        encoder = E5(revision=config.revision)
     else:
         from songatlas.lyrics.huggingface import HuggingFaceEncoder
 
