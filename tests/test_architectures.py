@@ -3,8 +3,11 @@
 import pandas as pd
 import pytest
 
+from songatlas.evaluation.layout import markdown
 from songatlas.models.base import InputSpec
 from songatlas.models.table import Declared, architecture_table
+from songatlas.workflow import Plan
+from test_summary import CLAP
 
 PAPER = InputSpec(n_mels=128, n_frames=1292, lyrics_dim=32, max_lines=16)
 
@@ -47,7 +50,10 @@ def test_columns_are_the_documented_ones(table: pd.DataFrame) -> None:
         "latent_dim",
         "compression",
         "key_feature",
+        "trained_on",
+        "licence",
     ]
+    assert table[["trained_on", "licence"]].isna().all(axis=None)
 
 
 def test_key_feature_tells_variants_of_one_architecture_apart(table: pd.DataFrame) -> None:
@@ -68,6 +74,36 @@ def test_options_of_an_encoder_are_told_like_the_models_own() -> None:
     options = {"encoder": "basic_vae", "encoder_options": {"widths": [32, 16], "dropout": 0.0}}
     (row,) = architecture_table([Declared("d", "dec", options)], PAPER).to_dict("records")
     assert row["key_feature"].endswith("; encoder basic_vae; widths 32–16; dropout 0.0")
+
+
+def test_pretrained_weights_stand_below_with_training_data_and_licence() -> None:
+    declared = [Declared("basic_vae", "basic_vae")]
+    table = architecture_table(declared, PAPER, [CLAP])
+    assert table["model"].tolist() == ["basic_vae", "clap"]
+    row = table.set_index("model").loc["clap"]
+    assert (row["type"], row["parameters"]) == ("Pretrained", 194_000_000)
+    assert (row["trained_on"], row["licence"]) == ("sounds with captions", "Apache-2.0")
+    assert row["key_feature"] == "CLAP, music; Wu et al. 2023"
+    assert pd.isna(row["latent_dim"])
+    shown = markdown(table, "Architectures").splitlines()[2:]
+    assert [line.split("|")[4].strip() for line in shown[2:]] == ["128", "–"]
+
+
+def test_the_plan_tells_what_its_encoders_were_trained_on() -> None:
+    baselines = {"speech": {"kind": "encoder", "encoder": "wavlm"}, "pca": {"kind": "pca"}}
+    plan = Plan({"include": ["speech", "pca"], "baselines": baselines})
+    assert plan.pretrained_rows == [
+        {
+            "name": "speech",
+            "title": "WavLM",
+            "parameters": 95_000_000,
+            "trained_on": "94 k h of English speech without transcripts",
+            "licence": "CC-BY-SA-3.0",
+            "citation": "Chen et al. 2022, arXiv:2110.13900",
+            "supervision": "none",
+        }
+    ]
+    assert Plan({"include": ["pca"], "baselines": baselines}).pretrained_rows == []
 
 
 def test_no_model_gives_an_empty_table() -> None:

@@ -65,7 +65,7 @@ def corpus(tmp_path):
     return tmp_path, ids, features
 
 
-def write(folder, feature, clustering=CLUSTERING, seed=0, **options):
+def write(folder, feature, clustering=CLUSTERING, seed=0, about=None, **options):
     out = folder / "latents.parquet"
     write_baseline_latents(
         sorted((folder / feature).glob("part-*.parquet")),
@@ -76,6 +76,7 @@ def write(folder, feature, clustering=CLUSTERING, seed=0, **options):
         baseline=Baseline(**options),
         clustering=clustering,
         seed=seed,
+        **(about or {}),
     )
     frame = tables.read(out, tables.LATENTS)
     z = {level: np.stack(list(rows["z"])).astype(float) for level, rows in frame.groupby("level")}
@@ -97,6 +98,12 @@ def test_window_kinds_have_rows_of_windows_and_of_songs_as_their_mean(corpus, ki
     assert info["model"] == "b"
     assert info["supervision"] == "none"
     assert info["z_dim"] == z["window"].shape[1]
+
+
+def test_whose_labels_the_vectors_saw_stands_beside_them(corpus):
+    folder, _, _ = corpus
+    info = write(folder, "logmel", kind="mean_mel", about={"supervision": "elsewhere"})[2]
+    assert info["supervision"] == "elsewhere"
 
 
 def test_raw_keeps_every_distance_between_standardised_windows(corpus):

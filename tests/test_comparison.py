@@ -195,6 +195,18 @@ def test_models_that_saw_labels_say_so(compared):
     assert row(compared, "good")["supervision"] == "none"
 
 
+def test_weights_that_saw_other_peoples_labels_are_marked_and_explained(runs):
+    labels, models = runs
+    own = {"good": [Run(one.scores, one.clusters, "elsewhere") for one in models["good"]]}
+    frame = compare(own, labels, clustering=CLUSTERING, evaluation=EVALUATION, corpus_name=CORPUS)
+    assert set(frame["supervision"]) == {"elsewhere"}
+    text = format_for_terminal(frame)
+    assert "good†" in text
+    assert "† weights trained on other people's labels" in text
+    assert "good*" not in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
 def test_text_for_the_terminal_is_narrow_and_starts_with_songs(compared):
     text = format_for_terminal(compared)
     assert max(map(len, text.splitlines())) <= 110
@@ -203,11 +215,11 @@ def test_text_for_the_terminal_is_narrow_and_starts_with_songs(compared):
     assert "no score (no windows to cluster): lyrics, absent" in text
 
 
-@pytest.fixture
-def written(tmp_path):
+@pytest.fixture(params=["none"])
+def written(tmp_path, request):
     labels = label_table()
     tables.write(labels, tmp_path / "labels.parquet", tables.LABELS)
-    metadata = {"model": "m_1", "supervision": "none", "z_dim": 8, "note": None}
+    metadata = {"model": "m_1", "supervision": request.param, "z_dim": 8, "note": None}
     tables.write(latent_table(labels), tmp_path / "z.parquet", tables.LATENTS, metadata)
     for seed in (0, 1):
         write_clusters_and_scores(
@@ -248,6 +260,16 @@ def test_all_forms_are_written_with_the_corpus_name_escaped(written):
     assert r"Tunes \& \$ongs\_100\%" in tex
     assert r"\toprule" in tex
     assert r"m\_1" in tex
+
+
+@pytest.mark.parametrize("written", ["none", "elsewhere"], indirect=True)
+def test_readers_are_told_what_elsewhere_means_where_it_stands(written):
+    write_all(written)
+    frame = pd.read_csv(written / "comparison.csv")
+    there = set(frame["supervision"]) == {"elsewhere"}
+    for kind in ("md", "tex"):
+        text = (written / f"comparison.{kind}").read_text(encoding="utf-8")
+        assert ("weights that were trained on other people's labels" in text) is there
 
 
 def test_files_that_do_not_pair_up_are_an_error_that_names_them(written):

@@ -12,7 +12,10 @@ from pipeline import SMALL, planned, snakemake, write_corpus
 from songatlas import tables
 
 TARGETS = [
-    *(f"results/small/tables/{name}.csv" for name in ("comparison", "fates", "probes")),
+    *(
+        f"results/small/tables/{name}.csv"
+        for name in ("comparison", "fates", "probes", "architectures")
+    ),
     "results/small/report/summary.md",
 ]
 LAST = ("--latency-wait", "5")
@@ -69,6 +72,17 @@ def test_encoders_are_rows_of_the_comparison(run: Path) -> None:
     assert seen == dict.fromkeys(MODELS, "none") | {"probed": "labels", "clap": "elsewhere"}
     notes = table.set_index("model").loc["probed", "note"]
     assert notes.str.contains(r"layer \d \(block \d\) of 3, from which a linear probe").all()
+
+
+def test_pretrained_weights_say_what_they_were_trained_on(run: Path) -> None:
+    table = pd.read_csv(run / "results/small/tables/architectures.csv").set_index("model")
+    assert set(table.index) == {"speech", "probed", "adapted", "clap"}
+    assert table.loc["clap", "parameters"] == 194_000_000
+    assert table["licence"].eq("Apache-2.0").all()
+    assert table["trained_on"].str.startswith("LibriSpeech").sum() == 3
+    text = (run / "results/small/report/summary.md").read_text(encoding="utf-8")
+    [clap] = [line for line in text.splitlines() if line.startswith("- `clap` (CLAP, music; ")]
+    assert "licence: Apache-2.0. They saw other people's labels" in clap
 
 
 def test_every_layer_is_stored_once(run: Path) -> None:

@@ -417,6 +417,15 @@ def test_a_model_of_songs_alone_has_one_level(small: Path) -> None:
     assert len(provided(small / "data" / "cards-0.js")) == 3
 
 
+def test_the_page_knows_whose_labels_a_model_saw(small: Path) -> None:
+    run = provided(small / "data" / "run.js")
+    assert [one["supervision"] for one in run["models"]] == ["none", "elsewhere"]
+    rows = {row["model"]: row["supervision"] for row in run["comparison"]["rows"]}
+    assert rows == {"two_blocks": "none", "words": "elsewhere", "gone": "labels"}
+    text = (ROOT / "scripts/songatlas/explorer/bundle/explorer.js").read_text(encoding="utf-8")
+    assert "trained on other people's labels" in text
+
+
 def test_the_umap_of_the_figures_is_the_pages_too(small: Path) -> None:
     model = provided(small / "data" / "model-0.js")
     drawn = pd.read_parquet(small.parents[1] / "projections.parquet")

@@ -359,7 +359,7 @@ def test_the_table_sorts_and_switches_the_map(visit: Visit) -> None:
     assert visit.page.locator("thead th").nth(1).get_attribute("aria-sort") == "ascending"
     visit.page.locator("tbody th button").first.click()
     visit.until("SONGATLAS.page.views[0].n === 8")
-    assert visit.page.locator("tr.chosen th").inner_text() == "words"
+    assert visit.page.locator("tr.chosen th").inner_text() == "words others' labels"
 
 
 def test_cards_describe_clusters_and_select_them(visit: Visit) -> None:

@@ -25,6 +25,7 @@ from songatlas.evaluation.projection import (
 )
 from songatlas.figures import style
 from songatlas.figures.comparison import (
+    LOOKS,
     class_counts,
     clustered_songs,
     comparison_figure,
@@ -434,6 +435,36 @@ def test_supervised_models_differ_in_shape_and_word() -> None:
     assert not says(figure, "vade (labels)")
     squares = [line for line in figure.axes[0].lines if line.get_marker() == "s"]
     assert len(squares) == 2
+
+
+def test_weights_that_saw_other_peoples_labels_differ_in_shape_colour_and_word() -> None:
+    frame = comparison_table()
+    frame.loc[frame["model"] == "raw", "supervision"] = "elsewhere"
+    nothing = intervals(scores_table(), pd.DataFrame(columns=CLASS_COLUMNS), [])
+    figure = comparison_figure(frame, nothing, corpus_name=CORPUS)
+    assert says(figure, "raw (others' labels)")
+    assert says(figure, "weights trained on other people's labels")
+    assert not says(small_comparison_figure(), "other people's labels")
+    [cross] = [line for line in figure.axes[0].lines if line.get_marker() == "P"]
+    assert cross.get_color() == style.PURPLE
+    assert len({look["marker"] for look in LOOKS.values()}) == len(LOOKS)
+    assert len({look["color"] for look in LOOKS.values()}) == len(LOOKS)
+
+
+@pytest.mark.parametrize(
+    ("whose", "said"),
+    [("none", "raw —"), ("elsewhere", "raw (others' labels)"), ("labels", "raw (saw labels)")],
+)
+def test_titles_of_map_and_confusion_say_whose_labels_a_model_saw(whose: str, said: str) -> None:
+    info = map_metadata("raw", supervision=whose)
+    figure = map_figure(map_points("raw"), info, attribute="genre", corpus_name=CORPUS)
+    assert says(figure, said.removesuffix(" —"))
+    assert says(figure, "labels)") is (whose != "none")
+    best = Best("song", "kmeans", 3, 0.5, 1, None, whose)
+    labels = dict.fromkeys(labels_table()["track_id"], "a")
+    table = confusion(clusters_of([0, 0]), labels, best)
+    drawn = confusion_figure("raw", {"language": None, "genre": (best, table)}, corpus_name=CORPUS)
+    assert says(drawn, said.removesuffix(" —") + ": clusters")
 
 
 def test_chance_and_best_of_many_are_drawn_for_every_model() -> None:

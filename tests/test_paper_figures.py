@@ -112,6 +112,18 @@ def test_models_stand_in_one_order_best_above_chance_first(figures: dict[str, Fi
     assert heat == [*names, "mean chance"]
 
 
+def test_weights_that_saw_other_peoples_labels_have_a_mark_of_their_own() -> None:
+    scores = SCORES.copy()
+    scores.loc[scores["model"] == "raw", "supervision"] = "elsewhere"
+    figures = drawn(scores)
+    for name in ("ranking", "tasks"):
+        assert "weights trained on other people's labels" in words(figures[name]), name
+        markers = [line.get_marker() for axes in figures[name].axes for line in axes.lines]
+        assert markers.count("P") == len(frames.TASKS), name
+    assert "other people's labels" not in words(drawn(SCORES)["ranking"])
+    assert len({look["marker"] for look in marks.KINDS.values()}) == len(marks.KINDS)
+
+
 def test_the_heat_map_shows_every_number_and_a_dash_where_there_is_none() -> None:
     scores = SCORES.copy()
     gone = (scores["model"] == "raw") & (scores["algorithm"] == "gmm") & (scores["task"] == "genre")

@@ -12,6 +12,7 @@ from songatlas.paper.published import read_published
 from songatlas.paper.questions import APART, Answers, questions
 from songatlas.paper.ranking import ranking_table
 from songatlas.paper.reconstruction import correlation_table, points
+from songatlas.report.summary import ELSEWHERE
 
 PUBLISHED = read_published()
 VOTES = frames.scores(levels=("song_vote",))
@@ -94,6 +95,34 @@ def test_a_model_that_saw_labels_or_is_a_control_never_wins() -> None:
     assert "`Conv VAE`, NMI 0.30 [0.26, 0.34] is furthest" in text
     assert "shown labels is `CVAE-Genre`, NMI 0.90" in text
     assert "permuted between songs, `shuffled`, NMI 0.95" in text
+
+
+def test_weights_that_saw_other_peoples_labels_are_the_best_baseline_and_named() -> None:
+    scores = with_nmi(conv_vae=0.3, mine=0.2, raw=0.9, vade_small=0.8)
+    from_elsewhere = scores["model"].isin(["raw", "vade_small"])
+    scores = scores.assign(supervision=scores["supervision"].mask(from_elsewhere, "elsewhere"))
+    text = part(questions(answers(scores)), 1)
+    # The question is about trained models: one of those comes first in it.
+    assert "`Conv VAE`, NMI 0.30 [0.26, 0.34] is furthest" in text
+    named = f"The best baseline is `Raw Features`, NMI 0.90 [0.86, 0.94], {ELSEWHERE}."
+    assert named in text
+    assert "nobody's labels" not in text
+    simple = with_nmi(conv_vae=0.3, raw=0.5, mine=0.9)
+    mine = simple["model"] == "mine"
+    simple = simple.assign(supervision=simple["supervision"].mask(mine, "elsewhere"))
+    text = part(questions(answers(simple)), 1)
+    assert f"The best baseline is `mine`, NMI 0.90 [0.86, 0.94], {ELSEWHERE}. " in text
+    assert "The best that saw nobody's labels is `Raw Features`, NMI 0.50 [0.46, 0.54]." in text
+
+
+def test_a_baseline_whose_layer_labels_chose_is_not_the_best_baseline() -> None:
+    scores = with_nmi(conv_vae=0.3, raw=0.5)
+    assert "The best baseline is `Raw Features`, NMI 0.50" in part(questions(answers(scores)), 1)
+    raw = scores["model"] == "raw"
+    scores = scores.assign(supervision=scores["supervision"].mask(raw, "labels"))
+    text = part(questions(answers(scores)), 1)
+    assert "The best baseline" not in text
+    assert "shown labels is `Raw Features`" in text
 
 
 def test_without_the_control_the_page_names_the_config_key() -> None:

@@ -261,6 +261,38 @@ def test_the_best_is_the_best_mean_over_seeds_and_the_lowest_davies_bouldin() ->
     assert beside.loc[("genre", "ami"), "note"] == NOT_PUBLISHED
 
 
+def test_the_best_are_named_with_whose_labels_they_saw() -> None:
+    scores = VOTES.copy()
+    raw = scores["model"] == "raw"
+    scores.loc[raw, "supervision"] = "elsewhere"
+    scores.loc[raw & (scores["metric"] == "nmi"), "value"] = 0.95
+    best = best_table(scores, PUBLISHED).set_index(["task", "metric"])
+    assert tuple(best.loc[("genre", "nmi"), ["model", "supervision"]]) == (
+        "Raw Features",
+        "elsewhere",
+    )
+    beside = best_versus(best.reset_index(), PUBLISHED, DIFFERENT).set_index(["task", "metric"])
+    assert beside.loc[("genre", "nmi"), "our_supervision"] == "elsewhere"
+    tasks = tasks_table(scores, PUBLISHED)
+    assert set(tasks["best_supervision_nmi"]) == {"elsewhere"}
+    sheets = {one.name: one for one in score_sheets(COMPARISON, scores, PUBLISHED, HOW)}
+    for name in ("paper_best", "paper_ranking", "paper_clustering_companion"):
+        sheet = sheets[name]
+        assert "elsewhere where its weights" in " ".join(sheet.notes), name
+        assert "supervision" in sheet.narrow, name
+
+
+def test_weights_that_saw_other_peoples_labels_are_ranked_as_baselines() -> None:
+    scores = VOTES.copy()
+    scores.loc[scores["model"].isin(["raw", "mine"]), "supervision"] = "elsewhere"
+    ranking = ranking_table(scores, frames.TRAINED, frames.CONTROLS)
+    rows = ranking[ranking["model"].isin(["raw", "mine"])]
+    assert set(rows["kind"]) == {"baseline"}
+    assert set(rows["supervision"]) == {"elsewhere"}
+    assert rows["rank"].notna().all()
+    assert set(ranking.loc[ranking["model"] == "conv_vae", "kind"]) == {"trained"}
+
+
 def test_algorithms_are_summed_up_over_the_studys_models_and_over_all() -> None:
     methods = methods_table(VOTES, frames.ALGORITHMS, PUBLISHED)
     assert list(zip(methods["models"], methods["method"], strict=True))[:3] == [
@@ -370,6 +402,12 @@ def test_parameters_stand_beside_the_published_in_millions() -> None:
     assert beside.loc["Conv VAE", "ours"] == pytest.approx(64.458049)
     assert beside.loc["Conv VAE", "published"] == 64.5
     assert np.isnan(beside.loc["VaDE", "ours"])
+    # Pretrained weights have no latent dimension of their own.
+    weights = pd.DataFrame({"model": ["clap"], "type": "Pretrained", "parameters": [194_000_000]})
+    both = pd.concat([frames.architectures(), weights], ignore_index=True)
+    table = architectures_table(both, PUBLISHED).set_index("model")
+    assert table.loc["clap", "parameters"] == 194_000_000
+    assert str(table["latent_dim"].dtype) == "Int64"
 
 
 @pytest.mark.parametrize("scale", ["paper", "elbo"])

@@ -229,7 +229,7 @@ def test_scores_of_very_many_songs_say_how_few_draws_they_rest_on(monkeypatch):
 def test_written_tables_are_the_same_every_time(tmp_path):
     labels = label_table()
     tables.write(labels, tmp_path / "labels.parquet", tables.LABELS)
-    metadata = {"model": "m", "supervision": "labels", "z_dim": 8, "note": ""}
+    metadata = {"model": "m", "supervision": "elsewhere", "z_dim": 8, "note": ""}
     tables.write(latent_table(labels), tmp_path / "z.parquet", tables.LATENTS, metadata)
     for name in ("a", "b"):
         write_clusters_and_scores(
@@ -246,7 +246,7 @@ def test_written_tables_are_the_same_every_time(tmp_path):
         first, second = ((tmp_path / f"{table}-{x}.parquet").read_bytes() for x in "ab")
         assert first == second
     scores = tables.read(tmp_path / "scores-a.parquet", tables.SCORES)
-    assert set(scores["supervision"]) == {"labels"}
+    assert set(scores["supervision"]) == {"elsewhere"}
     assert set(scores["seed"]) == {3}
 
 

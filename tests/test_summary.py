@@ -10,9 +10,20 @@ import pytest
 
 from songatlas import tables
 from songatlas.errors import SongatlasError
-from songatlas.report.summary import Inputs, escape, read_inputs, summary
+from songatlas.report.summary import ELSEWHERE, Inputs, escape, read_inputs, summary
 
 CORPUS = "Corpus: jamendolyrics"
+
+CLAP = {
+    "name": "clap",
+    "title": "CLAP, music",
+    "parameters": 194_000_000,
+    "trained_on": "sounds with captions",
+    "licence": "Apache-2.0",
+    "citation": "Wu et al. 2023",
+    "supervision": "elsewhere",
+}
+"""What a run says of a baseline of pretrained weights."""
 
 
 def comparison(**changes: Any) -> pd.DataFrame:
@@ -45,6 +56,14 @@ def comparison(**changes: Any) -> pd.DataFrame:
     for column, value in changes.items():
         frame.loc[frame["model"] == "conv_vae", column] = value
     return frame
+
+
+def with_clap(nmi: float, **changes: Any) -> pd.DataFrame:
+    """The comparison, and a baseline of weights that saw other people's labels."""
+    frame = comparison()
+    clap = frame[frame["model"] == "mean_mel"].assign(model="clap", supervision="elsewhere")
+    clap = clap.assign(nmi_mean=nmi, best_nmi=nmi + 0.1, **changes)
+    return pd.concat([frame, clap], ignore_index=True)
 
 
 def tracks(n: int = 30) -> pd.DataFrame:
@@ -175,6 +194,50 @@ def test_models_that_saw_labels_never_win() -> None:
     frame = comparison()
     alone = page(comparison=frame[frame["supervision"] == "labels"])
     assert "no unsupervised result" in alone
+
+
+def test_weights_that_saw_other_peoples_labels_win_and_say_so() -> None:
+    text = page(comparison=with_clap(0.75))
+    assert f"`clap`, {ELSEWHERE}, groups 30 songs best, NMI 0.75 ± 0.02; that is 0.65 above" in text
+    assert "It is a baseline; nothing was trained on this corpus. The best trained model" in text
+    assert "simple baseline" not in text
+    # All four kinds stand in the table, each with its best.
+    for kind, model in (
+        ("trained", "conv_vae"),
+        ("baseline", "mean_mel"),
+        ("others' labels", "clap"),
+        ("saw labels", "cvae_genre"),
+    ):
+        assert f"| Genre | {kind} | `{model}` | 30 |" in text
+    assert "`clap` have weights that were trained on other people's labels" in text
+    assert "other people's labels" not in page()
+
+
+def test_a_rival_and_a_runner_up_are_named_as_weights_from_elsewhere() -> None:
+    text = page(comparison=with_clap(0.5))
+    assert "`conv_vae` groups 30 songs best" in text
+    assert f"The best baseline, `clap`, {ELSEWHERE}, reaches 0.50 ± 0.02" in text
+    frame = with_clap(0.5, n=20)
+    baselines = frame[frame["model"].isin(["clap", "mean_mel"])]
+    frame = baselines.assign(nmi_mean=baselines["model"].map({"clap": 0.5, "mean_mel": 0.6}))
+    assert f"The runner-up, `clap`, {ELSEWHERE}, was scored on 20 instead" in page(comparison=frame)
+
+
+def test_pretrained_weights_are_listed_with_training_data_and_licence() -> None:
+    speech = CLAP | {"name": "speech", "title": "XLS-R", "supervision": "none"}
+    text = page(pretrained=[CLAP, speech])
+    section = text.split("## Pretrained weights in this run\n\n")[1].split("\n\n")[0]
+    told = "; Wu et al. 2023): trained on sounds with captions; licence: Apache-2.0."
+    assert section.splitlines() == [
+        f"- `clap` (CLAP, music{told} They saw other people's labels and may have heard some of "
+        "these songs.",
+        f"- `speech` (XLS-R{told}",
+    ]
+    assert "Pretrained weights" not in page()
+    only = page(pretrained=[CLAP], trainings=[])
+    assert "`tables/architectures.csv`" in only
+    assert "`tables/training.csv`" not in only
+    assert "`tables/architectures.csv`" not in page(trainings=[])
 
 
 def test_a_small_lead_is_a_tie() -> None:
@@ -314,7 +377,8 @@ def test_inputs_are_read_from_files_and_merged(tmp_path: Path) -> None:
         "rejects": rejects,
         "warnings": str(warned),
     }
-    inputs = read_inputs(**files, trainings=[facts])
+    inputs = read_inputs(**files, trainings=[facts], pretrained=[CLAP])
+    assert inputs.pretrained == [CLAP]
     assert len(inputs.rejects) == 2
     assert len(inputs.warnings) == 1
     text = summary(inputs, run="x", corpus_name=CORPUS, seeds=[0])

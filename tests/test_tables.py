@@ -56,6 +56,18 @@ def test_closed_lists_are_closed(tmp_path: Path) -> None:
         tables.write(frame, tmp_path / "x.parquet", tables.REJECTS)
 
 
+@pytest.mark.parametrize("table", [tables.SCORES, tables.DISENTANGLEMENT, tables.PROBES])
+def test_supervision_is_one_of_three_words(tmp_path: Path, table: tables.Table) -> None:
+    row = {name: "x" if kind == tables.TEXT else 0 for name, kind in table.columns.items()}
+    row |= {name: words[0] for name, words in table.allowed.items()}
+    for word in ("none", "elsewhere", "labels"):
+        frame = pd.DataFrame([row | {"supervision": word}])
+        tables.write(frame, tmp_path / "x.parquet", table)
+        assert tables.read(tmp_path / "x.parquet", table)["supervision"].tolist() == [word]
+    with pytest.raises(TableError, match="`hearsay` is not one of"):
+        tables.write(pd.DataFrame([row | {"supervision": "hearsay"}]), tmp_path / "x", table)
+
+
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="column `license` of table `labels` is missing"):
         tables.write(labels(track_id=["a"]).drop(columns="license"), tmp_path / "x", tables.LABELS)

@@ -32,12 +32,12 @@ def architectures_table(architectures: pd.DataFrame, published: Published) -> pd
     """`ARCHITECTURE_COLUMNS`, the study's models first and under its names.
 
     Args:
-        architectures: rows of `tables/architectures.csv`; no rows where nothing is trained.
+        architectures: rows of `tables/architectures.csv`, pretrained weights included.
         published: the study's tables.
     """
     frame = architectures.reindex(columns=list(ARCHITECTURE_COLUMNS))
-    frame["parameters"] = frame["parameters"].astype("Int64")
-    return _under_study_names(frame, published)
+    whole = {"parameters": "Int64", "latent_dim": "Int64"}
+    return _under_study_names(frame.astype(whole), published)
 
 
 def architectures_versus(table: pd.DataFrame, published: Published, corpus: str) -> pd.DataFrame:
