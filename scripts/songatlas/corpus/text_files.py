@@ -70,8 +70,8 @@ def read_text(path: Path, language: str | None = None, declared: str | None = No
 def decode_text(data: bytes, language: str | None = None, declared: str | None = None) -> Text:
     """Decode by byte order mark, else as UTF-8, else as `declared`, else by `language`.
 
-    What is no UTF-8 and declares nothing is read in the language's usual legacy encoding (Windows-1252
-    by default), and `guessed` says so. Line ends become `\\n`.
+    What is no UTF-8 and declares nothing is read in the language's usual legacy encoding
+    (Windows-1252 by default), and `guessed` says so. Line ends become `\\n`.
 
     Raises:
         ValueError: when the bytes are no text (they hold NUL or mostly control characters).
