@@ -87,6 +87,15 @@ def test_the_page_has_settings_scores_and_songs() -> None:
 
 
 @pytest.mark.usefixtures("runs")
+def test_names_that_pandas_takes_for_missing_values_stay_names() -> None:
+    for name in ("one", "two"):
+        path = Path("results") / name / "tables/comparison.csv"
+        pd.read_csv(path).assign(model="nan").to_csv(path, index=False)
+    flat = [" ".join(line.split(" | ")) for line in compare.page("one", "two").splitlines()]
+    assert any("genre song nan 0.500 0.750 0.250" in " ".join(line.split()) for line in flat)
+
+
+@pytest.mark.usefixtures("runs")
 def test_titles_cannot_break_the_page() -> None:
     (line,) = [line for line in compare.page("one", "two").splitlines() if "Song 3" in line]
     assert "Song 3 \\| &lt;b>" in line

@@ -154,6 +154,17 @@ def test_what_would_crash_later_is_refused_now(values: dict, message: str) -> No
     assert message in problems(values)
 
 
+def test_words_that_yaml_reads_as_false_are_words() -> None:
+    values = yaml.safe_load("{detect_language: off, transcription: {language: no}}")
+    assert values == {"detect_language": False, "transcription": {"language": False}}
+    found = config.load(values)
+    assert found.detect_language == "off"
+    assert found.transcription.language == "no"
+    assert config.load({}).detect_language == "fill"
+    again = config.load(yaml.safe_load(yaml.safe_dump(found.model_dump(mode="json"))))
+    assert again == found
+
+
 def test_a_number_names_a_run() -> None:
     assert config.load({"run": 2026}).run == "2026"
 

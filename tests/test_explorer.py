@@ -23,6 +23,7 @@ from songatlas.explorer import (
     cards,
     catalogue,
     clusterings,
+    comparison,
     effects,
     neighbours,
     page,
@@ -486,3 +487,21 @@ def test_the_bundle_is_what_the_sources_build(tmp_path: Path) -> None:
     subprocess.run(["node", "build.mjs", str(tmp_path / "bundle")], cwd=copy, check=True)
     built = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
     assert built == {path.name: path.read_bytes() for path in page.BUNDLE.iterdir()}
+
+
+def test_names_that_pandas_takes_for_missing_values_stay_names(tmp_path: Path) -> None:
+    path = tmp_path / "comparison.csv"
+    numbers = [column for column, _ in comparison.COLUMNS]
+    header = ["model", "task", "level", "supervision", *numbers]
+    path.write_text(f"{','.join(header)}\nnan,no,song,none{',' * len(numbers)}\n")
+    (row,) = comparison.comparison(path)["rows"]
+    assert (row["model"], row["task"]) == ("nan", "no")
+    assert row["values"] == [None] * len(numbers)
+
+
+def test_hokkien_and_norwegian_are_classes_of_the_page() -> None:
+    columns = dict.fromkeys(("genre", "artist", "split", "license"))
+    songs = pd.DataFrame({"language": ["nan", "no", None, "nan"]}).assign(**columns)
+    (found,) = attributes.label_attributes(catalogue.Catalogue(songs, pd.DataFrame()))
+    assert found["names"] == ["nan", "no"]
+    assert [page.language_name(name) for name in found["names"]] == ["Hokkien", "Norwegian"]

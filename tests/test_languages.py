@@ -76,8 +76,8 @@ def test_a_misspelling_close_to_one_name_is_corrected_and_said(text: str, code: 
         "no-name", "is-land", "Indian", "latino", "123", "Spanglish", "Roman", "Latina",
         "n/a", "na na na", "none", "various", "love song", "no lyrics", "not applicable", "qaa",
         "music", "karaoke", "metal", "samba", "flamenco", "pop", "rap", "ska", "Rock/Pop",
-        "rock and roll", "hip hop", "yes/no", "male", "unk", "tba", "Ireland", "Poland", "India",
-        "English, love song",
+        "rock and roll", "hip hop", "yes/no", "male", "unk", "tba", "art", "Dothraki",
+        "Ireland", "Poland", "India", "English, love song",
     ],
 )  # fmt: skip
 def test_what_names_no_language_is_not_guessed(text: str) -> None:

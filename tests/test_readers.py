@@ -369,6 +369,32 @@ def test_factors_of_a_csv_are_numbers_where_they_can_be(tmp_path: Path) -> None:
     assert found["factor_key"].tolist() == ["C", "D"]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_hokkien_and_norwegian_are_languages_of_a_manifest(tmp_path: Path, suffix: str) -> None:
+    rows = ["s1,T,nan,pop,,a.mp3,,", "s2,T,no,pop,,b.mp3,,", "s3,T,,pop,,c.mp3,,"]
+    file = manifest(tmp_path, *rows)
+    if suffix == "parquet":
+        frame = pd.read_csv(file, keep_default_na=False, na_values=[""])
+        file = tmp_path / "manifest.parquet"
+        frame.to_parquet(file)
+    languages = read("manifest", file).sources["language"]
+    assert languages.tolist()[:2] == ["nan", "no"]
+    assert pd.isna(languages[2])
+
+
+def test_nan_is_no_language_where_a_manifest_uses_it_for_nothing(tmp_path: Path) -> None:
+    rows = ["s1,T,nan,nan,,a.mp3,,", "s2,T,nan,pop,,b.mp3,,", "s3,T,NaN,pop,,c.mp3,,"]
+    assert read("manifest", manifest(tmp_path, *rows)).sources["language"].isna().all()
+    alone = manifest(tmp_path / "x", "s3,T,NaN,pop,,c.mp3,,")
+    assert read("manifest", alone).sources["language"].isna().all()
+
+
+@pytest.mark.parametrize("language", ["nan", "no"])
+def test_hokkien_and_norwegian_are_languages_of_a_folder(tmp_path: Path, language: str) -> None:
+    put(tmp_path / language / "pop" / "a.mp3")
+    assert read("folder", tmp_path).sources["language"].tolist() == [language]
+
+
 def test_an_empty_manifest_gives_empty_tables(tmp_path: Path) -> None:
     found = read("manifest", manifest(tmp_path))
     tables.write(found.sources, tmp_path / "s.parquet", tables.SOURCES)

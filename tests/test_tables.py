@@ -68,6 +68,24 @@ def test_supervision_is_one_of_three_words(tmp_path: Path, table: tables.Table) 
         tables.write(pd.DataFrame([row | {"supervision": "hearsay"}]), tmp_path / "x", table)
 
 
+def test_labels_from_before_languages_were_detected_still_read(tmp_path: Path) -> None:
+    old = pa.table({name: pa.array(["a"]) for name in tables.LABELS.columns})
+    old = old.drop_columns(["language_source", "language_confidence"])
+    tables.write_arrow(old, tmp_path / "labels.parquet", "labels")
+    back = tables.read(tmp_path / "labels.parquet", tables.LABELS)
+    assert set(back) == set(tables.LABELS.columns)
+    assert back["language"].tolist() == ["a"]
+    assert back["language_source"].isna().all()
+    assert back["language_confidence"].dtype == np.float64
+    columns = ["track_id", "language_source"]
+    some = tables.read(tmp_path / "labels.parquet", tables.LABELS, columns=columns)
+    assert list(some) == columns
+    tables.write(back, tmp_path / "new.parquet", tables.LABELS)
+    frame = back.drop(columns=["language_source", "language_confidence"])
+    tables.write(frame, tmp_path / "same.parquet", tables.LABELS)
+    assert (tmp_path / "new.parquet").read_bytes() == (tmp_path / "same.parquet").read_bytes()
+
+
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="column `license` of table `labels` is missing"):
         tables.write(labels(track_id=["a"]).drop(columns="license"), tmp_path / "x", tables.LABELS)

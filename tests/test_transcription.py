@@ -279,13 +279,13 @@ def test_only_missing_lyrics_are_filled_in() -> None:
         columns=list(SEGMENTS.columns),
     )
     heard = pd.DataFrame(
-        [("a", "es", 0.9, None, None), ("b", "es", 0.9, None, None), ("c", None, None, None, "-")],
+        [("a", "es", 0.9, None, None), ("b", "jw", 0.9, None, None), ("c", None, None, None, "-")],
         columns=list(SONGS.columns),
     )
     found = with_transcripts(frame, segments, heard).set_index("source_id")
     assert found["lyrics"]["a"] == "own words"
     assert list(found["lyrics_source"]) == ["none", "transcribed", "none"]
-    assert list(found["language"][:2]) == ["en", "es"]
+    assert list(found["language"][:2]) == ["en", "jv"]  # Whisper says jw
     assert found["language_source"]["b"] == "detected"
     assert found["language_source"].isna().tolist() == [True, False, True]
     assert found["lines"]["b"].index("primera") < found["lines"]["b"].index("segunda")

@@ -10,7 +10,14 @@ from collections.abc import Iterable
 import pandas as pd
 
 from songatlas.corpus.result import Problems, where
-from songatlas.lyrics.language_id import detect, languages, letters, probabilities, unrepeated
+from songatlas.lyrics.language_id import (
+    Detected,
+    detect,
+    languages,
+    letters,
+    probabilities,
+    unrepeated,
+)
 
 CONFIDENT = 0.9
 """Least probability of a language that is taken for a song's, and, in each half of a text, of a
@@ -64,11 +71,11 @@ def fill_languages(songs: pd.DataFrame) -> pd.DataFrame:
     """
     songs = songs.copy()
     unknown = songs.index[songs["language"].isna() & songs["lyrics"].notna()]
-    for song, found in zip(unknown, detect(list(songs.loc[unknown, "lyrics"])), strict=True):
-        if found.code and found.probability >= CONFIDENT and found.letters >= MIN_LETTERS:
-            songs.loc[song, "language"] = found.code
-            songs.loc[song, "language_source"] = "detected"
-            songs.loc[song, "language_confidence"] = found.probability
+    found = zip(unknown, detect(list(songs.loc[unknown, "lyrics"])), strict=True)
+    sure = {song: one for song, one in found if _is_sure(one)}
+    songs.loc[list(sure), "language"] = [one.code for one in sure.values()]
+    songs.loc[list(sure), "language_source"] = "detected"
+    songs.loc[list(sure), "language_confidence"] = [one.probability for one in sure.values()]
     return songs
 
 
@@ -103,8 +110,8 @@ def other_language(text: str, label: str) -> str | None:
             return None
         found = dict(zip(languages(), probabilities([half])[0], strict=True))
         code = max(found, key=found.__getitem__)
-        sure = sum(share for other, share in found.items() if other == code or _alike(other, code))
-        if sure < CONFIDENT or code == label or _alike(code, label):
+        sure = sum(found.get(one, 0.0) for one in _relatives(code))
+        if sure < CONFIDENT or label in _relatives(code):
             return None
         verdicts.add(code)
     return verdicts.pop() if len(verdicts) == 1 else None
@@ -117,8 +124,14 @@ def known_languages() -> frozenset[str]:
     return frozenset(codes.union(*(group for group in ALIKE if codes & set(group))))
 
 
-def _alike(one: str, other: str) -> bool:
-    return any(one in group and other in group for group in ALIKE)
+def _is_sure(found: Detected) -> bool:
+    return found.probability >= CONFIDENT and found.letters >= MIN_LETTERS
+
+
+@functools.cache
+def _relatives(code: str) -> frozenset[str]:
+    """A language and those that a few lines do not tell from it."""
+    return frozenset({code}.union(*(group for group in ALIKE if code in group)))
 
 
 def _halves(text: str) -> Iterable[str]:

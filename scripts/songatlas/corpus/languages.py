@@ -40,8 +40,9 @@ LANGUAGES, TERRITORIES = "und/name_to_language", "en/name_to_territory"
 SEPARATORS = re.compile(r"\s*[,;/|+&]\s*|\s+(?:and|und|et|y|e|och|og|en|и)\s+")
 """What stands between languages where a text names several."""
 
-NO_LANGUAGE = re.compile("und|mul|zxx|mis|q[a-t][a-z]")
-"""Valid subtags that name no single language: unknown, several, none, and those for private use."""
+NO_LANGUAGE = re.compile("und|mul|zxx|mis|art|bat|map|sgn|q[a-t][a-z]")
+"""Valid subtags that name no single language: unknown, several, none, families that are words too,
+and those for private use."""
 
 
 @dataclass(frozen=True)

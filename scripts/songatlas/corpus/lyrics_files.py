@@ -32,7 +32,7 @@ NOTHING = FoundLyrics(None, "none", None, {})
 def read_lyrics(path: Path, language: str | None, problems: Problems) -> FoundLyrics:
     """Read a lyrics file; what is wrong with it becomes warnings, and the song has no lyrics then.
 
-    `language` (ISO 639-1) helps to guess the encoding of text that is not Unicode.
+    `language` (a primary subtag) helps to guess the encoding of text that is not Unicode.
     """
     try:
         found = read_text(path, language)

@@ -93,7 +93,7 @@ def _blank_to_null(cells: pd.Series) -> pd.Series:
 def _languages(rows: pd.DataFrame) -> pd.Series:
     """The column `language`, where `nan` is Hokkien unless other columns use it for nothing."""
     cells = _blank_to_null(rows["language"])
-    others = rows.drop(columns="language").select_dtypes("string")
+    others: pd.DataFrame = rows.drop(columns="language").select_dtypes("string")
     for_nothing = others.apply(lambda column: column.str.strip() == "nan").to_numpy().any()
     hokkien = rows["language"].str.strip() == "nan"
     return cells if for_nothing else cells.mask(hokkien, "nan")

@@ -71,7 +71,7 @@ def module_of(reader: str) -> str:
 
 
 def read(reader: str, path: str | Path) -> "ReaderResult":
-    """Read a corpus: its songs with languages as ISO 639-1 codes, sorted by `source_id`.
+    """Read a corpus: its songs with languages as primary subtags, sorted by `source_id`.
 
     `path` may begin with `~`, the home folder. `several` reads each corpus that `path` names
     (`config.several_corpora`), with the reader's name before its songs' `source_id`.

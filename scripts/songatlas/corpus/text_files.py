@@ -25,7 +25,9 @@ LEGACY = {
     "az": "cp1254", "tr": "cp1254",
     "et": "cp1257", "lt": "cp1257", "lv": "cp1257",
     "vi": "cp1258",
-    "ja": "cp932", "ko": "cp949", "zh": "gb18030", "th": "cp874",
+    "ja": "cp932", "ko": "cp949", "th": "cp874",
+    "zh": "gb18030", "wuu": "gb18030",
+    "yue": "big5hkscs", "nan": "big5hkscs", "hak": "big5hkscs",
 }  # fmt: skip
 """The encoding that text in a language has most often where it is not Unicode."""
 
@@ -68,8 +70,8 @@ def read_text(path: Path, language: str | None = None, declared: str | None = No
 def decode_text(data: bytes, language: str | None = None, declared: str | None = None) -> Text:
     """Decode by byte order mark, else as UTF-8, else as `declared`, else by `language`.
 
-    What is no UTF-8 and declares nothing is read in the language's usual legacy encoding (ISO 639-1
-    code; Windows-1252 by default), and `guessed` says so. Line ends become `\\n`.
+    What is no UTF-8 and declares nothing is read in the language's usual legacy encoding
+    (Windows-1252 by default), and `guessed` says so. Line ends become `\\n`.
 
     Raises:
         ValueError: when the bytes are no text (they hold NUL or mostly control characters).

@@ -7,7 +7,7 @@ from songatlas.corpus.languages import RESOURCE
 
 
 def language_name(code: str) -> str:
-    """`Arabic` for `ar`; the text itself where it is no ISO 639-1 code."""
+    """`Arabic` for `ar`; the text itself where it is no code that the table has."""
     return _names().get(code, code)
 
 

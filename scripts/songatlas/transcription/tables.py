@@ -3,6 +3,7 @@
 import pandas as pd
 
 from songatlas import tables
+from songatlas.corpus.languages import normalise_language
 from songatlas.corpus.timed_lyrics import Line, to_json
 
 SEGMENTS = tables.Table(
@@ -56,7 +57,7 @@ def with_transcripts(
     sources.loc[lacking, "lyrics_source"] = "transcribed"
     heard = songs.set_index("source_id").reindex(sources["source_id"]).set_axis(sources.index)
     heard = heard[lacking & sources["language"].isna() & heard["language"].notna()]
-    sources["language"] = sources["language"].fillna(heard["language"])
+    sources["language"] = sources["language"].fillna(heard["language"].map(normalise_language))
     sources.loc[heard.index, "language_source"] = "detected"
     sources.loc[heard.index, "language_confidence"] = heard["probability"]
     return sources
