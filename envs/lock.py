@@ -28,8 +28,18 @@ ENVIRONMENTS = {
         *("py3langid", "scipy", "soundfile", "soxr"),
     ),
     "torch": (
-        *(*COMMON, "av", "google-crc32c", "librosa", "lightning", "peft", "py3langid"),
-        *("safetensors", "scikit-learn", "scipy", "soundfile", "soxr", "tensorboardx", "torch"),
+        *(*COMMON, "av", "google-crc32c", "langcodes", "language-data", "librosa", "lightning"),
+        *(
+            "peft",
+            "py3langid",
+            "safetensors",
+            "scikit-learn",
+            "scipy",
+            "soundfile",
+            "soxr",
+            "tensorboardx",
+            "torch",
+        ),
         *("torchaudio", "transformers"),
     ),
     "analysis": (
@@ -41,6 +51,9 @@ ENVIRONMENTS = {
     ),
 }
 """What the rules of each conda environment import."""
+
+WHERE_WHEELS_FIT = {"torch": ("e5.txt", "sys_platform == 'linux'")}
+"""By environment: a file of what has wheels for some platforms alone, and for which."""
 
 
 def resolve() -> None:
@@ -68,6 +81,11 @@ def environment(name: str) -> str:
     """Text of one conda environment file."""
     versions = pins()
     lines = [f"      - {package}=={versions[package]}" for package in sorted(ENVIRONMENTS[name])]
+    if name in WHERE_WHEELS_FIT:
+        file, platform = WHERE_WHEELS_FIT[name]
+        pinned = (ROOT / "envs" / file).read_text(encoding="utf-8")
+        found = re.findall(r"^[a-z][\w-]*==[\w.]+", pinned, re.MULTILINE)
+        lines += [f'      - "{pin} ; {platform}"' for pin in found]
     return "\n".join(
         [
             "# Written by `make lock` from requirements.lock; do not edit.",

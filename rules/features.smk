@@ -74,6 +74,7 @@ rule lyrics_features:
         "../envs/torch.yaml"
     params:
         lyrics=plan.lyrics(),
+        weights=lambda wildcards: plan.lyrics_weights(),
         seed=plan.config.evaluation.seed,
         code=code_of("lyrics_features"),
     message:
@@ -99,6 +100,7 @@ rule text_features:
     params:
         feature=lambda wildcards: f"text-{wildcards.model}",
         lyrics=lambda wildcards: plan.lyrics(wildcards.model),
+        weights=lambda wildcards: plan.lyrics_weights(wildcards.model),
         seed=plan.config.evaluation.seed,
         code=code_of("text_features"),
     message:

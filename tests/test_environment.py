@@ -14,6 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from conftest import ROOT
+from songatlas.features import registry
 from songatlas.fingerprint import reachable
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -41,10 +42,22 @@ def test_conda_environments_agree_with_the_lock(path: Path) -> None:
     lock = lock_module()
     assert path.read_text(encoding="utf-8") == lock.environment(path.stem)
     pinned = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"][-1]["pip"]
-    locked = lock.pins()
-    assert [item.split("==")[1] for item in pinned] == [
-        locked[item.split("==")[0]] for item in pinned
-    ]
+    locked = lock.pins() | pins_of_extras()
+    for item in pinned:
+        requirement = Requirement(item)
+        assert str(requirement.specifier) == f"=={locked[requirement.name]}"
+
+
+def pins_of_extras() -> dict[str, str]:
+    """What has wheels for some platforms alone, with its version in envs/e5.txt."""
+    text = (ROOT / "envs" / "e5.txt").read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z][\w-]*)==([\w.]+)", text, re.MULTILINE))
+
+
+def test_the_extra_of_e5_is_what_make_setup_installs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = project["optional-dependencies"]["e5"]
+    assert extra == [f"{name}=={version}" for name, version in pins_of_extras().items()]
 
 
 def test_installed_versions_are_the_locked_ones() -> None:
@@ -113,13 +126,21 @@ def test_every_script_finds_its_imports_in_its_conda_environment() -> None:
         f"songatlas.models.{path.stem}" for path in models if "class Arch" in path.read_text()
     ]
     missing = []
-    rules = list(scripts_and_environments())
+    rules = [
+        (rule, script, conda, architectures if conda.stem == "torch" else [])
+        for rule, script, conda in scripts_and_environments()
+    ]
     assert len(rules) > 40
-    for rule, script, conda in rules:
+    for feature in registry.features():
+        if feature.write is not None:
+            script = ROOT / "scripts" / f"{feature.reads}_feature.py"
+            conda = ROOT / "envs" / f"{feature.environment}.yaml"
+            rules.append((feature.name, script, conda, [registry.module_of(feature.name)]))
+    for rule, script, conda, modules in rules:
         pinned = yaml.safe_load(conda.read_text(encoding="utf-8"))["dependencies"][-1]["pip"]
         installed = with_dependencies([item.split("==")[0] for item in pinned])
         # What rules of models build is named by the config.
-        reached = reachable(script, architectures if conda.stem == "torch" else [])
+        reached = reachable(script, modules)
         places = {script: None} | {
             Path(importlib.util.find_spec(module).origin): names
             for module, names in reached.items()

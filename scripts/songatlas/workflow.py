@@ -303,7 +303,8 @@ class Plan:
         from songatlas import tables
 
         there = [part for part in self.parts(feature) if Path(part).is_file()]
-        return str(tables.read_metadata(there[0]).get("weights", "")) if there else ""
+        about = tables.read_metadata(there[0]) if there else {}
+        return str(about.get("weights") or about.get("revision") or "")
 
     def new_song_settings(self) -> dict[str, dict[str, Any]]:
         """Settings of every feature that new songs are described by, by its name."""
@@ -532,6 +533,8 @@ class Plan:
             keys = ("encoder", "ngram_min", "ngram_max", "dim", "max_lines")
         elif used.encoder == "word_vectors":
             keys += ("vectors",)
+        elif used.encoder == "e5":
+            pass
         else:
             keys += ("max_tokens", "trust_remote_code", "pooling", "prefix", "revision")
         dumped = used.model_dump()
@@ -542,6 +545,14 @@ class Plan:
             pinned = read_lock(self.config.pretrained.lock).get(used.encoder)
             section["revision"] = pinned.revision if pinned else None
         return section
+
+    def lyrics_weights(self, baseline: str | None = None) -> str:
+        """Whose weights the embedded lyrics encoder computes with; nothing for others."""
+        used = self.config.lyrics if baseline is None else self.config.lyrics_for(baseline)
+        if used.encoder != "e5":
+            return ""
+        feature = "lyrics_song" if baseline is None else f"text-{baseline}"
+        return features.feature("e5").weights() or self._recorded_weights(feature)
 
     @property
     def text_baselines(self) -> list[str]:

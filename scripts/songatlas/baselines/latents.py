@@ -152,7 +152,8 @@ def detected(languages: Sequence[str | Path]) -> dict[str, str | None]:
     from songatlas.lyrics.language_id import likeliest
 
     ids, values = tables.read_feature(languages)
-    return dict(zip(ids, likeliest(values), strict=True))
+    codes = tables.read_metadata(languages[0])["languages"]
+    return dict(zip(ids, likeliest(values, codes), strict=True))
 
 
 def centred(vectors: Vectors, languages: Mapping[str, str | None]) -> Vectors:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from songatlas.encoders.weights import cache_folder
+from songatlas.encoders.weights import cached
 from songatlas.errors import SongatlasError
 from songatlas.lyrics.e5_engine import DIM, MAX_CHARACTERS, REPOSITORY, Engine, engine, why_not
 
@@ -126,15 +126,9 @@ def _parts(model: Any, text: str) -> list[tuple[str, int]]:
 def _transformers(role: Role, found: Engine) -> Callable[[list[str]], np.ndarray]:
     from songatlas.lyrics.huggingface import HuggingFaceEncoder
 
-    encoder = HuggingFaceEncoder(
-        REPOSITORY,
-        MAX_TOKENS,
-        pooling="mean",
-        prefix=f"{role}: ",
-        revision=found.revision,
-        cache_dir=cache_folder(),
-    )
-    return encoder.transform
+    # By its folder: transformers would look for adapters of a repository on the network.
+    folder = str(cached(REPOSITORY, found.revision))
+    return HuggingFaceEncoder(folder, MAX_TOKENS, "mean", prefix=f"{role}: ").transform
 
 
 def centre_by_language(vectors: np.ndarray, languages: Sequence[str | None]) -> np.ndarray:

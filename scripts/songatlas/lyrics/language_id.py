@@ -65,11 +65,14 @@ def detect(texts: Sequence[str | None]) -> list[Detected]:
     return [_detected(_prepared(text)) for text in texts]
 
 
-def likeliest(shares: np.ndarray) -> list[str | None]:
-    """The likeliest language of each row of `probabilities`; None where none is likely."""
+def likeliest(shares: np.ndarray, codes: Sequence[str]) -> list[str | None]:
+    """The likeliest language of each row of `probabilities`; None where none is likely.
+
+    `codes` are those of `languages`, in their order.
+    """
     best = shares.argmax(axis=1)
     return [
-        languages()[place] if row[place] >= LIKELY else None
+        codes[place] if row[place] >= LIKELY else None
         for row, place in zip(shares, best, strict=True)
     ]
 
