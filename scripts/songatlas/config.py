@@ -62,9 +62,14 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _word_for_false(word: str) -> BeforeValidator:
-    """YAML reads the plain words `no` and `off` as false: false stands for `word` here."""
-    return BeforeValidator(lambda value: word if value is False else value)
+def _no_for_false(value: Any) -> Any:
+    """YAML reads the plain word `no`, Norwegian, as false."""
+    return "no" if value is False else value
+
+
+def _off_for_false(value: Any) -> Any:
+    """YAML reads the plain word `off` as false."""
+    return "off" if value is False else value
 
 
 def _once(values: list[Any]) -> list[Any]:
@@ -740,7 +745,7 @@ class Transcription(Section):
         "whisper",
         description="An encoder of the family `whisper`, whose whole checkpoint is used.",
     )
-    language: Annotated[str | None, _word_for_false("no")] = Field(
+    language: Annotated[str | None, BeforeValidator(_no_for_false)] = Field(
         None, description="Whisper's code of the language of all songs (null: told by ear)."
     )
     separation: str | None = Field(
@@ -861,7 +866,7 @@ class Config(Section):
         description="Shards of the corpus (rule of thumb: 256 songs a shard, "
         "at most 1,000 shards).",
     )
-    detect_language: Annotated[DetectLanguage, _word_for_false("off")] = Field(
+    detect_language: Annotated[DetectLanguage, BeforeValidator(_off_for_false)] = Field(
         "fill",
         description="Languages of lyrics: `fill` takes a sure one where no language is given and "
         "warns where one contradicts the label, `check` only warns, `off` does neither.",
