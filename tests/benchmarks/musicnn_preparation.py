@@ -2,10 +2,10 @@
 
     python tests/benchmarks/musicnn_preparation.py results/clips [results/real ...]
 
-Of finished features of runs it prints, per run and preparation: NMI and AMI of k-means with genre (as
-many clusters as genres, mean over five seeds), and two figures that no label enters: how far clusters
-that are found in two halves of the songs agree (adjusted Rand index, ten splits), and how often the
-nearest window elsewhere, none that overlaps it, is of the same song.
+Of finished features of runs it prints, per run and preparation: NMI and AMI of k-means with genre
+(as many clusters as genres, mean over five seeds), and two figures that no label enters: how far
+clusters agree that are found in two halves of the songs (adjusted Rand index, ten splits), and how
+often the nearest window elsewhere, none that overlaps it, is of the same song.
 """
 
 import argparse
