@@ -167,7 +167,7 @@ def write_lyrics(folder: Path) -> list[Case]:
         (place / name).write_bytes(content)
         song, text = f"english/rock/{stem}.wav", f"english/rock/{name}"
         if reason == "language_mismatch":  # said of the song, whose label it is
-            cases += [Case(song, "warned", reason, "list_sources"), Case(text)]
+            cases += [Case(song, "warned", reason, "corpus"), Case(text)]
             continue
         if name == "stamps.lrc":  # one line is stamped behind the song's end
             cases += [Case(song, "warned", reason, "corpus"), Case(text, "warned", reason)]
