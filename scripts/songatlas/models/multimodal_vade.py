@@ -9,15 +9,14 @@ each modality m by itself, x_m ~ N(f_m(z), σ_m² I), in standardised units.
 
 because the x_m are independent given z: a modality that is not there drops out of p(x, z), without
 a term of its own (Wu and Goodman 2018). The posterior q is the product of N(0, I) and the Gaussian
-experts of the modalities in S, again a Gaussian (`towers.product_of_experts`). Under a mixture
+experts of the modalities in S, again a Gaussian (`towers.product_of_experts`). For any
+probabilities γ of the components
 
-    KL(q(z) ‖ p(z)) ≤ E_q(z)[KL(γ ‖ π) + Σ_c γ_c (log q(z) − log N(z; m_c, v_c))]
+    KL(q(z) ‖ p(z)) ≤ KL(γ ‖ π) + Σ_c γ_c KL(q(z) ‖ N(m_c, diag v_c)),
 
-for any γ, with equality where γ_c = p(c | z) (Jiang et al. 2017). `MixturePrior.kl` computes the
-right side with γ at one sample of z and the rest in closed form, as that paper does. The γ of
-another sample may only make it larger; but sample and closed form are not of one z, so the number
-is an estimate that lies above the KL for every γ that does not depend on the sample.
-All terms are nats of one song, without weights: minus the loss is a lower bound.
+where the right side is too large by E_q(z)[KL(γ ‖ p(c | z))]. `MixturePrior.kl` is the right side
+in closed form with γ = p(c | z) at one sample of z (Jiang et al. 2017): whatever the sample, it is
+not below the KL. All terms are nats of one row, without weights: minus the loss is a lower bound.
 
 **Hidden modalities.** In training one modality of some rows is hidden. Such a row then counts as
 one that lacks it: what is hidden is not decoded, so the bound is one on log p(x_S) of what is left.
@@ -27,7 +26,7 @@ to the mean of all sounds that a text may have. Shi et al. (2019) take that way,
 the experts instead of their product.
 
 **σ_m** is the one that fits the batch best (Rybkin et al. 2021): the bound holds for the model with
-that variance. Standardisation adds a constant, the sum of the dimensions' log deviations.
+that variance. In the vectors' own units a constant comes on top, the sum of the log scales.
 
 Sources: Jiang, Zheng, Tan, Tang and Zhou 2017, "Variational Deep Embedding"; Wu and Goodman 2018,
 "Multimodal Generative Models for Scalable Weakly-Supervised Learning"; Shi, Siddharth, Paige and
@@ -37,6 +36,7 @@ Rybkin, Daniilidis and Levine 2021, "Simple and Effective VAE Training with Cali
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ from songatlas.models.fusion import drop_modality
 from songatlas.models.losses import Scale, calibrated_nll, paid
 from songatlas.models.mixture import MixturePrior
 from songatlas.models.partitions import MIN_PER_PART
-from songatlas.models.towers import Standardiser, product_of_experts
+from songatlas.models.towers import CONSTANT, Standardiser, product_of_experts
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +61,11 @@ VECTORS = ("audio", "lyrics")
 CERTAINTY = 4.0
 """Log precision that an expert starts with in its own half of the latent; minus that elsewhere."""
 
-NEITHER, BOTH = 0, 3
-"""Which modalities a row has: 1 for audio plus 2 for lyrics."""
+N_INIT = 20
+"""Starts of the k-means that the mixture comes from."""
+
+NEITHER, AUDIO, LYRICS, BOTH = range(4)
+"""Which modalities a row has, one bit each."""
 
 
 class Architecture(Model):
@@ -74,6 +77,11 @@ class Architecture(Model):
     their own, told apart by what they lack. Where too few songs have both, the mixture is fitted to
     those of the commonest kind (both, audio alone, lyrics alone). Components that no song belongs
     to for an epoch are restarted.
+
+    The vectors of a modality are centred and share one scale: language is in a few directions of
+    lyrics vectors that deviate most, and to scale each dimension would drown it (measured on
+    character TF-IDF of JamendoLyrics). Modalities in `standardise` are those whose dimensions have
+    units of their own, as `descriptors` do: there each has its own scale.
 
     Each expert and each decoder is a linear map plus a network with one hidden layer of `width`
     units, or as many as the vector has values if those are fewer. A row without either modality
@@ -93,6 +101,7 @@ class Architecture(Model):
         modality_dropout: float = 0.3,
         pretrain_epochs: int = 20,
         dropout: float = 0.1,
+        standardise: tuple[Literal["audio", "lyrics"], ...] = (),
     ) -> None:
         super().__init__(spec, latent_dim)
         check_dropout(dropout)
@@ -107,9 +116,20 @@ class Architecture(Model):
             )
         self.pretrain_epochs, self.modality_dropout = pretrain_epochs, modality_dropout
         half = (latent_dim + 1) // 2
-        n_audio, n_lyrics = spec.audio_dim, spec.lyrics_dim
-        self.audio = _Tower(n_audio, latent_dim, slice(0, half), width, dropout)
-        self.lyrics = _Tower(n_lyrics, latent_dim, slice(half, latent_dim), width, dropout)
+        self.audio = _Tower(
+            _scaler(spec.audio_dim, "audio" in standardise),
+            slice(0, half),
+            latent_dim,
+            width,
+            dropout,
+        )
+        self.lyrics = _Tower(
+            _scaler(spec.lyrics_dim, "lyrics" in standardise),
+            slice(half, latent_dim),
+            latent_dim,
+            width,
+            dropout,
+        )
         self.prior = MixturePrior(n_components, latent_dim)
         self.kinds: dict[int, int] = {}
 
@@ -123,7 +143,7 @@ class Architecture(Model):
         return product_of_experts(mus, logvars, torch.stack([heard, read]))
 
     def forward(self, batch: Batch) -> Pass:
-        """Encode, sample (reparameterised), decode all that the model reads, (B, audio + lyrics)."""
+        """Encode, sample (reparameterised), decode both: (B, audio_dim + lyrics_dim)."""
         heard, read = batch["has_mel"], batch["has_lyrics"]
         if self.training:
             self._look(batch)
@@ -144,7 +164,7 @@ class Architecture(Model):
         ):
             if has.any():
                 tower.standardiser.see(batch[name][has].float())
-        kinds = batch["has_mel"].long() + 2 * batch["has_lyrics"].long()
+        kinds = batch["has_mel"].long() + LYRICS * batch["has_lyrics"].long()
         self.kinds.update(zip(batch["row"].tolist(), kinds.tolist(), strict=True))
 
     def terms(
@@ -164,25 +184,20 @@ class Architecture(Model):
             self.audio.squares(audio, batch["audio"], heard),
             self.lyrics.squares(lyrics, batch["lyrics"], read),
         )
-        errors = [square.sum() / max(square.numel(), 1) for square in squares]
-        n_rows, n_values = len(done.mu), self.spec.audio_dim + self.spec.lyrics_dim
-        kl = done.mu.new_zeros(n_rows)
-        if done.logvar is None or done.z is None:
-            free_bits = 0.0
-        else:
-            rows = heard | read
-            kl[rows] = self.prior.kl(done.mu[rows], done.logvar[rows], done.z[rows])
-        counted = paid(kl, free_bits, self.latent_dim)
+        kl = self._kl(done, heard | read)
+        counted = paid(kl, 0.0 if done.logvar is None else free_bits, self.latent_dim)
+        errors = [_mean(square) for square in squares]
         if scale == "paper":
-            n_decoded = max(sum(square.numel() for square in squares), 1)
-            distortion = sum(square.sum() for square in squares) / n_decoded
+            distortion = _mean(torch.cat([square.flatten() for square in squares]))
             rate = counted / self.latent_dim
         else:
-            nats = sum(
+            n_values = self.spec.audio_dim + self.spec.lyrics_dim
+            nats = [
                 square.numel() * calibrated_nll(error)
                 for square, error in zip(squares, errors, strict=True)
-            )
-            distortion, rate = nats / (n_rows * n_values), counted / n_values
+            ]
+            distortion = torch.stack(nats).sum() / (len(kl) * n_values)
+            rate = counted / n_values
         return {
             "loss": distortion + kl_weight * rate,
             "distortion": distortion.detach(),
@@ -191,6 +206,14 @@ class Architecture(Model):
             "reconstruction_lyrics": errors[1].detach(),
             "kl": kl.mean().detach(),
         }
+
+    def _kl(self, done: Pass, rows: Tensor) -> Tensor:
+        """Of the posterior from the mixture, (B,) in nats; 0 outside of `rows` (B,) bool."""
+        kl = torch.zeros_like(done.mu[:, 0])
+        if done.logvar is None or done.z is None:
+            return kl
+        kl[rows] = self.prior.kl(done.mu[rows], done.logvar[rows], done.z[rows])
+        return kl
 
     def embed(self, batch: Batch) -> Tensor:
         """The posterior mean, (B, latent_dim); zeros for a row without either modality."""
@@ -220,9 +243,14 @@ class Architecture(Model):
         z = mean + torch.exp(0.5 * logvar) * noise
         return {"audio": self.audio.decode(z), "lyrics": self.lyrics.decode(z)}
 
+    @torch.no_grad()
     def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
         """Fit the mixture to latents of the training rows, (n, latent_dim)."""
-        self.prior.initialise(self._alike(latents), seed)
+        alike, kind = self._alike(latents)
+        self.prior.initialise(alike, seed, _partition(alike, self.prior.n_components, seed))
+        # Posteriors are as wide as that around these means, and so are components of them.
+        variance = self._posterior_variance(kind)
+        self.prior.logvars.copy_(torch.log(self.prior.logvars.exp() + variance))
 
     def start_epoch(self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]) -> None:
         """Restart components that were empty over the last epoch (see `MixturePrior`)."""
@@ -231,9 +259,17 @@ class Architecture(Model):
             logger.info("epoch %d: restarting empty components %s", epoch, empty.tolist())
             # The global random state, which training sets anew for every epoch.
             seed = int(torch.randint(2**31 - 1, ()))
-            self.prior.restart(empty, self._alike(latents()), seed)
+            self.prior.restart(empty, self._alike(latents())[0], seed)
 
-    def _alike(self, latents: np.ndarray) -> np.ndarray:
+    def _posterior_variance(self, kind: int) -> Tensor:
+        """About that of rows with some modalities, (latent_dim,)."""
+        precision = torch.ones_like(self.prior.logvars[0])
+        for number, tower in ((AUDIO, self.audio), (LYRICS, self.lyrics)):
+            if kind & number:
+                precision = precision + tower.log_precision.exp()
+        return 1.0 / precision
+
+    def _alike(self, latents: np.ndarray) -> tuple[np.ndarray, int]:
         """The latents of rows that have the same modalities, so that these part no clusters.
 
         All of them where the rows are not known: before training, and where several processes
@@ -241,11 +277,11 @@ class Architecture(Model):
         """
         kinds = np.array([self.kinds[row] for row in sorted(self.kinds)])
         if len(kinds) != len(latents) or not (kinds > NEITHER).any():
-            return latents
+            return latents, BOTH
         chosen = int(np.bincount(kinds[kinds > NEITHER]).argmax())
         if (kinds == BOTH).sum() >= MIN_PER_PART * self.prior.n_components:
             chosen = BOTH
-        return latents[kinds == chosen]
+        return latents[kinds == chosen], chosen
 
     def progress(self) -> Mapping[str, Tensor]:
         return {"kinds": torch.tensor(sorted(self.kinds.items())).reshape(-1, 2)}
@@ -263,12 +299,12 @@ class _Tower(nn.Module):
     """
 
     def __init__(
-        self, n_values: int, latent_dim: int, own: slice, width: int, dropout: float
+        self, standardiser: Standardiser, own: slice, latent_dim: int, width: int, dropout: float
     ) -> None:
         super().__init__()
+        n_values = len(standardiser.mean)
         width = min(width, n_values)
-        self.latent_dim = latent_dim
-        self.standardiser = Standardiser(n_values)
+        self.standardiser = standardiser
         self.expert = nn.Linear(n_values, latent_dim)
         self.expert_network = _network(n_values, width, 2 * latent_dim, dropout)
         self.decoder = nn.Linear(latent_dim, n_values)
@@ -302,9 +338,36 @@ class _Tower(nn.Module):
         return ((decoded[rows] - values[rows].float()) / self.standardiser.scale()).square()
 
 
+class _OneScale(Standardiser):
+    """Each dimension to zero mean, and all of them together to unit variance."""
+
+    def scale(self) -> Tensor:
+        deviation = self.variance.mean().sqrt()
+        return torch.where(deviation > CONSTANT, deviation, 1.0)
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Of all values; 0 of none."""
+    return values.sum() / max(values.numel(), 1)
+
+
+def _scaler(n_values: int, each: bool) -> Standardiser:
+    return Standardiser(n_values) if each else _OneScale(n_values)
+
+
 def _network(n_in: int, width: int, n_out: int, dropout: float) -> nn.Sequential:
     """One hidden layer; the output starts at zero."""
     last = nn.Linear(width, n_out)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(nn.Linear(n_in, width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout), last)
+
+
+def _partition(points: np.ndarray, k: int, seed: int) -> np.ndarray | None:
+    """Of k-means, (n,) int64; None where there are too few points, for the mixture's own way."""
+    from sklearn.cluster import KMeans
+
+    if len(np.unique(points, axis=0)) < k:
+        return None
+    labels: np.ndarray = KMeans(k, n_init=N_INIT, random_state=seed).fit_predict(points)
+    return labels
