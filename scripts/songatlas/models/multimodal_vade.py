@@ -1,0 +1,373 @@
+"""Variational deep embedding of audio and lyrics together: one latent, one mixture, two decoders.
+
+The model of a song: a component c with probability π_c, a latent z ~ N(m_c, diag v_c), and from it
+each modality m by itself, x_m ~ N(f_m(z), σ_m² I), in standardised units.
+
+**The bound.** Let S be the modalities that a row shows the model. For any q(z | x_S)
+
+    log p(x_S) ≥ E_q(z)[Σ_{m in S} log p(x_m | z)] − KL(q(z) ‖ p(z)),
+
+because the x_m are independent given z: a modality that is not there drops out of p(x, z), without
+a term of its own (Wu and Goodman 2018). The posterior q is the product of N(0, I) and the Gaussian
+experts of the modalities in S, again a Gaussian (`towers.product_of_experts`). For any
+probabilities γ of the components
+
+    KL(q(z) ‖ p(z)) ≤ KL(γ ‖ π) + Σ_c γ_c KL(q(z) ‖ N(m_c, diag v_c)),
+
+where the right side is too large by E_q(z)[KL(γ ‖ p(c | z))]. `MixturePrior.kl` is the right side
+in closed form with γ = p(c | z) at one sample of z (Jiang et al. 2017): whatever the sample, it is
+not below the KL. All terms are nats of one row, without weights: minus the loss is a lower bound.
+
+**Hidden modalities.** In training one modality of some rows is hidden. Such a row then counts as
+one that lacks it: what is hidden is not decoded, so the bound is one on log p(x_S) of what is left.
+To decode the hidden one too would be a bound on log p of both, for q may depend on whatever it
+likes. But such a q knows less than it must decode; it would raise σ_m for all songs, and be drawn
+to the mean of all sounds that a text may have. Shi et al. (2019) take that way, with a mixture of
+the experts instead of their product.
+
+**σ_m** is the one that fits the batch best (Rybkin et al. 2021): the bound holds for the model with
+that variance. In the vectors' own units a constant comes on top, the sum of the log scales.
+
+Sources: Jiang, Zheng, Tan, Tang and Zhou 2017, "Variational Deep Embedding"; Wu and Goodman 2018,
+"Multimodal Generative Models for Scalable Weakly-Supervised Learning"; Shi, Siddharth, Paige and
+Torr 2019, "Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models";
+Rybkin, Daniilidis and Levine 2021, "Simple and Effective VAE Training with Calibrated Decoders".
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from songatlas.errors import ConfigError
+from songatlas.models.base import LOGVAR_LIMIT, Batch, InputSpec, Model, Pass
+from songatlas.models.blocks import SLOPE, check_dropout
+from songatlas.models.fusion import drop_modality
+from songatlas.models.losses import Scale, calibrated_nll, paid
+from songatlas.models.mixture import MixturePrior
+from songatlas.models.partitions import MIN_PER_PART
+from songatlas.models.towers import CONSTANT, Standardiser, product_of_experts
+
+logger = logging.getLogger(__name__)
+
+TYPE = "deep clustering"
+KEY_FEATURE = "mixture prior over audio and lyrics together, either alone is enough"
+INPUTS = ()
+VECTORS = ("audio", "lyrics")
+
+CERTAINTY = 4.0
+"""Log precision that an expert starts with in its own half of the latent; minus that elsewhere."""
+
+N_INIT = 20
+"""Starts of the k-means that the mixture comes from."""
+
+NEITHER, AUDIO, LYRICS, BOTH = range(4)
+"""Which modalities a row has, one bit each."""
+
+
+class Architecture(Model):
+    """Mixture prior over one latent of audio and lyrics vectors; see the module for the bound.
+
+    For `pretrain_epochs` it trains as a plain autoencoder through the posterior mean. Then the
+    mixture is fitted to the latents of songs that have both modalities, and everything trains
+    together. Songs with one modality are placed by training: in the fit they would be clusters of
+    their own, told apart by what they lack. Where too few songs have both, the mixture is fitted to
+    those of the commonest kind (both, audio alone, lyrics alone). Components that no song belongs
+    to for an epoch are restarted.
+
+    The vectors of a modality are centred and share one scale: language is in a few directions of
+    lyrics vectors that deviate most, and to scale each dimension would drown it (measured on
+    character TF-IDF of JamendoLyrics). Modalities in `standardise` are those whose dimensions have
+    units of their own, as `descriptors` do: there each has its own scale.
+
+    Each expert and each decoder is a linear map plus a network with one hidden layer of `width`
+    units, or as many as the vector has values if those are fewer. A row without either modality
+    has the posterior N(0, I) and no part in the loss.
+
+    Raises:
+        ConfigError: when the model does not read both vectors, or an option is out of its range.
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        latent_dim: int,
+        *,
+        n_components: int = 12,
+        width: int = 256,
+        modality_dropout: float = 0.3,
+        pretrain_epochs: int = 20,
+        dropout: float = 0.1,
+        standardise: tuple[Literal["audio", "lyrics"], ...] = (),
+    ) -> None:
+        super().__init__(spec, latent_dim)
+        check_dropout(dropout)
+        if min(spec.audio_dim, spec.lyrics_dim) < 1:
+            raise ConfigError("reads: needs a feature of audio and one of lyrics")
+        for name, value in (("pretrain_epochs", pretrain_epochs), ("width", width)):
+            if value < 1:
+                raise ConfigError(f"{name}: must be at least 1 (given: {value})")
+        if not 0.0 <= modality_dropout <= 1.0:
+            raise ConfigError(
+                f"modality_dropout: must be between 0 and 1 (given: {modality_dropout})"
+            )
+        self.pretrain_epochs, self.modality_dropout = pretrain_epochs, modality_dropout
+        half = (latent_dim + 1) // 2
+        self.audio = _Tower(
+            _scaler(spec.audio_dim, "audio" in standardise),
+            slice(0, half),
+            latent_dim,
+            width,
+            dropout,
+        )
+        self.lyrics = _Tower(
+            _scaler(spec.lyrics_dim, "lyrics" in standardise),
+            slice(half, latent_dim),
+            latent_dim,
+            width,
+            dropout,
+        )
+        self.prior = MixturePrior(n_components, latent_dim)
+        self.kinds: dict[int, int] = {}
+
+    def encode(self, batch: Batch, heard: Tensor, read: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance (B, latent_dim) of the posterior.
+
+        Only what `heard` and `read` (B,) bool name is looked at.
+        """
+        experts = (self.audio.encode(batch["audio"]), self.lyrics.encode(batch["lyrics"]))
+        mus, logvars = (torch.stack(values) for values in zip(*experts, strict=True))
+        return product_of_experts(mus, logvars, torch.stack([heard, read]))
+
+    def forward(self, batch: Batch) -> Pass:
+        """Encode, sample (reparameterised), decode both: (B, audio_dim + lyrics_dim)."""
+        heard, read = batch["has_mel"], batch["has_lyrics"]
+        if self.training:
+            self._look(batch)
+            heard, read = drop_modality(heard, read, self.modality_dropout)
+        mu, logvar = self.encode(batch, heard, read)
+        z = mu
+        if not self.pretraining:
+            z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        decoded = torch.cat([self.audio.decode(z), self.lyrics.decode(z)], 1)
+        shown = None if self.pretraining else logvar
+        return Pass(mu, shown, z, decoded, {"heard": heard, "read": read})
+
+    def _look(self, batch: Batch) -> None:
+        """Note the scales of the vectors, and which modalities each row has."""
+        for tower, name, has in (
+            (self.audio, "audio", batch["has_mel"]),
+            (self.lyrics, "lyrics", batch["has_lyrics"]),
+        ):
+            if has.any():
+                tower.standardiser.see(batch[name][has].float())
+        kinds = batch["has_mel"].long() + LYRICS * batch["has_lyrics"].long()
+        self.kinds.update(zip(batch["row"].tolist(), kinds.tolist(), strict=True))
+
+    def terms(
+        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+    ) -> dict[str, Tensor]:
+        """Terms of the loss, `reconstruction` of audio and `reconstruction_lyrics`.
+
+        - `elbo`: minus the bound, in nats of a row, divided by `audio_dim + lyrics_dim`.
+        - `paper`: the squared error averaged over all values that were decoded, and the KL averaged
+          over latent dimensions, as in `losses.objective`.
+        """
+        assert done.reconstruction is not None
+        assert done.extra is not None
+        heard, read = done.extra["heard"], done.extra["read"]
+        audio, lyrics = done.reconstruction.split((self.spec.audio_dim, self.spec.lyrics_dim), 1)
+        squares = (
+            self.audio.squares(audio, batch["audio"], heard),
+            self.lyrics.squares(lyrics, batch["lyrics"], read),
+        )
+        kl = self._kl(done, heard | read)
+        counted = paid(kl, 0.0 if done.logvar is None else free_bits, self.latent_dim)
+        errors = [_mean(square) for square in squares]
+        if scale == "paper":
+            distortion = _mean(torch.cat([square.flatten() for square in squares]))
+            rate = counted / self.latent_dim
+        else:
+            n_values = self.spec.audio_dim + self.spec.lyrics_dim
+            nats = [
+                square.numel() * calibrated_nll(error)
+                for square, error in zip(squares, errors, strict=True)
+            ]
+            distortion = torch.stack(nats).sum() / (len(kl) * n_values)
+            rate = counted / n_values
+        return {
+            "loss": distortion + kl_weight * rate,
+            "distortion": distortion.detach(),
+            "rate": rate.detach(),
+            "reconstruction": errors[0].detach(),
+            "reconstruction_lyrics": errors[1].detach(),
+            "kl": kl.mean().detach(),
+        }
+
+    def _kl(self, done: Pass, rows: Tensor) -> Tensor:
+        """Of the posterior from the mixture, (B,) in nats; 0 outside of `rows` (B,) bool."""
+        kl = torch.zeros_like(done.mu[:, 0])
+        if done.logvar is None or done.z is None:
+            return kl
+        kl[rows] = self.prior.kl(done.mu[rows], done.logvar[rows], done.z[rows])
+        return kl
+
+    def embed(self, batch: Batch) -> Tensor:
+        """The posterior mean, (B, latent_dim); zeros for a row without either modality."""
+        return self.encode(batch, batch["has_mel"], batch["has_lyrics"])[0]
+
+    def assign(self, batch: Batch) -> Tensor:
+        """Component with the largest responsibility at the posterior mean, (B,) int64."""
+        return self.prior.log_responsibilities(self.embed(batch)).argmax(1)
+
+    @torch.no_grad()
+    def sample(self, component: int, n: int, seed: int) -> dict[str, Tensor]:
+        """Features of `n` songs that a component would make, `audio` and `lyrics`, (n, d) float32.
+
+        Latents are drawn from the component and the decoders' means are taken, in the features' own
+        units. The model should be in eval mode.
+
+        Raises:
+            ConfigError: when there is no such component.
+        """
+        if not 0 <= component < self.prior.n_components:
+            raise ConfigError(
+                f"component: must be from 0 to {self.prior.n_components - 1} (given: {component})"
+            )
+        mean, logvar = self.prior.means[component], self.prior.logvars[component]
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(n, self.latent_dim, generator=generator).to(mean)
+        z = mean + torch.exp(0.5 * logvar) * noise
+        return {"audio": self.audio.decode(z), "lyrics": self.lyrics.decode(z)}
+
+    @torch.no_grad()
+    def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
+        """Fit the mixture to latents of the training rows, (n, latent_dim)."""
+        alike, kind = self._alike(latents)
+        self.prior.initialise(alike, seed, _partition(alike, self.prior.n_components, seed))
+        # Posteriors are as wide as that around these means, and so are components of them.
+        variance = self._posterior_variance(kind)
+        self.prior.logvars.copy_(torch.log(self.prior.logvars.exp() + variance))
+
+    def start_epoch(self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]) -> None:
+        """Restart components that were empty over the last epoch (see `MixturePrior`)."""
+        empty = self.prior.empty()
+        if len(empty):
+            logger.info("epoch %d: restarting empty components %s", epoch, empty.tolist())
+            # The global random state, which training sets anew for every epoch.
+            seed = int(torch.randint(2**31 - 1, ()))
+            self.prior.restart(empty, self._alike(latents())[0], seed)
+
+    def _posterior_variance(self, kind: int) -> Tensor:
+        """About that of rows with some modalities, (latent_dim,)."""
+        precision = torch.ones_like(self.prior.logvars[0])
+        for number, tower in ((AUDIO, self.audio), (LYRICS, self.lyrics)):
+            if kind & number:
+                precision = precision + tower.log_precision.exp()
+        return 1.0 / precision
+
+    def _alike(self, latents: np.ndarray) -> tuple[np.ndarray, int]:
+        """The latents of rows that have the same modalities, so that these part no clusters.
+
+        All of them where the rows are not known: before training, and where several processes
+        train, each of which has seen some.
+        """
+        kinds = np.array([self.kinds[row] for row in sorted(self.kinds)])
+        if len(kinds) != len(latents) or not (kinds > NEITHER).any():
+            return latents, BOTH
+        chosen = int(np.bincount(kinds[kinds > NEITHER]).argmax())
+        if (kinds == BOTH).sum() >= MIN_PER_PART * self.prior.n_components:
+            chosen = BOTH
+        return latents[kinds == chosen], chosen
+
+    def progress(self) -> Mapping[str, Tensor]:
+        return {"kinds": torch.tensor(sorted(self.kinds.items())).reshape(-1, 2)}
+
+    def resume(self, progress: Mapping[str, Tensor]) -> None:
+        self.kinds = dict(progress["kinds"].tolist())
+
+
+class _Tower(nn.Module):
+    """Expert and decoder of one modality, vectors (B, n_values) in their own units.
+
+    The networks start at zero, so that latents start as a rotation of the standardised vectors. The
+    expert starts out sure of its `own` dimensions of the latent and unsure of the others, so that
+    the two experts do not contradict each other before they have learned anything.
+    """
+
+    def __init__(
+        self, standardiser: Standardiser, own: slice, latent_dim: int, width: int, dropout: float
+    ) -> None:
+        super().__init__()
+        n_values = len(standardiser.mean)
+        width = min(width, n_values)
+        self.standardiser = standardiser
+        self.expert = nn.Linear(n_values, latent_dim)
+        self.expert_network = _network(n_values, width, 2 * latent_dim, dropout)
+        self.decoder = nn.Linear(latent_dim, n_values)
+        self.decoder_network = _network(latent_dim, width, n_values, dropout)
+        directions = torch.empty(own.stop - own.start, n_values)
+        if len(directions):
+            nn.init.orthogonal_(directions)
+        for values in (self.expert.weight, self.expert.bias, self.decoder.weight):
+            nn.init.zeros_(values)
+        nn.init.zeros_(self.decoder.bias)
+        with torch.no_grad():
+            self.expert.weight[own] = directions
+            self.decoder.weight[:, own] = directions.T
+        certainty = torch.full((latent_dim,), -CERTAINTY)
+        certainty[own] = CERTAINTY
+        self.log_precision = nn.Parameter(certainty)
+
+    def encode(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the expert, (B, latent_dim) float32."""
+        x = self.standardiser(values.float())
+        shift, certainty = self.expert_network(x).float().chunk(2, 1)
+        logvar = -(self.log_precision + certainty)
+        return self.expert(x).float() + shift, logvar.clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(B, latent_dim) → (B, n_values) float32."""
+        return self.standardiser.back((self.decoder(z) + self.decoder_network(z)).float())
+
+    def squares(self, decoded: Tensor, values: Tensor, rows: Tensor) -> Tensor:
+        """Squared errors (rows, n_values) of some rows, in standardised units."""
+        return ((decoded[rows] - values[rows].float()) / self.standardiser.scale()).square()
+
+
+class _OneScale(Standardiser):
+    """Each dimension to zero mean, and all of them together to unit variance."""
+
+    def scale(self) -> Tensor:
+        deviation = self.variance.mean().sqrt()
+        return torch.where(deviation > CONSTANT, deviation, 1.0)
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Of all values; 0 of none."""
+    return values.sum() / max(values.numel(), 1)
+
+
+def _scaler(n_values: int, each: bool) -> Standardiser:
+    return Standardiser(n_values) if each else _OneScale(n_values)
+
+
+def _network(n_in: int, width: int, n_out: int, dropout: float) -> nn.Sequential:
+    """One hidden layer; the output starts at zero."""
+    last = nn.Linear(width, n_out)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(n_in, width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout), last)
+
+
+def _partition(points: np.ndarray, k: int, seed: int) -> np.ndarray | None:
+    """Of k-means, (n,) int64; None where there are too few points, for the mixture's own way."""
+    from sklearn.cluster import KMeans
+
+    if len(np.unique(points, axis=0)) < k:
+        return None
+    labels: np.ndarray = KMeans(k, n_init=N_INIT, random_state=seed).fit_predict(points)
+    return labels
