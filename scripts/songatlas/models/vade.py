@@ -11,15 +11,49 @@ from songatlas.errors import ConfigError
 from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import dense
 from songatlas.models.mixture import MixturePrior
+from songatlas.models.vectors import VectorVAE
 
 logger = logging.getLogger(__name__)
 
 TYPE = "deep clustering"
 KEY_FEATURE = "mixture-of-Gaussians prior, clusters of its own"
 INPUTS = ("mel",)
+VECTORS = ("either",)
 
 
-class Architecture(VAE):
+class MixtureVAE(VAE):
+    """A VAE whose prior is a mixture, with a cluster of its own for every row."""
+
+    prior: MixturePrior
+    logvar: nn.Linear
+
+    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+        return self.prior.kl(mu, logvar, z)
+
+    def assign(self, batch: Batch) -> Tensor:
+        """Component with the largest responsibility at the posterior mean, (B,) int64."""
+        return self.prior.log_responsibilities(self.embed(batch)).argmax(1)
+
+    @torch.no_grad()
+    def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
+        """Fit the mixture to the latents of the training rows, (n, latent_dim)."""
+        self.prior.initialise(latents, seed)
+        # This head has had no gradient yet: posteriors start as wide as the mixture's components,
+        # not hundreds of nats away from them.
+        weights = torch.softmax(self.prior.weight_logits, 0)
+        self.logvar.bias.copy_(weights @ self.prior.logvars)
+
+    def start_epoch(self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]) -> None:
+        """Restart components that were empty over the last epoch (see `MixturePrior`)."""
+        empty = self.prior.empty()
+        if len(empty):
+            logger.info("epoch %d: restarting empty components %s", epoch, empty.tolist())
+            # The global random state, which training sets anew for every epoch.
+            seed = int(torch.randint(2**31 - 1, ()))
+            self.prior.restart(empty, latents(), seed)
+
+
+class Architecture(MixtureVAE):
     """VaDE (Jiang et al. 2017): a fully connected VAE with a Gaussian mixture as prior.
 
     For `pretrain_epochs` it trains as a plain autoencoder through the mean; then the mixture is
@@ -57,27 +91,22 @@ class Architecture(VAE):
         values: Tensor = self.output(self.decoder(z))
         return values.unflatten(1, (1, self.spec.n_mels, self.spec.n_frames))
 
-    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
-        return self.prior.kl(mu, logvar, z)
 
-    def assign(self, batch: Batch) -> Tensor:
-        """Component with the largest responsibility at the posterior mean, (B,) int64."""
-        return self.prior.log_responsibilities(self.embed(batch)).argmax(1)
+class OfVectors(MixtureVAE, VectorVAE):
+    """The same over vectors."""
 
-    @torch.no_grad()
-    def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
-        """Fit the mixture to the latents of the training windows, (n, latent_dim)."""
-        self.prior.initialise(latents, seed)
-        # This head has had no gradient yet: posteriors start as wide as the mixture's components,
-        # not hundreds of nats away from them.
-        weights = torch.softmax(self.prior.weight_logits, 0)
-        self.logvar.bias.copy_(weights @ self.prior.logvars)
-
-    def start_epoch(self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]) -> None:
-        """Restart components that were empty over the last epoch (see `MixturePrior`)."""
-        empty = self.prior.empty()
-        if len(empty):
-            logger.info("epoch %d: restarting empty components %s", epoch, empty.tolist())
-            # The global random state, which training sets anew for every epoch.
-            seed = int(torch.randint(2**31 - 1, ()))
-            self.prior.restart(empty, latents(), seed)
+    def __init__(
+        self,
+        spec: InputSpec,
+        latent_dim: int,
+        *,
+        widths: tuple[int, ...] | None = None,
+        n_components: int = 10,
+        pretrain_epochs: int = 10,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(spec, latent_dim, widths=widths, dropout=dropout)
+        if pretrain_epochs < 1:
+            raise ConfigError(f"pretrain_epochs: must be at least 1 (given: {pretrain_epochs})")
+        self.pretrain_epochs = pretrain_epochs
+        self.prior = MixturePrior(n_components, latent_dim)

@@ -73,6 +73,8 @@ def fulfil(request: Request) -> str:
             condition_on=request.options.get("condition_on"),
             seed=request.seed,
         )
+        if windows.note:
+            logger.warning("%s: %s", request.model, windows.note)
         trained = train(
             controlled(windows, description.control, request.seed),
             replace(description, spec=spec),
