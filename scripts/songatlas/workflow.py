@@ -18,6 +18,7 @@ from songatlas.corpus.shards import shard_name
 from songatlas.encoders import cards
 from songatlas.errors import ConfigError
 from songatlas.features import registry as features
+from songatlas.features.registry import Feature
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
 
@@ -295,7 +296,7 @@ class Plan:
             read |= {feature.name for feature in self.features_of_model(name)}
         return read
 
-    def features_of_model(self, name: str) -> list[features.Feature]:
+    def features_of_model(self, name: str) -> list[Feature]:
         """The features that a trained model reads."""
         vectors = self.config.models[name].vectors
         if vectors:

@@ -76,8 +76,8 @@ def read_vectors(
         track_ids=tuple(rows["track_id"]),
         splits=tuple(resolve(list(rows["split"]), seed)),
         mel=torch.zeros((len(heard), 0, 0), dtype=torch.float16),
-        audio=audio.of(rows["window_id"]) if audio else None,
-        lyrics=lyrics.of(rows["track_id"]) if lyrics else None,
+        audio=audio.of(list(rows["window_id"])) if audio else None,
+        lyrics=lyrics.of(list(rows["track_id"])) if lyrics else None,
         of_songs=spec.songs,
         note=note,
     )
