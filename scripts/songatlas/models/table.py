@@ -44,8 +44,8 @@ def architecture_table(
 
     Parameters are counted from the modules, built without memory on torch's meta device; they are
     null where they depend on how many classes the corpus has, which `key_feature` then says.
-    Compression is values in a spectrogram (or vector) : latent dimensions. `trained_on` and `licence` are those
-    of pretrained weights, and null for models that are trained here.
+    Compression is values in a spectrogram or vector : latent dimensions. `trained_on` and `licence`
+    are those of pretrained weights, and null for models that are trained here.
 
     Args:
         models: what is trained.

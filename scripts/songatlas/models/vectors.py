@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ class Tower(nn.Module):
                 f"widths: needs one or more positive numbers (given: {list(widths[1:])})"
             )
         layers: list[nn.Module] = []
-        for n_from, n_to in zip(widths, widths[1:], strict=False):
+        for n_from, n_to in pairwise(widths):
             layers += [nn.Linear(n_from, n_to), nn.ReLU(), nn.Dropout(dropout)]
         self.hidden = nn.Sequential(*layers)
         self.linear = nn.Linear(widths[0], n_out)
