@@ -362,7 +362,7 @@ def test_too_few_rows_for_any_number_say_so(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused_before_any_job(model: dict, message: str) -> None:
-    with pytest.raises(ConfigError, match="models.one") as refused:
+    with pytest.raises(ConfigError, match=r"models\.one") as refused:
         Plan({"models": {"one": {"architecture": "vade"} | model}})
     assert message in str(refused.value)
 

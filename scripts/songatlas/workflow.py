@@ -498,10 +498,10 @@ class Plan:
     @property
     def assign_branches(self) -> list[dict[str, Any]]:
         """Name, seed, inputs (features, for a baseline) and baseline of every first branch."""
-        trained = [
-            {"name": name, "seed": seed, "inputs": list(self.model_inputs(name)), "baseline": None}
-            for name, seed in self.first_trained
-        ]
+        trained = []
+        for name, seed in self.first_trained:
+            inputs = list(self.config.models[name].vectors.values() or self.model_inputs(name))
+            trained.append({"name": name, "seed": seed, "inputs": inputs, "baseline": None})
         untrained = []
         for name, seed in self.first_untrained:
             baseline = self.baseline(name)

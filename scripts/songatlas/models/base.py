@@ -57,6 +57,10 @@ class InputSpec:
     one_unit: tuple[str, ...] = ()
     """Of `audio` and `lyrics`: vectors whose dimensions are told apart by their variance."""
 
+    def __post_init__(self) -> None:
+        # Plain values, as they come from files, have no tuples.
+        object.__setattr__(self, "one_unit", tuple(self.one_unit))
+
     @property
     def of_vectors(self) -> bool:
         """Whether the input is vectors instead of spectrograms."""

@@ -24,7 +24,7 @@ VECTORS = ("either",)
 MOST_COMPONENTS = 30
 """Of a mixture whose number of components is chosen."""
 
-N_INIT = 10
+N_INIT = 50
 """Starts of the k-means that a mixture over vectors is fitted to."""
 
 INITIAL_SPREAD = -2.0
