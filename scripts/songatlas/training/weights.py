@@ -50,7 +50,6 @@ def save_weights(path: str | Path, description: Description, weights: dict[str, 
     content = {
         "state_dict": {name: tensor.cpu().contiguous() for name, tensor in weights.items()},
         **asdict(description),
-        "spec": {name: _plain(value) for name, value in asdict(description.spec).items()},
         "options": {name: _plain(value) for name, value in description.options.items()},
         "labels": list(description.labels),
     }
