@@ -79,6 +79,11 @@ def model_features(wildcards):
     corpus = corpus_output()
     read = plan.model_inputs(wildcards.model)
     files = {"windows": corpus.audio_windows}
+    vectors = plan.config.models[wildcards.model].vectors
+    if vectors:
+        files |= {name: plan.parts(feature) for name, feature in vectors.items()}
+        songs = plan.song_parts(vectors["audio"]) if "audio" in vectors else []
+        return files | {"tracks": corpus.songs, "audio_songs": songs}
     for feature in (feature for name in read for feature in features.read_as(name)):
         parts = plan.parts(feature.name)
         files[feature.name] = parts if feature.reads == "audio" else parts[0]
@@ -251,7 +256,7 @@ def all_figures(extension):
     drawn = [plan.path("figures", f"{name}.{extension}") for name in figures]
     of_each = {
         "confusion": plan.first_names,
-        "reconstruction": plan.models,
+        "reconstruction": plan.of_spectrograms,
         "traversal": plan.variational,
     }
     for folder, names in of_each.items():

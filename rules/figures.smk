@@ -137,7 +137,8 @@ rule figure_reconstruction:
     """A reconstruction by every trained model, next to its original."""
     input:
         reconstruction=plan.branch_files(
-            "latents/{model}/seed-{seed}-reconstruction.parquet", plan.first_trained
+            "latents/{model}/seed-{seed}-reconstruction.parquet",
+            [branch for branch in plan.first_trained if branch[0] in plan.of_spectrograms],
         ),
         windows=corpus_table("audio_windows"),
         labels=corpus_table("titles"),
@@ -149,9 +150,9 @@ rule figure_reconstruction:
                 category="Reconstructions",
                 labels={"model": name},
             )
-            for name, path in each_figure("reconstruction", "svg", plan.models)
+            for name, path in each_figure("reconstruction", "svg", plan.of_spectrograms)
         ],
-        png=[path for _, path in each_figure("reconstruction", "png", plan.models)],
+        png=[path for _, path in each_figure("reconstruction", "png", plan.of_spectrograms)],
     log:
         plan.path("logs", "figure_reconstruction.log"),
     benchmark:
@@ -159,7 +160,7 @@ rule figure_reconstruction:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=list(plan.models),
+        models=plan.of_spectrograms,
         corpus_name=plan.corpus_name,
         card=plan.card,
         figures=plan.section("figures", "png_dpi"),

@@ -319,5 +319,5 @@ rule paper:
         *all_paper_figures("svg"),
         *map_figures("svg"),
         *(path for _, path in each_figure("confusion", "svg", plan.first_names)),
-        *(path for _, path in each_figure("reconstruction", "svg", plan.models)),
+        *(path for _, path in each_figure("reconstruction", "svg", plan.of_spectrograms)),
         *([plan.path("figures", "training.svg")] if plan.models else []),

@@ -36,6 +36,9 @@ DESCRIPTOR_BANDS = 20
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
 
+VECTOR_LATENT_DIM = 16
+"""Dimensions of the latent of a model of vectors, where the config leaves them open."""
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=80)]
 DetectLanguage = Literal["fill", "check", "off"]
 Task = Literal["language", "genre", "language_genre", "artist", "song"]
@@ -43,6 +46,7 @@ Algorithm = Literal["kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spec
 Level = Literal["window", "song", "song_vote"]
 Attribute = Literal["tempo", "brightness", "loudness"]
 Control = Literal["shuffled_labels", "random_windows"]
+Modality = Literal["audio", "lyrics"]
 SongSet = Literal["all", "train", "validation", "test"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -301,13 +305,47 @@ class Loss(Section):
         return value
 
 
+SPECTROGRAMS = {"audio": "logmel"}
+"""What `reads` says of a model that reads spectrograms, if it says anything."""
+
+
+def _unreadable(modality: str, name: str) -> list[str]:
+    """What keeps the feature `name` from being read as vectors of `modality`."""
+    from songatlas.features import registry
+
+    able = registry.readable()
+    if name not in able:
+        known = ", ".join(f"{one} ({of})" for one, of in able.items())
+        return [f"{modality}: `{name}` is no feature that is read as vectors; there is {known}"]
+    if able[name] != modality:
+        return [f"{modality}: `{name}` is a feature of {able[name]}; write `{able[name]}: {name}`"]
+    return []
+
+
 class Model(BaseModel):
     """A trained model: keys beyond these are options of its architecture."""
 
     model_config = ConfigDict(extra="allow", frozen=True, validate_default=True)
 
     architecture: Name = Field(description="File under `scripts/songatlas/models/`, without `.py`.")
-    latent_dim: int = Field(128, ge=1, le=65536, description="Dimensions of the latent.")
+    reads: dict[Modality, str] = Field(
+        {},
+        description="Vectors that it reads instead of spectrograms: a feature of "
+        "`scripts/songatlas/features/` under `audio`, `lyrics` or both, such as `{audio: musicnn}` "
+        "or `{lyrics: e5}` (`{audio: logmel}`, as without: spectrograms).",
+    )
+    level: Literal["window", "song"] | None = Field(
+        None,
+        description="Of models that read vectors: what a row of training and of the latents is "
+        "(null: `song` where it reads lyrics, else `window`).",
+    )
+    latent_dim: int = Field(
+        128,
+        ge=1,
+        le=65536,
+        description="Dimensions of the latent (left open, of models that read vectors: "
+        f"{VECTOR_LATENT_DIM}).",
+    )
     beta: float = Field(1.0, ge=0.0, description="Weight of the KL term.")
     loss: dict[str, Any] = Field({}, description="Keys of `loss` that differ for this model.")
     training: dict[str, Any] = Field(
@@ -330,6 +368,48 @@ class Model(BaseModel):
     control_of: Name | None = Field(
         None, description="The model that it is a control of (null: the one declared the same)."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _small_latent_of_vectors(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or "latent_dim" in values:
+            return values
+        reads = values.get("reads")
+        vectors = isinstance(reads, Mapping) and bool(reads) and dict(reads) != SPECTROGRAMS
+        return {**values, "latent_dim": VECTOR_LATENT_DIM} if vectors else values
+
+    @field_validator("reads")
+    @classmethod
+    def _known_features(cls, value: dict[Modality, str]) -> dict[Modality, str]:
+        if value == SPECTROGRAMS:
+            return value
+        problems = [line for key, name in value.items() for line in _unreadable(key, name)]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return value
+
+    @model_validator(mode="after")
+    def _level_of_vectors(self) -> "Model":
+        if self.level is not None and not self.vectors:
+            raise ValueError("`level` is for models that read vectors; set `reads`, or remove it")
+        if self.level == "window" and list(self.vectors) == ["lyrics"]:
+            raise ValueError("`level: window` needs `audio` in `reads`: lyrics are of songs")
+        if self.of_songs and self.control == "random_windows":
+            raise ValueError("`control: random_windows` deals windows; this model's rows are songs")
+        bound = self.loss.get("attributes")
+        if self.vectors and bound:
+            raise ValueError("loss.attributes needs spectrograms, which this model does not read")
+        return self
+
+    @property
+    def vectors(self) -> dict[Modality, str]:
+        """The features that it reads as vectors; none where it reads spectrograms."""
+        return {} if self.reads == SPECTROGRAMS else dict(self.reads)
+
+    @property
+    def of_songs(self) -> bool:
+        """Whether its rows are songs instead of windows."""
+        return self.level == "song" or (self.level is None and "lyrics" in self.vectors)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -1061,7 +1141,7 @@ class Config(Section):
     def _unbound(self, name: str) -> list[str]:
         """Attributes bound to dimensions that the model does not have."""
         declared = self.models[name]
-        bound = declared.loss.get("attributes", self.loss.attributes)
+        bound = declared.loss.get("attributes", {} if declared.vectors else self.loss.attributes)
         bound = bound if isinstance(bound, dict) else {}
         return [
             f"models.{name}: loss.attributes binds {attribute} to dimension {dimension}, but "
@@ -1117,8 +1197,14 @@ class Config(Section):
         return Training.model_validate(self.training.model_dump() | self.models[model].training)
 
     def loss_for(self, model: str) -> Loss:
-        """Loss settings of one model: the common ones and what differs for it."""
-        return Loss.model_validate(self.loss.model_dump() | self.models[model].loss)
+        """Loss settings of one model: the common ones and what differs for it.
+
+        Attributes of the sound are measured in spectrograms: models of vectors bind none.
+        """
+        common = self.loss.model_dump()
+        if self.models[model].vectors:
+            common["attributes"] = {}
+        return Loss.model_validate(common | self.models[model].loss)
 
     def lyrics_for(self, baseline: str) -> Lyrics:
         """Lyrics settings of one baseline: the common ones and what differs for it."""

@@ -18,6 +18,7 @@ from songatlas.corpus.shards import shard_name
 from songatlas.encoders import cards
 from songatlas.errors import ConfigError
 from songatlas.features import registry as features
+from songatlas.features.registry import Feature
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
 
@@ -139,7 +140,12 @@ class Plan:
     @property
     def multimodal(self) -> list[str]:
         """Names of the models that read audio and lyrics."""
-        return [name for name in self.models if {"mel", "lyrics"} <= set(self.model_inputs(name))]
+        both = ({"mel", "lyrics"}, {"audio", "lyrics"})
+        return [
+            name
+            for name in self.models
+            if any(modalities <= set(self.model_inputs(name)) for modalities in both)
+        ]
 
     @property
     def joint(self) -> list[str]:
@@ -177,11 +183,16 @@ class Plan:
         return wanted or (able[0] if able else None)
 
     @property
+    def of_spectrograms(self) -> list[str]:
+        """Names of the models that read spectrograms, which figures can show."""
+        return [name for name in self.models if not self.config.models[name].vectors]
+
+    @property
     def variational(self) -> list[str]:
-        """Names of the VAEs, whose latents have a prior to move through."""
+        """Names of the VAEs of spectrograms, whose latents have a prior to move through."""
         return [
             name
-            for name in self.models
+            for name in self.of_spectrograms
             if registry.variational(self.config.models[name].architecture)
         ]
 
@@ -282,9 +293,15 @@ class Plan:
         read = {self.feature_of(name) for name in self.baselines}
         read |= {CENTRED_BY for name in self.baselines if self.config.baselines[name].centre}
         for name in self.models:
-            for model_input in self.model_inputs(name):
-                read |= {feature.name for feature in features.read_as(model_input)}
+            read |= {feature.name for feature in self.features_of_model(name)}
         return read
+
+    def features_of_model(self, name: str) -> list[Feature]:
+        """The features that a trained model reads."""
+        vectors = self.config.models[name].vectors
+        if vectors:
+            return [features.feature(feature) for feature in vectors.values()]
+        return [one for read in self.model_inputs(name) for one in features.read_as(read)]
 
     def feature_of(self, name: str) -> str:
         """The feature that a baseline's vectors come from."""
@@ -481,10 +498,10 @@ class Plan:
     @property
     def assign_branches(self) -> list[dict[str, Any]]:
         """Name, seed, inputs (features, for a baseline) and baseline of every first branch."""
-        trained = [
-            {"name": name, "seed": seed, "inputs": list(self.model_inputs(name)), "baseline": None}
-            for name, seed in self.first_trained
-        ]
+        trained = []
+        for name, seed in self.first_trained:
+            inputs = list(self.config.models[name].vectors.values() or self.model_inputs(name))
+            trained.append({"name": name, "seed": seed, "inputs": inputs, "baseline": None})
         untrained = []
         for name, seed in self.first_untrained:
             baseline = self.baseline(name)
@@ -580,9 +597,10 @@ class Plan:
         return dangers
 
     def spec(self, *models: str) -> dict[str, float]:
-        """Shape of what some models read; 0 for lyrics where none of them reads any."""
+        """Shape of what some models of spectrograms read; 0 for lyrics where none reads any."""
         logmel, lyrics = self.config.logmel, self.config.lyrics
-        reads_lyrics = any("lyrics" in self.model_inputs(name) for name in models)
+        spectrograms = [name for name in models if not self.config.models[name].vectors]
+        reads_lyrics = any("lyrics" in self.model_inputs(name) for name in spectrograms)
         return {
             "n_mels": logmel.n_mels,
             "n_frames": logmel.n_frames(self.config.windows.length_s),
@@ -593,15 +611,35 @@ class Plan:
             "frame_rate_hz": logmel.sample_rate_hz / logmel.hop_length,
         }
 
+    def _spec_of_vectors(self, name: str) -> dict[str, Any]:
+        """Shape of what a model of vectors reads; 0 for widths that only the files say."""
+        reads = self.config.models[name].vectors
+        kinds = {key: features.kind(feature) for key, feature in reads.items()}
+        return {
+            "n_mels": 0,
+            "n_frames": 0,
+            "max_lines": 0,
+            "audio_dim": (kinds["audio"].width or 0) if "audio" in kinds else 0,
+            "lyrics_dim": (kinds["lyrics"].width or 0) if "lyrics" in kinds else 0,
+            "songs": self.config.models[name].of_songs,
+            "one_unit": [key for key, kind in kinds.items() if not kind.standardise],
+        }
+
     def model_inputs(self, name: str) -> tuple[str, ...]:
-        """Of `mel`, `lyrics`, `songs`, `language`, `genre`: what a model reads."""
+        """Of `mel`, `lyrics`, `songs`, `language`, `genre`: what a model reads.
+
+        Of one that reads vectors: `audio`, `lyrics` or both.
+        """
         model = self.config.models[name]
+        if model.vectors:
+            return tuple(model.vectors)
         return registry.inputs(model.architecture, model.options)
 
     def model(self, name: str) -> dict[str, Any]:
         """A model's declaration as plain values, its own settings merged with the common ones."""
         model = self.config.models[name]
-        options = registry.entry(model.architecture).options.model_validate(model.options)
+        accepted = registry.entry(model.architecture, bool(model.vectors)).options
+        options = accepted.model_validate(model.options)
         return {
             "model": name,
             "architecture": model.architecture,
@@ -621,11 +659,14 @@ class Plan:
             },
             "training": self.config.training_for(name).model_dump(),
             "loss": self.config.loss_for(name).model_dump(),
-            "spec": self.spec(name),
+            "spec": self._spec_of_vectors(name) if model.vectors else self.spec(name),
         }
 
     def taught_elsewhere(self, name: str) -> bool:
         """Whether a model reads features whose weights saw other people's labels."""
+        if self.config.models[name].vectors:
+            known = (one.pretrained for one in self.features_of_model(name))
+            return any(one is not None and one.supervision == "elsewhere" for one in known)
         reads_lyrics = "lyrics" in self.model_inputs(name)
         return reads_lyrics and self.config.lyrics.supervision == "elsewhere"
 
@@ -636,12 +677,14 @@ class Plan:
         return {str(key): at for key, at in self.config.loss_for(name).attributes.items()}
 
     def declared_models(self) -> list[dict[str, Any]]:
-        """Every selected model, for the architecture table."""
-        keys = ("name", "architecture", "options", "latent_dim", "beta")
-        return [
-            {key: (name if key == "name" else self.model(name)[key]) for key in keys}
-            for name in self.models
-        ]
+        """Every selected model, for the architecture table; `spec` where it reads vectors."""
+        keys = ("architecture", "options", "latent_dim", "beta")
+        declared = []
+        for name in self.models:
+            model = self.model(name)
+            own = ("spec",) if self.config.models[name].vectors else ()
+            declared.append({"name": name, **{key: model[key] for key in (*keys, *own)}})
+        return declared
 
     def baseline(self, name: str) -> dict[str, Any]:
         """A baseline's declaration as plain values."""
@@ -691,8 +734,15 @@ class Plan:
     def code_of_models(self, script: str, *names: str) -> str:
         """Fingerprint of a script that builds some models, whatever these are built on included."""
         models = [self.config.models[name] for name in names]
-        parts = [registry.parts(model.architecture, model.options) for model in models]
-        return self.code(script, *chain.from_iterable(parts))
+        modules = [
+            f"songatlas.models.{part}"
+            for model in models
+            for part in registry.parts(model.architecture, model.options, bool(model.vectors))
+        ]
+        # What vectors are made of a feature decides what a model of vectors reads.
+        read = [feature for model in models for feature in model.vectors.values()]
+        modules += [features.module_of(feature) for feature in read]
+        return fingerprint(ROOT / f"{script}.py", modules)
 
     def code_of_assign(self) -> str:
         """Fingerprint of what embeds new songs: models, and features that they are described by."""

@@ -49,4 +49,4 @@ FEATURES = (
     ),
 )
 
-KINDS = {"descriptors": Kind("descriptors", flat)}
+KINDS = {"descriptors": Kind("descriptors", flat, width=155)}

@@ -60,4 +60,4 @@ FEATURES = (
     ),
 )
 
-KINDS = {"e5": Kind("e5", flat, standardise=False)}
+KINDS = {"e5": Kind("e5", flat, standardise=False, width=e5_engine.DIM)}

@@ -59,6 +59,7 @@ KINDS = {
         "language_id",
         flat,
         standardise=False,
+        width=133,
         as_it_is="probabilities of languages that nobody sings would count as much as the others",
     )
 }

@@ -92,4 +92,4 @@ FEATURES = (
     ),
 )
 
-KINDS = {"musicnn": Kind("musicnn", vectors, standardise=False)}
+KINDS = {"musicnn": Kind("musicnn", vectors, standardise=False, width=400)}

@@ -102,6 +102,8 @@ class Kind:
     """Whether its dimensions are standardised where the config leaves that open."""
     as_it_is: str | None = None
     """Why it must not be standardised, whatever the config says; None: it may be."""
+    width: int | None = None
+    """Values of a vector, where that is known before any file is read."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,15 @@ def kind(name: str) -> Kind:
     if name not in _declared().kinds:
         raise SongatlasError(f"there is no kind `{name}`; there are {', '.join(kinds())}")
     return _declared().kinds[name]
+
+
+def readable() -> dict[str, str]:
+    """By name of every feature that models read as vectors: `audio` or `lyrics`.
+
+    They are those with a kind of their own name, which says what the vectors are.
+    """
+    named = [one for one in features() if one.name in kinds() and not one.family]
+    return {one.name: one.reads for one in named}
 
 
 def module_of(full_name: str) -> str:

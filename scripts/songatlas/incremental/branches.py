@@ -55,6 +55,8 @@ def _branch(item: dict[str, Any]) -> Branch | None:
             return None
         return Branch(item["name"], item["seed"], (feature,), item["baseline"])
     read = [name for name in item["inputs"] if name not in LABELS]
+    if set(read) <= heard:  # a model of vectors
+        return Branch(item["name"], item["seed"], tuple(read))
     features = [feature.name for name in read for feature in registry.read_as(name)]
     if "mel" not in read or not set(features) <= heard:
         return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,9 +63,10 @@ def _of_model(
         return [], np.zeros((0, 1))
     windows_path, output = scratch / "windows.parquet", scratch / "latents.parquet"
     tables.write(songs.corpus.windows, windows_path, tables.WINDOWS)
-    files = {"windows": windows_path, "logmel": [songs.features["logmel"]]}
-    if "descriptors" in branch.inputs:
-        files["descriptors"] = [songs.features["descriptors"]]
+    files = {"windows": windows_path, **_heard(songs, branch)}
+    if description.spec.of_vectors:
+        files["tracks"] = scratch / "tracks.parquet"
+        tables.write(songs.corpus.tracks, files["tracks"], tables.TRACKS)
     windows, _ = read_inputs(files, description.spec)
     if description.labels:
         column = model.condition_on
@@ -76,6 +78,15 @@ def _of_model(
     rows = tables.read(output, tables.LATENTS, filters=[("level", "==", "song")])
     rows = rows.sort_values("track_id", kind="stable")
     return list(rows["track_id"]), np.stack(list(rows["z"])).astype(np.float64)
+
+
+def _heard(songs: NewSongs, branch: Branch) -> dict[str, Any]:
+    """Files of what a model hears of new songs, by the names that `read_inputs` knows them by."""
+    if "logmel" in branch.inputs:
+        return {name: [songs.features[name]] for name in branch.inputs}
+    [feature] = branch.inputs
+    whole = [songs.whole[feature]] if feature in songs.whole else []
+    return {"audio": [songs.features[feature]], "audio_songs": whole}
 
 
 def _of_baseline(

@@ -5,10 +5,12 @@ from torch import Tensor, nn
 
 from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import ConvDecoder, ConvEncoder
+from songatlas.models.vectors import VectorVAE
 
 TYPE = "autoencoder"
 KEY_FEATURE = "the convolutional VAE's layers without a prior: deterministic, no KL term"
 INPUTS = ("mel",)
+VECTORS = ("either",)
 
 
 class Architecture(VAE):
@@ -34,3 +36,21 @@ class Architecture(VAE):
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
         spectrogram: Tensor = self.decoder(z)
         return spectrogram
+
+
+class OfVectors(VectorVAE):
+    """The same over vectors: deterministic, the loss is the reconstruction alone."""
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        latent_dim: int,
+        *,
+        widths: tuple[int, ...] | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(spec, latent_dim, widths=widths, dropout=dropout)
+
+    @property
+    def deterministic(self) -> bool:
+        return True

@@ -19,6 +19,8 @@ Batch = Mapping[str, Tensor]
 - `db` (B, n_mels, n_frames) float16, the same windows in dB, and `scale_db` (B,) float32, the
   standard deviation in dB that `mel` was divided by;
 - `has_mel` (B,) bool: false where a song has lyrics only, whose `mel` is zeros;
+- `audio` (B, audio_dim) float32 instead of `mel`, `db` and `scale_db`: vectors of the sound, for
+  models that read vectors; zeros where a row has no audio;
 - `has_lyrics` (B,) bool and `lyrics` (B, lyrics_dim) float32, zeros where a window has none;
 - `lyrics_lines` (B, max_lines, lyrics_dim) float32, zero rows are padding;
 - `descriptors` (B, descriptors_dim) float32 (architectures that join them);
@@ -48,10 +50,27 @@ class InputSpec:
     """Frames per second."""
     descriptors_dim: int = 0
     """Width of the descriptors, 0 for models that do not read them."""
+    audio_dim: int = 0
+    """Width of the vectors of audio, 0 for models that read spectrograms or lyrics alone."""
+    songs: bool = False
+    """Whether a row is a song instead of a window."""
+    one_unit: tuple[str, ...] = ()
+    """Of `audio` and `lyrics`: vectors whose dimensions are told apart by their variance."""
+
+    def __post_init__(self) -> None:
+        # Plain values, as they come from files, have no tuples.
+        object.__setattr__(self, "one_unit", tuple(self.one_unit))
+
+    @property
+    def of_vectors(self) -> bool:
+        """Whether the input is vectors instead of spectrograms."""
+        return self.n_mels == 0
 
     @property
     def n_values(self) -> int:
-        """Values in one spectrogram."""
+        """Values in one spectrogram, or in one row of vectors."""
+        if self.of_vectors:
+            return self.audio_dim + self.lyrics_dim
         return self.n_mels * self.n_frames
 
 
@@ -66,16 +85,17 @@ class Pass:
     z: Tensor | None = None
     """(B, latent_dim) the sample that was decoded."""
     reconstruction: Tensor | None = None
-    """(B, 1, n_mels, n_frames); None where nothing is decoded."""
+    """(B, 1, n_mels, n_frames), of vectors (B, d); None where nothing is decoded."""
     extra: Mapping[str, Tensor] | None = None
     """What else `terms` needs."""
 
 
 class Model(nn.Module, ABC):
-    """A model of log-mel spectrograms, of lyrics, or of both.
+    """A model of log-mel spectrograms, of lyrics, of both, or of vectors of features.
 
     Subclasses are named `Architecture`, one per file; their keyword-only arguments are the options
-    that the config offers.
+    that the config offers. What a file's `Architecture` does with spectrograms, `OfVectors` beside
+    it does with vectors.
     """
 
     channels_last = False
@@ -167,6 +187,12 @@ class Model(nn.Module, ABC):
         """KL of each latent dimension from its prior, (B, latent_dim), in nats."""
         return gaussian_kl_per_unit(mu, logvar)
 
+    def begin(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        """Called once before training, in models that read vectors.
+
+        `batches()` gives all training rows in order. It draws nothing from the global random state.
+        """
+
     def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
         """Called once after `pretrain_epochs`, where there are any.
 
@@ -213,7 +239,11 @@ class VAE(Model):
 
     @abstractmethod
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
-        """Spectrograms (B, 1, n_mels, n_frames) from `z` (B, latent_dim)."""
+        """Spectrograms (B, 1, n_mels, n_frames), or vectors (B, d), from `z` (B, latent_dim)."""
+
+    def target(self, batch: Batch) -> Tensor:
+        """What `decode` should give, (B, ...)."""
+        return batch["mel"]
 
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
         """KL of the posterior from the prior in nats: (B,), or (B, latent_dim) by dimension."""
@@ -240,7 +270,7 @@ class VAE(Model):
         else:
             kl = self.kl(done.mu, done.logvar, done.z)
         return objective(
-            batch["mel"],
+            self.target(batch),
             done.reconstruction,
             kl,
             kl_weight=kl_weight,

@@ -4,10 +4,12 @@ from torch import Tensor, nn
 
 from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import dense
+from songatlas.models.vectors import VectorVAE
 
 TYPE = "VAE"
 KEY_FEATURE = "fully connected encoder and decoder"
 INPUTS = ("mel",)
+VECTORS = ("either",)
 
 
 class Architecture(VAE):
@@ -35,3 +37,17 @@ class Architecture(VAE):
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
         values: Tensor = self.output(self.decoder(z))
         return values.unflatten(1, (1, self.spec.n_mels, self.spec.n_frames))
+
+
+class OfVectors(VectorVAE):
+    """The same over vectors."""
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        latent_dim: int,
+        *,
+        widths: tuple[int, ...] | None = None,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__(spec, latent_dim, widths=widths, dropout=dropout)

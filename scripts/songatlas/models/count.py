@@ -55,7 +55,10 @@ def main() -> None:
             options["n_classes"] = LABELS
         with torch.device("meta"):
             built = registry.build(
-                model["architecture"], InputSpec(**asked["spec"]), model["latent_dim"], options
+                model["architecture"],
+                InputSpec(**model.get("spec", asked["spec"])),
+                model["latent_dim"],
+                options,
             )
         counted[model["name"]] = parameter_count(built)
     print(json.dumps(counted))

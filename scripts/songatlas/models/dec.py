@@ -9,6 +9,7 @@ from songatlas.models.losses import Scale
 TYPE = "deep clustering"
 KEY_FEATURE = "pretrained encoder and centroids sharpen their own soft assignments"
 INPUTS = ()
+VECTORS = ("either",)
 
 
 class Architecture(DeepClustering):

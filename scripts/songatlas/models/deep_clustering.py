@@ -1,7 +1,7 @@
 """Deep clustering on an autoencoder: what DEC and IDEC share."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,10 @@ class DeepClustering(Model):
         self.centroids = nn.Parameter(torch.zeros(n_clusters, latent_dim))
         # Not a buffer: it belongs to a training, not to the trained model.
         self.target: Target | None = None
+
+    def begin(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        """What the autoencoder does before training."""
+        self.autoencoder.begin(batches)
 
     def embed(self, batch: Batch) -> Tensor:
         """The autoencoder's posterior mean, (B, latent_dim)."""

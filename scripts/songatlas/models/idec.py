@@ -10,6 +10,7 @@ from songatlas.models.losses import Scale
 TYPE = "deep clustering"
 KEY_FEATURE = "DEC that keeps its decoder, so that the latent still describes the input"
 INPUTS = ()
+VECTORS = ("either",)
 
 
 class Architecture(DeepClustering):

@@ -6,7 +6,7 @@ A new architecture is one file in this folder and one entry in the config: nothi
 import ast
 import functools
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 CLASS = "Architecture"
+OF_VECTORS = "OfVectors"
+"""The class beside it that reads vectors, where that is another one."""
+EITHER = ("either",)
+"""`VECTORS` of an architecture that reads one vector a row, whatever of."""
 ENCODER_OPTIONS = "encoder_options"
 """An architecture with this option is built on another one, which its option `encoder` names."""
 
@@ -33,8 +37,14 @@ class Entry:
     kind: str
     key_feature: str
     inputs: tuple[str, ...]
+    vectors: tuple[str, ...]
+    """`EITHER`, or which of `audio` and `lyrics` it reads at once as vectors; none: `()`."""
     options: type[BaseModel]
     """Keyword-only arguments of the class, as a pydantic model."""
+
+    def takes(self, reads: Collection[str]) -> bool:
+        """Whether it reads vectors of these of `audio` and `lyrics`."""
+        return set(reads) <= set(self.vectors) or (self.vectors == EITHER and len(reads) == 1)
 
 
 def architectures() -> tuple[str, ...]:
@@ -43,8 +53,8 @@ def architectures() -> tuple[str, ...]:
 
 
 @functools.cache
-def entry(architecture: str) -> Entry:
-    """Constants and options of one architecture.
+def entry(architecture: str, of_vectors: bool = False) -> Entry:
+    """Constants and options of one architecture, as it reads spectrograms or vectors.
 
     Raises:
         ConfigError: when there is no such file.
@@ -55,11 +65,14 @@ def entry(architecture: str) -> Entry:
         known = ", ".join(architectures())
         raise ConfigError(f"unknown architecture `{architecture}`; known: {known}")
     constants = _constants(_tree(path))
+    if of_vectors:
+        node = _class(_tree(path), OF_VECTORS) or node
     return Entry(
         name=architecture,
         kind=constants["TYPE"],
         key_feature=constants["KEY_FEATURE"],
         inputs=tuple(constants["INPUTS"]),
+        vectors=tuple(constants.get("VECTORS", ())),
         options=_options(node),
     )
 
@@ -69,8 +82,11 @@ def problems(models: Mapping[str, configuration.Model]) -> list[str]:
     lines = []
     for name, model in models.items():
         try:
-            options = entry(model.architecture).options.model_validate(model.options)
-            lines += [f"models.{name}.{line}" for line in _encoder_problems(options)]
+            lines += [f"models.{name}.{line}" for line in _reads_problems(model)]
+            accepted = entry(model.architecture, bool(model.vectors)).options
+            options = accepted.model_validate(model.options)
+            found = _encoder_problems(options, bool(model.vectors))
+            lines += [f"models.{name}.{line}" for line in found]
             unlabelled = options.model_dump().get("condition_on") is None
             if model.control == "shuffled_labels" and unlabelled:
                 lines.append(
@@ -80,7 +96,7 @@ def problems(models: Mapping[str, configuration.Model]) -> list[str]:
         except ConfigError as error:
             lines.append(f"models.{name}.architecture: {error}")
         except ValidationError as error:
-            known = entry(model.architecture).options
+            known = entry(model.architecture, bool(model.vectors)).options
             common = tuple(type(model).model_fields)
             lines += [
                 f"models.{name}.{line}" for line in configuration.describe(error, known, common)
@@ -99,7 +115,7 @@ def check(config: configuration.Config) -> None:
 
 
 def inputs(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a model reads.
+    """What a model of spectrograms reads.
 
     Of `mel`, `lyrics`, `songs` (it also takes songs that have lyrics alone), `descriptors` where
     it joins them, and `language` or `genre` where it is conditioned.
@@ -113,23 +129,29 @@ def inputs(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     return read
 
 
-def parts(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+def parts(
+    architecture: str, options: Mapping[str, Any], of_vectors: bool = False
+) -> tuple[str, ...]:
     """The architectures that a model is made of: its own, and its encoder's where it names one.
 
     Their files are its code.
     """
-    checked = entry(architecture).options.model_validate(dict(options)).model_dump()
+    accepted = entry(architecture, of_vectors).options
+    checked = accepted.model_validate(dict(options)).model_dump()
     if ENCODER_OPTIONS not in checked:
         return (architecture,)
-    return (architecture, *parts(checked["encoder"], checked[ENCODER_OPTIONS] or {}))
+    built_on = parts(checked["encoder"], checked[ENCODER_OPTIONS] or {}, of_vectors)
+    return (architecture, *built_on)
 
 
-def autoencoders() -> tuple[str, ...]:
+def autoencoders(of_vectors: bool = False) -> tuple[str, ...]:
     """Names of the architectures that others can be built on.
 
-    They derive from `VAE`, are shown no label, and have no pretraining of their own.
+    They derive from `VAE`, are shown no label, have no pretraining of their own and, `of_vectors`,
+    read one.
     """
-    return tuple(name for name in architectures() if _is_plain_autoencoder(name))
+    plain = (name for name in architectures() if _is_plain_autoencoder(name))
+    return tuple(name for name in plain if not of_vectors or entry(name).vectors == EITHER)
 
 
 def variational(architecture: str) -> bool:
@@ -146,26 +168,42 @@ def build(
     Raises:
         ConfigError: naming the option, when its encoder or an option of that is wrong.
     """
-    checked = entry(architecture).options.model_validate(dict(options))
-    if problems := _encoder_problems(checked):
+    checked = entry(architecture, spec.of_vectors).options.model_validate(dict(options))
+    if problems := _encoder_problems(checked, spec.of_vectors):
         raise ConfigError("\n".join(problems))
     module = importlib.import_module(f"songatlas.models.{architecture}")
-    model: Model = getattr(module, CLASS)(spec, latent_dim, **checked.model_dump())
+    built = getattr(module, CLASS)
+    if spec.of_vectors:
+        built = getattr(module, OF_VECTORS, built)
+    model: Model = built(spec, latent_dim, **checked.model_dump())
     return model
 
 
-def _encoder_problems(options: BaseModel) -> list[str]:
+def _reads_problems(model: configuration.Model) -> list[str]:
+    """What keeps a model's architecture from reading the vectors that `reads` names."""
+    reads = tuple(model.vectors)
+    if not reads or entry(model.architecture).takes(reads):
+        return []
+    able = [name for name in architectures() if entry(name).takes(reads)]
+    return [
+        f"reads: `{model.architecture}` takes no vectors of {' and '.join(reads)}; "
+        f"what does: {', '.join(able) or 'nothing'}"
+    ]
+
+
+def _encoder_problems(options: BaseModel, of_vectors: bool = False) -> list[str]:
     """What is wrong with the encoder that a model names, and with that one's options."""
     values = options.model_dump()
     if ENCODER_OPTIONS not in values:
         return []
-    known = autoencoders()
+    known = autoencoders(of_vectors)
     if values["encoder"] not in known:
+        of = " of vectors" if of_vectors else ""
         return [
-            f"encoder: `{values['encoder']}` is no plain autoencoder or VAE; "
+            f"encoder: `{values['encoder']}` is no plain autoencoder or VAE{of}; "
             f"known: {', '.join(known)}"
         ]
-    accepted = entry(values["encoder"]).options
+    accepted = entry(values["encoder"], of_vectors).options
     try:
         accepted.model_validate(values[ENCODER_OPTIONS] or {})
     except ValidationError as error:
@@ -188,7 +226,7 @@ def _is_plain_autoencoder(architecture: str) -> bool:
 def _derives_from_vae(tree: ast.Module) -> bool:
     node = _class(tree)
     assert node is not None
-    return any(isinstance(base, ast.Name) and base.id == "VAE" for base in node.bases)
+    return any(isinstance(base, ast.Name) and base.id.endswith("VAE") for base in node.bases)
 
 
 @functools.cache
@@ -196,9 +234,9 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def _class(tree: ast.Module) -> ast.ClassDef | None:
+def _class(tree: ast.Module, name: str = CLASS) -> ast.ClassDef | None:
     for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == CLASS:
+        if isinstance(node, ast.ClassDef) and node.name == name:
             return node
     return None
 
@@ -209,7 +247,7 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         for node in tree.body
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in ("TYPE", "KEY_FEATURE", "INPUTS")
+        and node.targets[0].id in ("TYPE", "KEY_FEATURE", "INPUTS", "VECTORS")
     }
 
 

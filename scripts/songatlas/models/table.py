@@ -9,6 +9,7 @@ import torch
 
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, parameter_count
+from songatlas.models.vectors import default_widths
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Declared:
     options: Mapping[str, Any] = field(default_factory=dict)
     latent_dim: int = 128
     beta: float = 1.0
+    spec: Mapping[str, Any] | None = None
+    """Shape of what it reads, where that is vectors."""
 
 
 COLUMNS = (
@@ -41,24 +44,25 @@ def architecture_table(
 
     Parameters are counted from the modules, built without memory on torch's meta device; they are
     null where they depend on how many classes the corpus has, which `key_feature` then says.
-    Compression is values in a spectrogram : latent dimensions. `trained_on` and `licence` are those
-    of pretrained weights, and null for models that are trained here.
+    Compression is values in a spectrogram or vector : latent dimensions. `trained_on` and `licence`
+    are those of pretrained weights, and null for models that are trained here.
 
     Args:
         models: what is trained.
-        spec: shape of what they read.
+        spec: shape of the spectrograms that they read.
         pretrained: `name, title, parameters, trained_on, licence, citation` of each such baseline.
     """
     rows = []
     for model in models:
-        entry = registry.entry(model.architecture)
+        own = InputSpec(**model.spec) if model.spec else spec
+        entry = registry.entry(model.architecture, own.of_vectors)
         rows.append(
             {
                 "model": model.name,
                 "type": entry.kind,
-                "parameters": _parameters(model, spec),
+                "parameters": _parameters(model, own),
                 "latent_dim": model.latent_dim,
-                "compression": f"{_ratio(spec.n_values / model.latent_dim)}:1",
+                "compression": f"{_ratio(own.n_values / model.latent_dim)}:1",
                 "key_feature": "; ".join([entry.key_feature, *_particulars(model, entry)]),
             }
         )
@@ -98,6 +102,11 @@ def _needs_corpus(model: Declared) -> bool:
 def _particulars(model: Declared, entry: registry.Entry) -> list[str]:
     """What sets this model apart from others of its architecture."""
     parts = [f"beta {model.beta:g}"] if model.beta != 1.0 else []
+    if model.spec:
+        own = InputSpec(**model.spec)
+        widths = "–".join(map(str, default_widths(own.n_values)))
+        parts.append(f"of vectors of {own.n_values} values")
+        parts += [f"widths {widths}"] if model.options.get("widths") is None else []
     for name, value in model.options.items():
         field = entry.options.model_fields[name]
         same = list(value) == list(field.default) if _is_list(value) else value == field.default

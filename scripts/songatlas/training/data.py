@@ -37,6 +37,10 @@ OPTIONAL_FILES = (
 """Arguments of `read_windows` that only some models have a file for."""
 
 
+FIELDS = ("audio", "lyrics", "lyrics_lines", "descriptors", "label")
+"""What rows of `Windows` may have beside spectrograms: fields that hold a tensor or None."""
+
+
 @dataclass(frozen=True)
 class Windows:
     """Windows in the order of the windows table, without those whose features are missing.
@@ -49,9 +53,14 @@ class Windows:
     track_ids: tuple[str, ...]
     splits: tuple[str, ...]
     mel: Tensor | StoredSpectrograms
-    """(m, n_mels, n_frames) float16 in dB: of the first m rows; those behind have no audio."""
+    """(m, n_mels, n_frames) float16 in dB: of the first m rows; those behind have no audio.
+
+    (m, 0, 0) for models that read vectors.
+    """
     lyrics: Tensor | None = None
     """(n, lyrics_dim) float32."""
+    audio: Tensor | None = None
+    """(n, audio_dim) float32: vectors instead of spectrograms."""
     lyrics_lines: Tensor | None = None
     """(n, max_lines, lyrics_dim) float32."""
     descriptors: Tensor | None = None
@@ -62,6 +71,10 @@ class Windows:
     """Names of the labels, in order."""
     song_splits: tuple[str, ...] | None = None
     """Split of each row's song, where windows were dealt to the splits one by one."""
+    of_songs: bool = False
+    """Whether a row is a song: `window_ids` are then track_ids too."""
+    note: str = ""
+    """What is to be said of rows that were left out."""
 
     def __len__(self) -> int:
         return len(self.window_ids)
@@ -87,14 +100,15 @@ class Windows:
         """
         index = torch.as_tensor(rows, device=self.mel.device)
         batch = {
-            "mel": self._spectrograms(rows),
             "row": index,
             "track": torch.as_tensor(self.track[rows], device=self.mel.device),
             "has_mel": index < len(self.mel),
         }
+        if 0 not in self.mel.shape[1:]:
+            batch["mel"] = self._spectrograms(rows)
         if pairs is not None:
             batch["pair"] = self._spectrograms(pairs)
-        for name in ("lyrics", "lyrics_lines", "descriptors", "label"):
+        for name in FIELDS:
             values = getattr(self, name)
             if values is not None:
                 batch[name] = values[index]
@@ -113,7 +127,7 @@ class Windows:
         """The same windows with their tensors on another device."""
         moved = {
             name: getattr(self, name).to(device)
-            for name in ("mel", "lyrics", "lyrics_lines", "descriptors", "label")
+            for name in ("mel", *FIELDS)
             if isinstance(getattr(self, name), Tensor)
         }
         return replace(self, **moved)
@@ -209,10 +223,13 @@ def prepare(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A model's batch (see `models.base.Batch`) from windows as they are stored.
 
     Spectrograms (B, n_mels, n_frames) in dB become (B, 1, n_mels, n_frames) float32 with zero mean
-    and unit variance per window; a constant window and a missing one become zeros.
+    and unit variance per window; a constant window and a missing one become zeros. Vectors stay as
+    they are.
     """
-    mel, scale = standardise_with_scale(batch["mel"])
-    ready = {**batch, "mel": mel.unsqueeze(1), "db": batch["mel"], "scale_db": scale}
+    ready = dict(batch)
+    if "mel" in batch:
+        mel, scale = standardise_with_scale(batch["mel"])
+        ready |= {"mel": mel.unsqueeze(1), "db": batch["mel"], "scale_db": scale}
     if "pair" in batch:
         ready |= {"pair": standardise(batch["pair"]).unsqueeze(1), "pair_db": batch["pair"]}
     if "lyrics" in batch:
@@ -299,7 +316,14 @@ def read_inputs(
     condition_on: Literal["language", "genre"] | None = None,
     seed: int = 0,
 ) -> tuple[Windows, InputSpec]:
-    """`read_windows` of files by the names of its arguments; a model has those that it reads."""
+    """`read_windows` of files by the names of its arguments; a model has those that it reads.
+
+    Of models that read vectors: `vectors.read_vectors`.
+    """
+    if spec.of_vectors:
+        from songatlas.training.vectors import read_vectors
+
+        return read_vectors(files, spec, seed=seed)
     optional = {name: files.get(name) for name in OPTIONAL_FILES}
     return read_windows(
         files["windows"], files["logmel"], spec, condition_on=condition_on, seed=seed, **optional

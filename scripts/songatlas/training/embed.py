@@ -46,7 +46,7 @@ def _write_no_reconstruction(path: str | Path, spec: InputSpec, name: str, note:
         path,
         "reconstruction",
         [],
-        np.zeros((0, 2, spec.n_mels, spec.n_frames), np.float32),
+        np.zeros((0, 2, max(spec.n_mels, 1), max(spec.n_frames, 1)), np.float32),
         units="standardised dB",
         metadata={"model": name, "note": note},
     )
@@ -68,10 +68,12 @@ def write_latents(
 ) -> None:
     """Write posterior means of every window, and the vector of every song (`embed_song`).
 
+    Where rows are songs there are no windows, and songs' vectors are posterior means.
+
     `supervision` (default: the model's own) and `note` stand beside every score of these latents.
     `keep` leaves one modality of those that have both: the ablation at inference.
 
-    Windows of models with clusters of their own carry them as `own_label`.
+    Windows (or rows that are songs) of models with clusters of their own carry them as `own_label`.
     """
     latents, assigned, summaries = [], [], []
     for batch in Batches(windows, np.arange(len(windows)), batch_size):
@@ -84,22 +86,23 @@ def write_latents(
         if own is not None:
             assigned.append(own.cpu().numpy())
     # Songs without audio have no window: they are songs alone.
-    heard = windows.has_mel
+    heard = windows.has_mel & (not windows.of_songs)
     z = np.concatenate(latents)[heard]
-    own_labels = np.concatenate(assigned)[heard] if assigned else None
+    own_labels = np.concatenate(assigned) if assigned else None
     of_windows = tables.latents_frame(
         "window",
         _where(windows.window_ids, heard),
         _where(windows.track_ids, heard),
         _where(windows.splits, heard),
         z,
-        own_labels,
+        None if own_labels is None else own_labels[heard],
     )
     songs, first = np.unique(np.array(windows.track_ids, dtype=str), return_index=True)
     vectors = _song_vectors(model, torch.cat(summaries), windows.track)
     of_songs_splits = windows.song_splits or windows.splits
     splits = [of_songs_splits[row] for row in first]
-    of_songs = tables.latents_frame("song", None, list(songs), splits, vectors)
+    of_rows = own_labels[first] if own_labels is not None and windows.of_songs else None
+    of_songs = tables.latents_frame("song", None, list(songs), splits, vectors, of_rows)
     if not (np.isfinite(z).all() and np.isfinite(vectors).all()):
         raise SongatlasError(f"{path}: the model gives latents that are not finite; train it again")
     tables.write(
@@ -110,7 +113,7 @@ def write_latents(
             "model": name,
             "supervision": model.supervision if supervision is None else supervision,
             "z_dim": vectors.shape[1],
-            "note": note,
+            "note": "; ".join(one for one in (note, windows.note) if one),
             "blocks": model.blocks,
             "gate": model.gate,
         },
@@ -126,7 +129,8 @@ def only(batch: dict[str, torch.Tensor], modality: str) -> dict[str, torch.Tenso
     other = "lyrics" if modality == "mel" else "mel"
     lost = has[modality] & has[other]
     blanked = {f"has_{other}": has[other] & ~lost}
-    for name in ("mel", "db") if other == "mel" else ("lyrics", "lyrics_lines"):
+    fields = ("mel", "db", "audio") if other == "mel" else ("lyrics", "lyrics_lines")
+    for name in set(fields) & set(batch):
         values = batch[name]
         blanked[name] = values.masked_fill(lost.view(-1, *[1] * (values.dim() - 1)), 0.0)
     return {**batch, **blanked}
@@ -157,8 +161,11 @@ def write_reconstruction(
 
     Validation windows first, then test, then training, in the order of the windows table. Values
     have the shape (2, n_mels, n_frames): the standardised original, the reconstruction. Models that
-    decode nothing leave the table empty, with a note.
+    decode nothing, or vectors, leave the table empty, with a note.
     """
+    if model.spec.of_vectors:
+        _write_no_reconstruction(path, model.spec, name, "this model reads no spectrograms")
+        return
     rows = np.concatenate([windows.rows(split) for split in ("validation", "test", "train")])
     rows = rows[windows.has_mel[rows]][:N_RECONSTRUCTIONS]
     batch = {key: values.to(device) for key, values in windows.batch(rows).items()}

@@ -169,6 +169,8 @@ def train(
         resume_every_s=resume_every_s,
     )
     module.load()
+    if description.spec.of_vectors and not module.first_epoch and not module.state:
+        _begin(model, Batches(windows, rows, size), device)
     held_out = Batches(
         windows, validation_rows, size, pairs=model.pairs, whole_songs=model.whole_songs
     )
@@ -392,13 +394,18 @@ def _fit(
             torch.use_deterministic_algorithms(deterministic)
 
 
+def _begin(model: Model, batches: Batches, device: str) -> None:
+    model.to(device).begin(lambda: _ready(batches, device))
+
+
 @torch.no_grad()
 def _finish(model: Model, batches: Batches, device: str) -> None:
-    def ready() -> Iterator[dict[str, Tensor]]:
-        for batch in batches:
-            yield prepare({key: values.to(device) for key, values in batch.items()})
+    model.to(device).eval().finish(lambda: _ready(batches, device))
 
-    model.to(device).eval().finish(ready)
+
+def _ready(batches: Batches, device: str) -> Iterator[dict[str, Tensor]]:
+    for batch in batches:
+        yield prepare({key: values.to(device) for key, values in batch.items()})
 
 
 @torch.no_grad()
@@ -423,6 +430,7 @@ def _digest(settings: Any, identity: str, windows: Windows) -> str:
         digest.update(np.ascontiguousarray(flat[:, ::997].numpy()).tobytes())
     for values in (
         windows.label,
+        windows.audio,
         windows.lyrics,
         windows.lyrics_lines,
         windows.descriptors,

@@ -56,7 +56,7 @@ class Epoch:
         """Add a batch: its posterior and how far its reconstruction is off."""
         units = None if done.logvar is None else model.kl_per_unit(done.mu, done.logvar)
         self.posterior.add(done.mu, batch["track"], logvar=done.logvar, z=done.z, kl=units)
-        if done.reconstruction is not None:
+        if done.reconstruction is not None and "scale_db" in batch:
             difference = (done.reconstruction.detach() - batch["mel"]).flatten(1)
             error = torch.linalg.vector_norm(difference, dim=1).square() / difference.shape[1]
             there = batch["has_mel"]

@@ -1,5 +1,6 @@
 """A training job as data: one process does it, or several that are started with it."""
 
+import functools
 import json
 import logging
 import sys
@@ -11,6 +12,7 @@ from songatlas.config import Loss, Training
 from songatlas.errors import NotApplicable
 from songatlas.models.base import InputSpec
 from songatlas.models.gather import rank
+from songatlas.training.components import train_with_components
 from songatlas.training.controls import controlled
 from songatlas.training.data import read_inputs
 from songatlas.training.fit import in_words, not_trained, train
@@ -73,19 +75,24 @@ def fulfil(request: Request) -> str:
             condition_on=request.options.get("condition_on"),
             seed=request.seed,
         )
-        trained = train(
+        if windows.note:
+            logger.warning("%s: %s", request.model, windows.note)
+        trained = train_with_components(
             controlled(windows, description.control, request.seed),
             replace(description, spec=spec),
-            training,
-            loss,
-            name=request.model,
-            beta=declared["beta"],
-            seed=request.seed,
-            resume_folder=request.resume,
-            resume_every_s=request.save_every_s,
-            identity=request.code,
-            progress_bar=sys.stderr.isatty(),
-            tensorboard=request.tensorboard,
+            functools.partial(
+                train,
+                training=training,
+                loss=loss,
+                name=request.model,
+                beta=declared["beta"],
+                seed=request.seed,
+                resume_folder=request.resume,
+                resume_every_s=request.save_every_s,
+                identity=request.code,
+                progress_bar=sys.stderr.isatty(),
+                tensorboard=request.tensorboard,
+            ),
         )
     except NotApplicable as reason:
         logger.warning("%s: %s", request.model, reason)

@@ -1,0 +1,74 @@
+"""How many components a mixture has, where the config leaves that to the corpus."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from songatlas.errors import NotApplicable
+from songatlas.training.data import Windows
+from songatlas.training.fit import Trained
+from songatlas.training.weights import Description
+
+logger = logging.getLogger(__name__)
+
+OPTION, AUTO = "n_components", "auto"
+
+NUMBERS = (4, 6, 8, 10, 12, 15, 20, 25, 30)
+"""That are compared."""
+
+ROWS_PER_COMPONENT = 5
+"""Training rows that a component needs on average."""
+
+HELD_OUT = 10
+"""Every tenth song is held out for the comparison, where the corpus has no validation songs."""
+
+
+def train_with_components(
+    windows: Windows, description: Description, train: Callable[[Windows, Description], Trained]
+) -> Trained:
+    """What `train` gives, with the number of components that fits held-out songs best.
+
+    Where the option `n_components` is `auto`, every one of `NUMBERS` that the training rows are
+    enough for is trained; the one with the best bound (`best_validation_loss`, the negative
+    evidence lower bound at the full KL weight) is trained once more and kept. The summary's
+    `bounds` holds each number's. Labels have no part in it.
+
+    Raises:
+        NotApplicable: when there are too few training rows for the least number.
+    """
+    if description.options.get(OPTION) != AUTO:
+        return train(windows, description)
+    n = len(windows.rows("train"))
+    numbers = [number for number in NUMBERS if number * ROWS_PER_COMPONENT <= n]
+    if not numbers:
+        raise NotApplicable(
+            f"not trained: {NUMBERS[0]} components, the fewest that are compared, need "
+            f"{NUMBERS[0] * ROWS_PER_COMPONENT} training rows, there are {n} (add songs, or set "
+            "n_components)"
+        )
+    compared = _with_held_out(windows)
+    bounds = {}
+    for number in numbers:
+        found = train(compared, _with(description, number)).summary
+        bounds[number] = float(found["best_validation_loss"])
+        logger.info("%d components: %.4f nats per value on held-out songs", number, bounds[number])
+    best = min(bounds, key=lambda number: bounds[number])
+    kept = train(windows, _with(description, best))
+    return replace(kept, summary={**kept.summary, OPTION: best, "bounds": bounds})
+
+
+def _with(description: Description, number: int) -> Description:
+    return replace(description, options={**description.options, OPTION: number})
+
+
+def _with_held_out(windows: Windows) -> Windows:
+    """The same with validation songs: its own or, where it has none, some of the training songs."""
+    if len(windows.rows("validation")):
+        return windows
+    splits = np.array(windows.splits, dtype=object)
+    songs = np.unique(windows.track[windows.rows("train")])
+    chosen = np.isin(windows.track, songs[::HELD_OUT]) & (splits == "train")
+    splits[chosen] = "validation"
+    return replace(windows, splits=tuple(splits))
