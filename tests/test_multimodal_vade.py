@@ -1,6 +1,7 @@
 """A mixture prior over audio and lyrics vectors: the bound, missing modalities, clusters."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,24 @@ torch.set_num_threads(1)
 
 AUDIO, LYRICS, LATENT = 9, 7, 4
 N_VALUES = AUDIO + LYRICS
-SPEC = InputSpec(n_mels=1, n_frames=1, lyrics_dim=LYRICS, max_lines=1, audio_dim=AUDIO)
+SPEC = InputSpec(
+    n_mels=0,
+    n_frames=0,
+    lyrics_dim=LYRICS,
+    max_lines=0,
+    audio_dim=AUDIO,
+    songs=True,
+    one_unit=("audio", "lyrics"),
+)
 NOISE = 0.25
 """Variance of what a toy model's decoders leave open."""
 
 Batch = dict[str, Tensor]
 
 
-def build(seed: int = 0, **options: Any) -> Architecture:
+def build(seed: int = 0, spec: InputSpec = SPEC, **options: Any) -> Architecture:
     torch.manual_seed(seed)
-    return Architecture(SPEC, LATENT, **{"n_components": 3, **options}).eval()
+    return Architecture(spec, LATENT, **{"n_components": 3, **options}).eval()
 
 
 def make_batch(audio: Tensor, lyrics: Tensor, heard: Tensor | None = None) -> Batch:
@@ -261,7 +270,7 @@ def test_dimensions_with_units_of_their_own_are_scaled_one_by_one() -> None:
     scaled = {**batch, "audio": batch["audio"] * units}
     found = []
     for one in (batch, scaled):
-        model = build(standardise=("audio",)).train()
+        model = build(spec=replace(SPEC, one_unit=("lyrics",))).train()
         model(one)
         found.append(model.eval().embed(one))
     torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-4)

@@ -48,9 +48,9 @@ class Plan:
             raise configuration.problems_error(problems)
         self.config: Config = configuration.load(values)
         self.results = f"results/{self.config.run}"
-        self.models = self.config.selected_models
         self.shards = [shard_name(index) for index in range(self.config.shards)]
         self.left_out = self._left_out()
+        self.models = [name for name in self.config.selected_models if name not in self.left_out]
         self.baselines = [
             name for name in self.config.selected_baselines if name not in self.left_out
         ]
@@ -225,16 +225,21 @@ class Plan:
     # --- features ----------------------------------------------------------------------------
 
     def _left_out(self) -> dict[str, str]:
-        """By name of every baseline that this machine cannot compute: why, and what to do.
+        """By name of every row that this machine cannot compute: why, and what to do.
 
         Where its feature is there, somebody computed it: a run that was restored is finished here.
         """
+        read = {name: [self.feature_of(name)] for name in self.config.selected_baselines}
+        read |= {
+            name: list(self.config.models[name].vectors.values())
+            for name in self.config.selected_models
+        }
         found = {}
-        for name in self.config.selected_baselines:
-            feature = self.feature_of(name)
-            why = features.feature(feature).missing()
-            if why and not any(Path(part).is_file() for part in self.parts(feature)):
-                found[name] = f"the run does without the row `{name}`: {why}"
+        for name, names in read.items():
+            for feature in names:
+                why = features.feature(feature).missing()
+                if why and not any(Path(part).is_file() for part in self.parts(feature)):
+                    found[name] = f"the run does without the row `{name}`: {why}"
         return found
 
     def _check_lyrics_encoder(self) -> None:

@@ -36,7 +36,6 @@ Rybkin, Daniilidis and Levine 2021, "Simple and Effective VAE Training with Cali
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -80,8 +79,8 @@ class Architecture(Model):
 
     The vectors of a modality are centred and share one scale: language is in a few directions of
     lyrics vectors that deviate most, and to scale each dimension would drown it (measured on
-    character TF-IDF of JamendoLyrics). Modalities in `standardise` are those whose dimensions have
-    units of their own, as `descriptors` do: there each has its own scale.
+    character TF-IDF of JamendoLyrics). Dimensions with units of their own, as `descriptors` have,
+    are not in `spec.one_unit`: there each has its own scale.
 
     Each expert and each decoder is a linear map plus a network with one hidden layer of `width`
     units, or as many as the vector has values if those are fewer. A row without either modality
@@ -101,7 +100,6 @@ class Architecture(Model):
         modality_dropout: float = 0.3,
         pretrain_epochs: int = 20,
         dropout: float = 0.1,
-        standardise: tuple[Literal["audio", "lyrics"], ...] = (),
     ) -> None:
         super().__init__(spec, latent_dim)
         check_dropout(dropout)
@@ -117,14 +115,14 @@ class Architecture(Model):
         self.pretrain_epochs, self.modality_dropout = pretrain_epochs, modality_dropout
         half = (latent_dim + 1) // 2
         self.audio = _Tower(
-            _scaler(spec.audio_dim, "audio" in standardise),
+            _scaler(spec.audio_dim, "audio" not in spec.one_unit),
             slice(0, half),
             latent_dim,
             width,
             dropout,
         )
         self.lyrics = _Tower(
-            _scaler(spec.lyrics_dim, "lyrics" in standardise),
+            _scaler(spec.lyrics_dim, "lyrics" not in spec.one_unit),
             slice(half, latent_dim),
             latent_dim,
             width,
