@@ -19,7 +19,7 @@ from songatlas.lyrics.language_id import languages
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, parameter_count
 from songatlas.models.table import Declared, architecture_table
-from songatlas.training.components import NUMBERS, train_with_components
+from songatlas.training.components import COMPARED_EPOCHS, NUMBERS, train_with_components
 from songatlas.training.data import Windows, prepare, read_inputs
 from songatlas.training.embed import write_latents, write_reconstruction
 from songatlas.training.fit import Trained, train
@@ -293,16 +293,17 @@ def test_the_number_of_components_is_the_one_of_the_best_bound(tmp_path: Path) -
     losses = dict(zip(NUMBERS, [5.0, 4.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], strict=True))
     asked = []
 
-    def fake(windows: Windows, description: Description) -> Trained:
+    def fake(windows: Windows, description: Description, training: Training) -> Trained:
         number = description.options["n_components"]
-        asked.append(number)
+        asked.append((number, training.max_epochs))
         summary = {"best_validation_loss": losses[number]}
         return Trained(description, {}, tables.empty(tables.HISTORY), summary)
 
     description = Description("vade", spec, 4, {"n_components": "auto"})
-    found = train_with_components(windows, description, fake)
+    long = QUICK.model_copy(update={"max_epochs": 50})
+    found = train_with_components(windows, description, long, fake)
     enough = [number for number in NUMBERS if 5 * number <= len(windows.rows("train"))]
-    assert asked == [*enough, 8]
+    assert asked == [*((number, COMPARED_EPOCHS) for number in enough), (8, 50)]
     assert found.description.options["n_components"] == found.summary["n_components"] == 8
     assert found.summary["bounds"] == {number: losses[number] for number in enough}
 
@@ -312,12 +313,13 @@ def test_without_validation_songs_some_training_songs_are_held_out(tmp_path: Pat
     windows = replace(windows, splits=("train",) * len(windows))
     held_out = []
 
-    def fake(windows: Windows, description: Description) -> Trained:
+    def fake(windows: Windows, description: Description, training: Training) -> Trained:
         held_out.append({windows.track_ids[row] for row in windows.rows("validation")})
         summary = {"best_validation_loss": 0.0}
         return Trained(description, {}, tables.empty(tables.HISTORY), summary)
 
-    train_with_components(windows, Description("vade", spec, 4, {"n_components": "auto"}), fake)
+    description = Description("vade", spec, 4, {"n_components": "auto"})
+    train_with_components(windows, description, QUICK, fake)
     assert held_out[0] == {"t00", "t10"}
     assert held_out[-1] == set()
 
@@ -327,7 +329,7 @@ def test_too_few_rows_for_any_number_say_so(tmp_path: Path) -> None:
     windows, spec = read_inputs(files, spec_of("e5", songs=True))
     description = Description("vade", spec, 4, {"n_components": "auto"})
     with pytest.raises(NotApplicable, match="need 20 training rows, there are 16"):
-        train_with_components(windows, description, lambda *_: pytest.fail("trained"))
+        train_with_components(windows, description, QUICK, lambda *_: pytest.fail("trained"))
 
 
 # --- config and plan ---------------------------------------------------------------------------
@@ -401,6 +403,19 @@ def test_the_plan_knows_what_a_model_of_vectors_reads() -> None:
     assert (one["spec"]["one_unit"], plain["spec"]["one_unit"]) == (["audio"], [])
     assert one["loss"]["attributes"] == {}
     assert plan.bound("other") == {"tempo": 0}
+
+
+def test_the_run_does_without_a_model_whose_feature_cannot_be_computed_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = replace(features.feature("musicnn"), missing=lambda: "no weights; fetch them")
+    monkeypatch.setitem(features._declared().features, "musicnn", absent)
+    plan = plan_of(
+        one={"architecture": "vade", "reads": {"audio": "musicnn"}},
+        other={"architecture": "basic_vae"},
+    )
+    assert plan.models == ["other"]
+    assert plan.dangers() == ["the run does without the row `one`: no weights; fetch them"]
 
 
 def test_what_a_model_reads_is_part_of_its_code() -> None:
