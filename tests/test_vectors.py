@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from pipeline import SMALL, snakemake, write_corpus
 from songatlas import tables
 from songatlas.audio.descriptors import names as descriptor_names
 from songatlas.config import Loss, Model, Training
@@ -34,7 +35,7 @@ STORED = {"musicnn": VALUES, "descriptors": 155, "e5": 384, "language_id": 133}
 
 EITHER = [name for name in registry.architectures() if registry.entry(name).vectors == ("either",)]
 QUICK = Training(max_epochs=2, batch_size=8, learning_rate=1e-3, device="cpu", precision="32")
-SMALL = {
+FEW = {
     "vade": {"n_components": 3},
     "dec": {"n_clusters": 3, "pretrain_epochs": 1},
     "idec": {"n_clusters": 3, "pretrain_epochs": 1},
@@ -98,7 +99,7 @@ def spec_of(*names: str, songs: bool = False) -> InputSpec:
 def trained(
     windows: Windows, spec: InputSpec, architecture: str, options: dict | None = None
 ) -> Trained:
-    options = SMALL.get(architecture, {}) if options is None else options
+    options = FEW.get(architecture, {}) if options is None else options
     return train(
         windows,
         Description(architecture, spec, 4, options),
@@ -150,7 +151,7 @@ def test_every_architecture_trains_on_every_feature(
 @pytest.mark.parametrize("architecture", EITHER)
 def test_both_scales_of_the_loss_are_of_vectors(architecture: str, scale: str) -> None:
     spec = InputSpec(0, 0, 0, 0, audio_dim=6)
-    model = registry.build(architecture, spec, 2, SMALL.get(architecture, {}))
+    model = registry.build(architecture, spec, 2, FEW.get(architecture, {}))
     model.pretraining = True
     batch = {"audio": torch.randn(5, 6), "row": torch.arange(5)}
     terms = model.loss(batch, kl_weight=1.0, scale=scale)
@@ -434,3 +435,39 @@ def test_the_table_counts_the_towers_of_vectors() -> None:
     assert row["parameters"] == parameter_count(model)
     assert row["compression"] == "25:1"
     assert "of vectors of 400 values; widths 256–128" in row["key_feature"]
+
+
+# --- a run -------------------------------------------------------------------------------------
+
+
+def test_a_run_clusters_windows_by_sound_and_songs_by_words(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "songs")
+    own = """models:
+  by_sound: {architecture: vade, reads: {audio: descriptors}, n_components: auto}
+  by_words: {architecture: vade, reads: {lyrics: language_id}, n_components: 2}
+  too_few: {architecture: vade, reads: {lyrics: language_id}, n_components: 50}
+"""
+    (tmp_path / "config.yaml").write_text(SMALL.replace("models:\n", own))
+    names = ("by_sound", "by_words", "too_few")
+    wanted = [f"results/small/clusters/{name}/seed-0.parquet" for name in names]
+    snakemake(
+        tmp_path,
+        *wanted,
+        "results/small/tables/architectures.csv",
+        "results/small/tables/training.csv",
+        *("--configfile", str(tmp_path / "config.yaml")),
+        *("--config", "corpus_path=songs", f"include={','.join(names)}"),
+    )
+    found = {
+        name: pd.read_parquet(tmp_path / path) for name, path in zip(names, wanted, strict=True)
+    }
+    assert set(found["by_sound"]["level"]) == {"window", "song", "song_vote"}
+    words = found["by_words"]
+    assert set(words["level"]) == {"song"}
+    assert words.loc[words["algorithm"] == "own", "label"].nunique() == 2
+    assert not found["too_few"]["label"].notna().any()
+    latents = tmp_path / "results/small/latents/too_few/seed-0.parquet"
+    assert "50 components need as many" in tables.read_metadata(latents)["note"]
+    table = pd.read_csv(tmp_path / "results/small/tables/architectures.csv", index_col="model")
+    assert "of vectors of 155 values" in table.loc["by_sound", "key_feature"]
+    assert (table["parameters"] > 0).all()
