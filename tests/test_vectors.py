@@ -319,7 +319,7 @@ def test_without_validation_songs_some_training_songs_are_held_out(tmp_path: Pat
         summary = {"best_validation_loss": 0.0}
         return Trained(description, {}, tables.empty(tables.HISTORY), summary)
 
-    description = Description("vade", spec, 4, {"n_components": "auto"})
+    description = Description("vade", spec, 4, {})
     train_with_components(windows, description, QUICK, fake)
     assert held_out[0] == {"t00", "t10"}
     assert held_out[-1] == set()
@@ -452,11 +452,11 @@ def test_a_run_clusters_windows_by_sound_and_songs_by_words(tmp_path: Path) -> N
     wanted = [f"results/small/clusters/{name}/seed-0.parquet" for name in names]
     snakemake(
         tmp_path,
+        *("--configfile", str(tmp_path / "config.yaml")),
+        *("--config", "corpus_path=songs", f"include={','.join(names)}", "--"),
         *wanted,
         "results/small/tables/architectures.csv",
         "results/small/tables/training.csv",
-        *("--configfile", str(tmp_path / "config.yaml")),
-        *("--config", "corpus_path=songs", f"include={','.join(names)}"),
     )
     found = {
         name: pd.read_parquet(tmp_path / path) for name, path in zip(names, wanted, strict=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from songatlas.config import Training
 from songatlas.errors import NotApplicable
+from songatlas.models import registry
 from songatlas.training.data import Windows
 from songatlas.training.fit import Trained
 from songatlas.training.weights import Description
@@ -45,7 +46,7 @@ def train_with_components(
     Raises:
         NotApplicable: when there are too few training rows for the least number.
     """
-    if description.options.get(OPTION) != AUTO:
+    if not _open(description):
         return train(windows, description, training)
     n = len(windows.rows("train"))
     numbers = [number for number in NUMBERS if number * ROWS_PER_COMPONENT <= n]
@@ -66,6 +67,12 @@ def train_with_components(
     best = min(bounds, key=lambda number: bounds[number])
     kept = train(windows, _with(description, best), training)
     return replace(kept, summary={**kept.summary, OPTION: best, "bounds": bounds})
+
+
+def _open(description: Description) -> bool:
+    """Whether its number of components is to be chosen."""
+    accepted = registry.entry(description.architecture, description.spec.of_vectors).options
+    return getattr(accepted.model_validate(description.options), OPTION, None) == AUTO
 
 
 def _with(description: Description, number: int) -> Description:
