@@ -96,7 +96,8 @@ def make_batch(spec: InputSpec = SPEC, n: int = 6, seed: int = 0) -> dict[str, T
 
 
 def test_every_file_with_an_architecture_is_checked_here() -> None:
-    assert {case.architecture for case in CASES.values()} == set(registry.architectures())
+    of_spectrograms = {name for name in registry.architectures() if registry.entry(name).inputs}
+    assert {case.architecture for case in CASES.values()} == of_spectrograms
 
 
 @pytest.mark.parametrize("mels", [16, 17, 30, 31])

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from pipeline import SMALL, snakemake, write_corpus
 from songatlas import tables
 from songatlas.audio.descriptors import names as descriptor_names
 from songatlas.config import Loss, Model, Training
@@ -19,7 +20,7 @@ from songatlas.lyrics.language_id import languages
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, parameter_count
 from songatlas.models.table import Declared, architecture_table
-from songatlas.training.components import NUMBERS, train_with_components
+from songatlas.training.components import COMPARED_EPOCHS, NUMBERS, train_with_components
 from songatlas.training.data import Windows, prepare, read_inputs
 from songatlas.training.embed import write_latents, write_reconstruction
 from songatlas.training.fit import Trained, train
@@ -34,7 +35,7 @@ STORED = {"musicnn": VALUES, "descriptors": 155, "e5": 384, "language_id": 133}
 
 EITHER = [name for name in registry.architectures() if registry.entry(name).vectors == ("either",)]
 QUICK = Training(max_epochs=2, batch_size=8, learning_rate=1e-3, device="cpu", precision="32")
-SMALL = {
+FEW = {
     "vade": {"n_components": 3},
     "dec": {"n_clusters": 3, "pretrain_epochs": 1},
     "idec": {"n_clusters": 3, "pretrain_epochs": 1},
@@ -98,7 +99,7 @@ def spec_of(*names: str, songs: bool = False) -> InputSpec:
 def trained(
     windows: Windows, spec: InputSpec, architecture: str, options: dict | None = None
 ) -> Trained:
-    options = SMALL.get(architecture, {}) if options is None else options
+    options = FEW.get(architecture, {}) if options is None else options
     return train(
         windows,
         Description(architecture, spec, 4, options),
@@ -150,7 +151,7 @@ def test_every_architecture_trains_on_every_feature(
 @pytest.mark.parametrize("architecture", EITHER)
 def test_both_scales_of_the_loss_are_of_vectors(architecture: str, scale: str) -> None:
     spec = InputSpec(0, 0, 0, 0, audio_dim=6)
-    model = registry.build(architecture, spec, 2, SMALL.get(architecture, {}))
+    model = registry.build(architecture, spec, 2, FEW.get(architecture, {}))
     model.pretraining = True
     batch = {"audio": torch.randn(5, 6), "row": torch.arange(5)}
     terms = model.loss(batch, kl_weight=1.0, scale=scale)
@@ -293,16 +294,17 @@ def test_the_number_of_components_is_the_one_of_the_best_bound(tmp_path: Path) -
     losses = dict(zip(NUMBERS, [5.0, 4.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], strict=True))
     asked = []
 
-    def fake(windows: Windows, description: Description) -> Trained:
+    def fake(windows: Windows, description: Description, training: Training) -> Trained:
         number = description.options["n_components"]
-        asked.append(number)
+        asked.append((number, training.max_epochs))
         summary = {"best_validation_loss": losses[number]}
         return Trained(description, {}, tables.empty(tables.HISTORY), summary)
 
     description = Description("vade", spec, 4, {"n_components": "auto"})
-    found = train_with_components(windows, description, fake)
+    long = QUICK.model_copy(update={"max_epochs": 50})
+    found = train_with_components(windows, description, long, fake)
     enough = [number for number in NUMBERS if 5 * number <= len(windows.rows("train"))]
-    assert asked == [*enough, 8]
+    assert asked == [*((number, COMPARED_EPOCHS) for number in enough), (8, 50)]
     assert found.description.options["n_components"] == found.summary["n_components"] == 8
     assert found.summary["bounds"] == {number: losses[number] for number in enough}
 
@@ -312,12 +314,13 @@ def test_without_validation_songs_some_training_songs_are_held_out(tmp_path: Pat
     windows = replace(windows, splits=("train",) * len(windows))
     held_out = []
 
-    def fake(windows: Windows, description: Description) -> Trained:
+    def fake(windows: Windows, description: Description, training: Training) -> Trained:
         held_out.append({windows.track_ids[row] for row in windows.rows("validation")})
         summary = {"best_validation_loss": 0.0}
         return Trained(description, {}, tables.empty(tables.HISTORY), summary)
 
-    train_with_components(windows, Description("vade", spec, 4, {"n_components": "auto"}), fake)
+    description = Description("vade", spec, 4, {})
+    train_with_components(windows, description, QUICK, fake)
     assert held_out[0] == {"t00", "t10"}
     assert held_out[-1] == set()
 
@@ -327,7 +330,7 @@ def test_too_few_rows_for_any_number_say_so(tmp_path: Path) -> None:
     windows, spec = read_inputs(files, spec_of("e5", songs=True))
     description = Description("vade", spec, 4, {"n_components": "auto"})
     with pytest.raises(NotApplicable, match="need 20 training rows, there are 16"):
-        train_with_components(windows, description, lambda *_: pytest.fail("trained"))
+        train_with_components(windows, description, QUICK, lambda *_: pytest.fail("trained"))
 
 
 # --- config and plan ---------------------------------------------------------------------------
@@ -403,6 +406,19 @@ def test_the_plan_knows_what_a_model_of_vectors_reads() -> None:
     assert plan.bound("other") == {"tempo": 0}
 
 
+def test_the_run_does_without_a_model_whose_feature_cannot_be_computed_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = replace(features.feature("musicnn"), missing=lambda: "no weights; fetch them")
+    monkeypatch.setitem(features._declared().features, "musicnn", absent)
+    plan = plan_of(
+        one={"architecture": "vade", "reads": {"audio": "musicnn"}},
+        other={"architecture": "basic_vae"},
+    )
+    assert plan.models == ["other"]
+    assert plan.dangers() == ["the run does without the row `one`: no weights; fetch them"]
+
+
 def test_what_a_model_reads_is_part_of_its_code() -> None:
     plan = plan_of(
         one={"architecture": "basic_vae", "reads": {"audio": "musicnn"}},
@@ -419,3 +435,39 @@ def test_the_table_counts_the_towers_of_vectors() -> None:
     assert row["parameters"] == parameter_count(model)
     assert row["compression"] == "25:1"
     assert "of vectors of 400 values; widths 256–128" in row["key_feature"]
+
+
+# --- a run -------------------------------------------------------------------------------------
+
+
+def test_a_run_clusters_windows_by_sound_and_songs_by_words(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "songs")
+    own = """models:
+  by_sound: {architecture: vade, reads: {audio: descriptors}, n_components: auto}
+  by_words: {architecture: vade, reads: {lyrics: language_id}, n_components: 2}
+  too_few: {architecture: vade, reads: {lyrics: language_id}, n_components: 50}
+"""
+    (tmp_path / "config.yaml").write_text(SMALL.replace("models:\n", own))
+    names = ("by_sound", "by_words", "too_few")
+    wanted = [f"results/small/clusters/{name}/seed-0.parquet" for name in names]
+    snakemake(
+        tmp_path,
+        *("--configfile", str(tmp_path / "config.yaml")),
+        *("--config", "corpus_path=songs", f"include={','.join(names)}", "--"),
+        *wanted,
+        "results/small/tables/architectures.csv",
+        "results/small/tables/training.csv",
+    )
+    found = {
+        name: pd.read_parquet(tmp_path / path) for name, path in zip(names, wanted, strict=True)
+    }
+    assert set(found["by_sound"]["level"]) == {"window", "song", "song_vote"}
+    words = found["by_words"]
+    assert set(words["level"]) == {"song"}
+    assert words.loc[words["algorithm"] == "own", "label"].nunique() == 2
+    assert not found["too_few"]["label"].notna().any()
+    latents = tmp_path / "results/small/latents/too_few/seed-0.parquet"
+    assert "50 components need as many" in tables.read_metadata(latents)["note"]
+    table = pd.read_csv(tmp_path / "results/small/tables/architectures.csv", index_col="model")
+    assert "of vectors of 155 values" in table.loc["by_sound", "key_feature"]
+    assert (table["parameters"] > 0).all()

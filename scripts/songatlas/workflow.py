@@ -225,22 +225,24 @@ class Plan:
     # --- features ----------------------------------------------------------------------------
 
     def _left_out(self) -> dict[str, str]:
-        """By name of every row that this machine cannot compute: why, and what to do.
+        """By name of every row whose features this machine cannot compute: why, and what to do.
 
         Where its feature is there, somebody computed it: a run that was restored is finished here.
         """
-        read = {name: [self.feature_of(name)] for name in self.config.selected_baselines}
-        read |= {
-            name: list(self.config.models[name].vectors.values())
-            for name in self.config.selected_models
-        }
         found = {}
-        for name, names in read.items():
-            for feature in names:
-                why = features.feature(feature).missing()
-                if why and not any(Path(part).is_file() for part in self.parts(feature)):
-                    found[name] = f"the run does without the row `{name}`: {why}"
+        for name, feature in self._selected_vectors():
+            why = features.feature(feature).missing()
+            if why and not any(Path(part).is_file() for part in self.parts(feature)):
+                found[name] = f"the run does without the row `{name}`: {why}"
         return found
+
+    def _selected_vectors(self) -> list[tuple[str, str]]:
+        """(name, feature) of every selected baseline, and of every model that reads vectors."""
+        config = self.config
+        read = [(name, self.feature_of(name)) for name in config.selected_baselines]
+        for name in config.selected_models:
+            read += [(name, feature) for feature in config.models[name].vectors.values()]
+        return read
 
     def _check_lyrics_encoder(self) -> None:
         """Refuse `lyrics.encoder: e5` where nothing on this machine computes it.
@@ -418,7 +420,7 @@ class Plan:
         text = dict.fromkeys(one.encoder for one in self.text_encoders)
         here = ("tfidf", "word_vectors", "e5")
         absent = [name for name in text if name not in here and not _folder(name)]
-        read = {self.feature_of(name) for name in self.config.selected_baselines}
+        read = {feature for _, feature in self._selected_vectors()}
         read |= {"e5"} if "e5" in text else set()
         absent += [one for name in sorted(read) for one in features.feature(name).to_fetch()]
         ears = [self.config.transcription.encoder] if self.config.transcription.include else []

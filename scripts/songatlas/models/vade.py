@@ -126,7 +126,7 @@ class OfVectors(MixtureVAE, VectorVAE):
         widths: tuple[int, ...] | None = None,
         n_components: int | Literal["auto"] = "auto",
         pretrain_epochs: int = 1,
-        dropout: float = 0.0,
+        dropout: float = 0.2,
     ) -> None:
         super().__init__(spec, latent_dim, widths=widths, dropout=dropout)
         if pretrain_epochs < 1:

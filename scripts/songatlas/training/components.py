@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from songatlas.config import Training
 from songatlas.errors import NotApplicable
+from songatlas.models import registry
 from songatlas.training.data import Windows
 from songatlas.training.fit import Trained
 from songatlas.training.weights import Description
@@ -21,25 +23,31 @@ NUMBERS = (4, 6, 8, 10, 12, 15, 20, 25, 30)
 ROWS_PER_COMPONENT = 5
 """Training rows that a component needs on average."""
 
+COMPARED_EPOCHS = 10
+"""Epochs after pretraining in which numbers are compared, at most: seconds for all of them."""
+
 HELD_OUT = 10
 """Every tenth song is held out for the comparison, where the corpus has no validation songs."""
 
 
 def train_with_components(
-    windows: Windows, description: Description, train: Callable[[Windows, Description], Trained]
+    windows: Windows,
+    description: Description,
+    training: Training,
+    train: Callable[[Windows, Description, Training], Trained],
 ) -> Trained:
     """What `train` gives, with the number of components that fits held-out songs best.
 
     Where the option `n_components` is `auto`, every one of `NUMBERS` that the training rows are
-    enough for is trained; the one with the best bound (`best_validation_loss`, the negative
-    evidence lower bound at the full KL weight) is trained once more and kept. The summary's
-    `bounds` holds each number's. Labels have no part in it.
+    enough for is trained for `COMPARED_EPOCHS`; the one with the best bound
+    (`best_validation_loss`, the negative evidence lower bound at the full KL weight) is then
+    trained in full. The summary's `bounds` holds each number's. Labels have no part in it.
 
     Raises:
         NotApplicable: when there are too few training rows for the least number.
     """
-    if description.options.get(OPTION) != AUTO:
-        return train(windows, description)
+    if not _open(description):
+        return train(windows, description, training)
     n = len(windows.rows("train"))
     numbers = [number for number in NUMBERS if number * ROWS_PER_COMPONENT <= n]
     if not numbers:
@@ -49,14 +57,22 @@ def train_with_components(
             "n_components)"
         )
     compared = _with_held_out(windows)
+    epochs = min(training.max_epochs, COMPARED_EPOCHS)
+    short = training.model_copy(update={"max_epochs": epochs})
     bounds = {}
     for number in numbers:
-        found = train(compared, _with(description, number)).summary
+        found = train(compared, _with(description, number), short).summary
         bounds[number] = float(found["best_validation_loss"])
         logger.info("%d components: %.4f nats per value on held-out songs", number, bounds[number])
     best = min(bounds, key=lambda number: bounds[number])
-    kept = train(windows, _with(description, best))
+    kept = train(windows, _with(description, best), training)
     return replace(kept, summary={**kept.summary, OPTION: best, "bounds": bounds})
+
+
+def _open(description: Description) -> bool:
+    """Whether its number of components is to be chosen."""
+    accepted = registry.entry(description.architecture, description.spec.of_vectors).options
+    return getattr(accepted.model_validate(description.options), OPTION, None) == AUTO
 
 
 def _with(description: Description, number: int) -> Description:

@@ -80,9 +80,9 @@ def fulfil(request: Request) -> str:
         trained = train_with_components(
             controlled(windows, description.control, request.seed),
             replace(description, spec=spec),
+            training,
             functools.partial(
                 train,
-                training=training,
                 loss=loss,
                 name=request.model,
                 beta=declared["beta"],
