@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,13 @@ import torch
 from pipeline import SMALL, snakemake, write_corpus
 from songatlas import tables
 from songatlas.audio.descriptors import names as descriptor_names
-from songatlas.config import Loss, Model, Training
+from songatlas.config import Assign, Clustering, Loss, Model, Training
 from songatlas.encoders.musicnn import VALUES
 from songatlas.errors import ConfigError, NotApplicable
 from songatlas.features import registry as features
+from songatlas.incremental.branches import chosen
+from songatlas.incremental.embed import embed_songs
+from songatlas.incremental.finished import Branch
 from songatlas.lyrics.language_id import languages
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, parameter_count
@@ -428,13 +432,54 @@ def test_what_a_model_reads_is_part_of_its_code() -> None:
 
 
 def test_the_table_counts_the_towers_of_vectors() -> None:
-    plan = plan_of(one={"architecture": "vade", "reads": {"audio": "musicnn"}, "n_components": 10})
-    [declared] = plan.declared_models()
-    [row] = architecture_table([Declared(**declared)], InputSpec(64, 216, 0, 0)).to_dict("records")
+    reads = {"reads": {"audio": "musicnn"}}
+    plan = plan_of(
+        one={"architecture": "vade", "n_components": 10} | reads,
+        two={"architecture": "autoencoder"} | reads,
+    )
+    declared, other = plan.declared_models()
+    table = architecture_table([Declared(**declared), Declared(**other)], InputSpec(64, 216, 0, 0))
+    row, two = table.to_dict("records")
     model = registry.build("vade", InputSpec(**declared["spec"]), 16, declared["options"])
     assert row["parameters"] == parameter_count(model)
     assert row["compression"] == "25:1"
+    assert two["key_feature"].startswith("dense layers without a prior")
     assert "of vectors of 400 values; widths 256–128" in row["key_feature"]
+
+
+# --- new songs ---------------------------------------------------------------------------------
+
+
+def test_new_songs_are_given_to_models_of_vectors_of_audio() -> None:
+    plan = plan_of(
+        sound={"architecture": "vade", "reads": {"audio": "musicnn"}},
+        words={"architecture": "vade", "reads": {"lyrics": "e5"}},
+    )
+    found = chosen(plan.assign_branches, Assign(path="anywhere"))
+    assert found == [Branch("sound", 0, ("musicnn",))]
+    with pytest.raises(ConfigError, match="`words` reads lyrics"):
+        chosen(plan.assign_branches, Assign(path="anywhere", models=["words"]))
+
+
+@pytest.mark.parametrize("songs", [False, True])
+def test_the_runs_own_songs_come_out_as_they_were(tmp_path: Path, songs: bool) -> None:
+    files = files_of(tmp_path, "musicnn")
+    windows, spec = read_inputs(files, spec_of("musicnn", songs=songs))
+    frame = latents(trained(windows, spec, "vade"), windows, tmp_path)
+    corpus = SimpleNamespace(
+        windows=tables.read(files["windows"], tables.WINDOWS),
+        tracks=tables.read(files["tracks"], tables.TRACKS),
+    )
+    new = SimpleNamespace(corpus=corpus, features={"musicnn": files["audio"][0]}, whole={})
+    run = SimpleNamespace(
+        latents=lambda branch: frame, weights=lambda branch: tmp_path / "weights.ckpt"
+    )
+    (tmp_path / "scratch").mkdir()
+    branch = Branch("model", 0, ("musicnn",))
+    found = embed_songs(new, run, branch, Clustering(), tmp_path / "scratch")
+    known = frame[frame["level"] == "song"]
+    assert found.ids == list(known["track_id"])
+    np.testing.assert_allclose(found.z, np.stack(list(known["z"])), atol=1e-6)
 
 
 # --- a run -------------------------------------------------------------------------------------

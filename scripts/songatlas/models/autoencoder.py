@@ -11,6 +11,7 @@ TYPE = "autoencoder"
 KEY_FEATURE = "the convolutional VAE's layers without a prior: deterministic, no KL term"
 INPUTS = ("mel",)
 VECTORS = ("either",)
+KEY_FEATURE_OF_VECTORS = "dense layers without a prior: deterministic, no KL term"
 
 
 class Architecture(VAE):

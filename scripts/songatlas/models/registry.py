@@ -29,6 +29,9 @@ ENCODER_OPTIONS = "encoder_options"
 """An architecture with this option is built on another one, which its option `encoder` names."""
 
 
+CONSTANTS = ("TYPE", "KEY_FEATURE", "KEY_FEATURE_OF_VECTORS", "INPUTS", "VECTORS")
+
+
 @dataclass(frozen=True)
 class Entry:
     """What an architecture's file says of it."""
@@ -67,6 +70,8 @@ def entry(architecture: str, of_vectors: bool = False) -> Entry:
     constants = _constants(_tree(path))
     if of_vectors:
         node = _class(_tree(path), OF_VECTORS) or node
+        own = constants.get("KEY_FEATURE_OF_VECTORS", constants["KEY_FEATURE"])
+        constants = {**constants, "KEY_FEATURE": own}
     return Entry(
         name=architecture,
         kind=constants["TYPE"],
@@ -247,7 +252,7 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         for node in tree.body
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in ("TYPE", "KEY_FEATURE", "INPUTS", "VECTORS")
+        and node.targets[0].id in CONSTANTS
     }
 
 
