@@ -65,6 +65,7 @@ def test_weights_file_holds_plain_values(tmp_path: Path) -> None:
         "architecture",
         "control",
         "control_of",
+        "taught",
         "labels",
         "latent_dim",
         "note",
