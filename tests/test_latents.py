@@ -65,13 +65,13 @@ def test_weights_file_holds_plain_values(tmp_path: Path) -> None:
         "architecture",
         "control",
         "control_of",
-        "taught",
         "labels",
         "latent_dim",
         "note",
         "options",
         "spec",
         "state_dict",
+        "taught",
     ]
     assert content["labels"] == ["pop", "rock"]
 
