@@ -26,6 +26,8 @@ models:
   cvae_genre: {n_classes: null}
   vade: {widths: [32, 16], n_components: 4, pretrain_epochs: 1}
   vade_small: {n_components: 4, pretrain_epochs: 1}
+  vade_musicnn: {n_components: 3, training: {max_epochs: 2}}
+  multimodal_vade: {n_components: 3, pretrain_epochs: 1, training: {max_epochs: 2}}
 clustering: {k: [2, 3], n_init: 2}
 evaluation: {permutations: 20, bootstraps: 20}
 consensus: {k_max: 4, draws: 4, references: 3}

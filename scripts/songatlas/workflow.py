@@ -286,10 +286,13 @@ class Plan:
         return "none" if pretrained is None else pretrained.supervision
 
     def problem_files(self, kind: str) -> list[str]:
-        """Tables of `rejects` or `warnings` of the features that this run extracts."""
+        """Tables of `rejects` or `warnings` of the features that this run extracts.
+
+        Log-mel's come first: what several features say of a song is told once, by the first.
+        """
         return [
             path
-            for feature in sorted(self.features)
+            for feature in sorted(self.features, key=lambda name: (name != "logmel", name))
             if features.feature(feature).reads == "audio"
             for path in self._shards_of(feature, kind)
         ]
