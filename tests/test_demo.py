@@ -80,7 +80,7 @@ def test_audio_and_lyrics_together_find_the_languages(songs: pd.DataFrame) -> No
 def test_no_song_of_the_demo_is_set_aside(results: Path) -> None:
     assert len(tables.read(results / "corpus" / "tracks.parquet", tables.TRACKS)) == 48
     rejects = [results / "corpus" / "rejects.parquet", *results.glob("features/*/rejects-*")]
-    assert len(rejects) == 1 + 2 * 2  # two features, two shards
+    assert len(rejects) == 1 + 3 * 2  # three features, two shards
     for path in rejects:
         assert tables.read(path, tables.REJECTS).empty
 
