@@ -25,11 +25,12 @@ for feature in features.features():
             params:
                 feature=feature.name,
                 settings=settings_of(feature.name),
-                code=code_of_feature("audio_feature", feature.name),
+                table="shard",
+                code=code_of_feature("feature", feature.name),
             message:
                 f"{feature.title} of shard {{wildcards.shard}}"
             script:
-                "../scripts/audio_feature.py"
+                "../scripts/feature.py"
 
     else:
 
@@ -49,11 +50,12 @@ for feature in features.features():
             params:
                 feature=feature.name,
                 settings=settings_of(feature.name),
-                code=code_of_feature("lyrics_feature", feature.name),
+                table="tracks",
+                code=code_of_feature("feature", feature.name),
             message:
                 f"{feature.title}"
             script:
-                "../scripts/lyrics_feature.py"
+                "../scripts/feature.py"
 
 
 rule lyrics_features:

@@ -133,7 +133,7 @@ def test_every_script_finds_its_imports_in_its_conda_environment() -> None:
     assert len(rules) > 40
     for feature in registry.features():
         if feature.write is not None:
-            script = ROOT / "scripts" / f"{feature.reads}_feature.py"
+            script = ROOT / "scripts" / "feature.py"
             conda = ROOT / "envs" / f"{feature.environment}.yaml"
             rules.append((feature.name, script, conda, [registry.module_of(feature.name)]))
     for rule, script, conda, modules in rules:

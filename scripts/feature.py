@@ -1,16 +1,17 @@
-"""A feature of lyrics, for every song: what its module in `songatlas.features` writes."""
+"""One part of a feature: what its module in `songatlas.features` writes, of a shard or of songs."""
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads) as log:
+with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
     from pathlib import Path
 
     from songatlas.features import registry
 
+    table = snakemake.params.table
     log.result = registry.write(
         snakemake.params.feature,
         registry.Job(
-            {"tracks": Path(snakemake.input.tracks)},
+            {table: Path(snakemake.input[table])},
             {name: Path(path) for name, path in snakemake.output.items()},
             snakemake.params.settings,
         ),
