@@ -24,8 +24,8 @@ HEADER = """\
 COMMON = ("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "tqdm")
 ENVIRONMENTS = {
     "audio": (
-        *(*COMMON, "av", "espeakng-loader", "langcodes", "language-data", "librosa", "mirdata"),
-        *("py3langid", "scipy", "soundfile", "soxr"),
+        *(*COMMON, "av", "espeakng-loader", "ftfy", "langcodes", "language-data", "librosa"),
+        *("mirdata", "py3langid", "scipy", "soundfile", "soxr", "tinytag"),
     ),
     "torch": (
         *(*COMMON, "av", "google-crc32c", "langcodes", "language-data", "librosa", "lightning"),
