@@ -1,5 +1,6 @@
 """Models that read vectors: what the config allows, their rows, and every architecture of them."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,15 +35,22 @@ from songatlas.workflow import Plan
 # Tiny layers: more threads only wait for one another.
 torch.set_num_threads(1)
 
+TOGETHER = {"audio": "musicnn", "lyrics": "e5"}
+
 STORED = {"musicnn": VALUES, "descriptors": 155, "e5": 384, "language_id": 133}
 """Values of a row on disk, by every feature that models read as vectors."""
 
 EITHER = [name for name in registry.architectures() if registry.entry(name).vectors == ("either",)]
+BOTH = [name for name in registry.architectures() if len(registry.entry(name).vectors) == 2]
+SOUNDS = [name for name in STORED if features.feature(name).reads == "audio"]
+TEXTS = [name for name in STORED if features.feature(name).reads == "lyrics"]
+FUSIONS = ("early", "late", "contrastive", "poe")
 QUICK = Training(max_epochs=2, batch_size=8, learning_rate=1e-3, device="cpu", precision="32")
 FEW = {
     "vade": {"n_components": 3},
     "dec": {"n_clusters": 3, "pretrain_epochs": 1},
     "idec": {"n_clusters": 3, "pretrain_epochs": 1},
+    "multimodal_vade": {"n_components": 3, "pretrain_epochs": 1},
 }
 N_SONGS = 20
 
@@ -92,6 +100,17 @@ def files_of(folder: Path, name: str, values: np.ndarray | None = None, **more: 
     ids = list(pd.read_parquet(files[column])[key])
     values = values_of(name, len(ids)) if values is None else values
     return {**files, of.reads: write_part(folder / f"{name}.parquet", name, ids, values, key)}
+
+
+def files_of_both(folder: Path, sound: str, text: str, n_songs: int = N_SONGS) -> dict[str, Any]:
+    """Songs with audio, the first third of them without lyrics, and three with lyrics alone."""
+    files = files_of(folder, sound, n_songs=n_songs, alone=3)
+    ids = [f"t{i:02d}" for i in range(n_songs // 3, n_songs + 3)]
+    values = values_of(text, len(ids))
+    return {
+        **files,
+        "lyrics": write_part(folder / f"{text}.parquet", text, ids, values, "track_id"),
+    }
 
 
 def spec_of(*names: str, songs: bool = False) -> InputSpec:
@@ -149,6 +168,98 @@ def test_every_architecture_trains_on_every_feature(
     assert np.isfinite(z).all()
     assert z.shape == (N_SONGS if songs else 3 * N_SONGS, 4)
     assert z.std(0).max() > 0.01
+
+
+def test_every_architecture_of_vectors_is_tested_here() -> None:
+    of_vectors = [name for name in registry.architectures() if registry.entry(name).vectors]
+    assert sorted(EITHER + BOTH) == of_vectors
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("sound", SOUNDS)
+@pytest.mark.parametrize("architecture", BOTH)
+def test_both_modalities_train_on_every_pair_of_features(
+    tmp_path: Path, architecture: str, sound: str, text: str
+) -> None:
+    files = files_of_both(tmp_path, sound, text)
+    windows, spec = read_inputs(files, spec_of(sound, text, songs=True))
+    frame = latents(trained(windows, spec, architecture), windows, tmp_path)
+    z = np.stack(list(frame["z"]))
+    assert np.isfinite(z).all()
+    assert z.shape == (N_SONGS + 3, 4)
+    assert z.std(0).max() > 0.01
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_fusion_of_vectors_keeps_what_each_song_has_in_its_blocks(
+    tmp_path: Path, fusion: str
+) -> None:
+    windows, spec = read_inputs(
+        files_of_both(tmp_path, "musicnn", "e5"), spec_of("musicnn", "e5", songs=True)
+    )
+    found = trained(windows, spec, "fusion", {"fusion": fusion})
+    frame = latents(found, windows, tmp_path)
+    z = np.stack(list(frame["z"]))
+    blocks = tables.read_metadata(tmp_path / "latents.parquet")["blocks"]
+    there = {
+        "audio": np.arange(N_SONGS + 3) < N_SONGS,
+        "lyrics": np.arange(N_SONGS + 3) >= N_SONGS // 3,
+        "shared": np.ones(N_SONGS + 3, bool),
+    }
+    assert set(blocks) == set(there) - ({"shared"} if fusion == "late" else set())
+    for name, (start, stop) in blocks.items():
+        assert ((z[:, start:stop] != 0).any(1) == there[name]).all()
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_what_stands_for_a_missing_vector_has_no_effect(fusion: str) -> None:
+    spec = InputSpec(0, 0, 5, 0, audio_dim=6, songs=True, one_unit=("lyrics",))
+    torch.manual_seed(0)
+    model = registry.build("fusion", spec, 8, {"fusion": fusion, "width": 7})
+    batch = {
+        "audio": torch.randn(12, 6),
+        "lyrics": torch.randn(12, 5),
+        "has_mel": torch.arange(12) % 3 > 0,
+        "has_lyrics": torch.arange(12) % 4 > 0,  # row 0 has neither
+        "row": torch.arange(12),
+    }
+    other = {name: values.clone() for name, values in batch.items()}
+    other["audio"][~batch["has_mel"]] = math.nan
+    other["lyrics"][~batch["has_lyrics"]] = math.inf
+    model.begin(lambda: [batch])
+    losses = []
+    for one in (batch, other):
+        torch.manual_seed(1)
+        loss = model.loss(one, kl_weight=1.0, scale="elbo")["loss"]
+        model.zero_grad()
+        loss.backward()
+        losses.append([loss.detach(), *(p.grad for p in model.parameters() if p.grad is not None)])
+    torch.testing.assert_close(losses[0], losses[1])
+    assert not model.eval().embed(other)[0].any()
+    assert torch.equal(model.embed(batch), model.embed(other))
+
+
+def test_blocks_of_a_fusion_start_as_principal_components() -> None:
+    rng = np.random.default_rng(0)
+    audio = rng.normal(size=(50, 2)) @ rng.normal(size=(2, 6)) + 3.0
+    batch = {
+        "audio": torch.tensor(audio).float(),
+        "lyrics": torch.tensor(rng.normal(size=(50, 3))).float(),
+        "has_mel": torch.ones(50, dtype=torch.bool),
+        "has_lyrics": torch.ones(50, dtype=torch.bool),
+    }
+    spec = InputSpec(0, 0, 3, 0, audio_dim=6, songs=True)
+    model = registry.build("fusion", spec, 8, {"fusion": "late"}).eval()
+    model.begin(lambda: [batch])
+    start, stop = model.blocks["audio"]
+    z = model.embed(batch)[:, start:stop]
+    distances = torch.cdist(z, z)
+    torch.testing.assert_close(
+        distances / distances.max(),
+        (kept := torch.cdist(*[model.vectors(batch)[0]] * 2)) / kept.max(),
+        atol=1e-3,
+        rtol=1e-3,
+    )
 
 
 @pytest.mark.parametrize("scale", ["paper", "elbo"])
@@ -233,6 +344,47 @@ def test_fewer_different_rows_than_components_say_so(
 def test_one_song_is_too_little_at_song_level(tmp_path: Path, architecture: str) -> None:
     files = files_of(tmp_path, "e5", n_songs=1)
     windows, spec = read_inputs(files, spec_of("e5", songs=True))
+    with pytest.raises(NotApplicable, match="1 training windows"):
+        trained(windows, spec, architecture)
+
+
+@pytest.mark.parametrize("architecture", BOTH)
+@pytest.mark.parametrize("bad", ["NaN", "all NaN", "constant", "neither", "few songs"])
+def test_bad_vectors_of_two_modalities_train_to_finite_latents(
+    tmp_path: Path, architecture: str, bad: str
+) -> None:
+    n_songs = 3 if bad == "few songs" else N_SONGS
+    files = files_of_both(tmp_path, "musicnn", "e5", n_songs)
+    values = values_of("musicnn", 2 * n_songs)
+    if bad == "constant":
+        values[:] = 1.0
+    elif bad == "NaN":
+        values[[0, 1, 6], 7] = math.nan
+    elif bad == "all NaN":
+        values[:] = math.nan
+    elif bad == "neither":
+        ids = [f"t{i:02d}" for i in range(6, n_songs + 3)]
+        texts = values_of("e5", len(ids))
+        texts[-1] = 0.0  # of a song that has no audio either
+        files["lyrics"] = write_part(tmp_path / "e5.parquet", "e5", ids, texts, "track_id")
+    ids = list(pd.read_parquet(files["windows"])["window_id"])
+    files["audio"] = write_part(tmp_path / "musicnn.parquet", "musicnn", ids, values, "window_id")
+    windows, spec = read_inputs(files, spec_of("musicnn", "e5", songs=True))
+    options = {"n_components": 12} if architecture == "multimodal_vade" else {}
+    frame = latents(trained(windows, spec, architecture, options), windows, tmp_path)
+    assert np.isfinite(np.stack(list(frame["z"]))).all()
+    # Song 0 has no lyrics, and no audio once both of its windows hold NaN; no song of the first
+    # third has either where no audio is finite.
+    left_out = {"NaN": 1, "all NaN": n_songs // 3}.get(bad, 0)
+    assert len(frame) == n_songs + 3 - left_out
+
+
+@pytest.mark.parametrize("architecture", BOTH)
+def test_one_song_of_two_modalities_is_too_little(tmp_path: Path, architecture: str) -> None:
+    files = files_of(tmp_path, "musicnn", n_songs=1)
+    values = values_of("e5", 1)
+    files["lyrics"] = write_part(tmp_path / "e5.parquet", "e5", ["t00"], values, "track_id")
+    windows, spec = read_inputs(files, spec_of("musicnn", "e5", songs=True))
     with pytest.raises(NotApplicable, match="1 training windows"):
         trained(windows, spec, architecture)
 
@@ -358,6 +510,19 @@ def test_too_few_rows_for_any_number_say_so(tmp_path: Path) -> None:
             {"architecture": "dec", "encoder": "conv_vae", "reads": {"audio": "musicnn"}},
             "encoder: `conv_vae` is no plain autoencoder or VAE of vectors",
         ),
+        (
+            {"architecture": "fusion", "reads": {"lyrics": "e5"}},
+            "reads: `fusion` takes no vectors of lyrics alone; what does: autoencoder",
+        ),
+        (
+            {"architecture": "multimodal_vade", "reads": {"audio": "musicnn"}},
+            "reads: `multimodal_vade` takes no vectors of audio alone",
+        ),
+        (
+            {"architecture": "fusion", "reads": TOGETHER, "fusion": "attention"},
+            "fusion: Input should be 'early', 'late', 'contrastive' or 'poe'",
+        ),
+        ({"architecture": "fusion", "reads": TOGETHER, "channels": [8]}, "channels"),
         ({"level": "song"}, "`level` is for models that read vectors"),
         ({"reads": {"lyrics": "e5"}, "level": "window"}, "`level: window` needs `audio`"),
         (
@@ -445,6 +610,27 @@ def test_the_table_counts_the_towers_of_vectors() -> None:
     assert row["compression"] == "25:1"
     assert two["key_feature"].startswith("dense layers without a prior")
     assert "of vectors of 400 values; widths 256–128" in row["key_feature"]
+
+
+def test_the_table_states_the_widths_of_both_towers() -> None:
+    plan = plan_of(
+        one={"architecture": "multimodal_vade", "reads": {**TOGETHER, "lyrics": "language_id"}},
+        two={"architecture": "fusion", "reads": TOGETHER, "fusion": "late"},
+        three={"architecture": "dec", "encoder": "basic_vae", "reads": {"audio": "descriptors"}},
+    )
+    declared = [Declared(**one) for one in plan.declared_models()]
+    table = architecture_table(declared, InputSpec(64, 216, 0, 0)).set_index("model")
+    feature = table["key_feature"]
+    assert "of vectors of 533 values; widths audio 256, lyrics 133" in feature["one"]
+    assert "of vectors of 784 values; widths audio 128, lyrics 128; fusion late" in feature["two"]
+    assert "of vectors of 155 values; widths 256–128" in feature["three"]
+    assert (table["parameters"] > 0).all()
+
+
+def test_a_fusion_of_vectors_is_multimodal_and_answers_no_text() -> None:
+    plan = plan_of(one={"architecture": "fusion", "reads": TOGETHER})
+    assert plan.multimodal == ["one"]
+    assert plan.query_model is None
 
 
 # --- new songs ---------------------------------------------------------------------------------

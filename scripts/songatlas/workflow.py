@@ -149,11 +149,12 @@ class Plan:
 
     @property
     def joint(self) -> list[str]:
-        """Names of those that have both in one space: a block `shared`."""
+        """Names of those of spectrograms that have both in one space: a block `shared`."""
         return [
             name
             for name in self.multimodal
-            if self.config.models[name].architecture == "fusion"
+            if name in self.of_spectrograms
+            and self.config.models[name].architecture == "fusion"
             and self.model(name)["options"]["fusion"] != "late"
         ]
 

@@ -117,6 +117,9 @@ class Model(nn.Module, ABC):
     whole_songs = False
     """Whether every batch holds all windows of its songs."""
 
+    widths: Mapping[str, tuple[int, ...]] = {}
+    """Hidden units of the encoder of each modality's vectors, in models that read any."""
+
     gate: Literal["none", "stability"] = "none"
     """How clustering weights `blocks` at each k (see `clustering.gate`)."""
 

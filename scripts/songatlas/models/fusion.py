@@ -1,5 +1,8 @@
 """Audio and lyrics in one latent of named blocks, fused in five ways."""
 
+import functools
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
@@ -20,19 +23,23 @@ from songatlas.models.towers import (
     product_of_experts,
     similarity_loss,
 )
+from songatlas.models.vectors import learn_scale, rows_that_have
 
 TYPE = "multimodal VAE"
 KEY_FEATURE = "audio and lyrics fused, both decoded, either alone is enough"
 INPUTS = ("mel", "lyrics", "songs")
+VECTORS = ("audio", "lyrics")
+
+Kind = Literal["early", "late", "attention", "contrastive", "poe"]
 
 
-class Architecture(Model):
+class Fusion(Model):
     """A VAE of audio and lyrics whose latent is [audio | lyrics | shared].
 
-    The first two blocks belong to one modality each and keep its geometry (`IsometricTower`, on the
-    spectrogram's statistics over time, each standardised over the training windows, and on the
-    lyrics vector); a block whose modality is missing is zeros. The shared block is where modalities
-    meet:
+    A subclass says what the vectors of a row's audio and lyrics are (`vectors`), and what its
+    `ears` make of the sound (`hear`). The first two blocks belong to one modality each and keep the
+    geometry of its vectors (`IsometricTower`); a block whose modality is missing is zeros. The
+    shared block is where modalities meet:
 
     - `early`: one network reads both side by side, and keeps the geometry of what it reads: the
       similarity of two windows is `audio_weight` times that of their audio plus the rest times that
@@ -43,30 +50,36 @@ class Architecture(Model):
       (Huang et al. 2022, Wu et al. 2023); the normalised mean of those that exist.
     - `poe`: the product of the modalities' Gaussian experts and the prior (Wu and Goodman 2018).
 
-    Audio (the standardised statistics over time) and lyrics are decoded from their block and the
-    shared one, each with a calibrated variance, per value: 32 lyrics values weigh as much as all of
-    the spectrogram's. In training `modality_dropout` hides one modality of that share of the rows
-    that have both; a fusion with a shared block decodes the hidden one too.
+    The vectors of audio and lyrics are decoded from their block and the shared one, each with a
+    calibrated variance, per value: 32 values of lyrics weigh as much as all of audio's. In training
+    `modality_dropout` hides one modality of that share of the rows that have both; a fusion with a
+    shared block decodes the hidden one too.
     """
 
     gate = "stability"
+
+    lyrics_length = 1
+    """Mean squared length of a vector of lyrics."""
 
     def __init__(
         self,
         spec: InputSpec,
         latent_dim: int,
+        ears: nn.Module,
+        n_audio_values: int,
+        n_heard: int,
         *,
-        fusion: Literal["early", "late", "attention", "contrastive", "poe"] = "attention",
-        audio_weight: float = 0.5,
-        n_heads: int = 8,
-        modality_dropout: float = 0.3,
-        lyrics_share: float = 0.25,
-        shared_share: float = 0.25,
-        width: int = 128,
-        channels: tuple[int, ...] = (16, 32, 64),
-        temperature: float = 0.1,
-        dropout: float = 0.1,
+        fusion: Kind,
+        audio_weight: float,
+        modality_dropout: float,
+        lyrics_share: float,
+        shared_share: float,
+        width: int,
+        temperature: float,
+        dropout: float,
+        n_heads: int = 1,
     ) -> None:
+        """`ears` hear `n_heard` features, `vectors` has `n_audio_values` of audio."""
         super().__init__(spec, latent_dim)
         check_dropout(dropout)
         if not 0.0 < audio_weight < 1.0:
@@ -88,29 +101,40 @@ class Architecture(Model):
         self.fusion, self.audio_weight = fusion, audio_weight
         self.modality_dropout, self.temperature = modality_dropout, temperature
         self.sizes = (n_audio, n_lyrics, n_shared)
-        n_statistics = 3 * spec.n_mels
-        self.frames = FrameEncoder(spec, width, channels, dropout)
-        self.statistics = Standardiser(n_statistics)
-        self.audio = IsometricTower(n_statistics, n_audio, 2 * width, width, dropout)
-        self.read = nn.Sequential(
-            nn.Linear(spec.lyrics_dim, width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout)
-        )
+        self.frames = ears
+        self.statistics = Standardiser(n_audio_values)
+        self.audio = IsometricTower(n_audio_values, n_audio, n_heard, width, dropout)
+        self.read = _dense(spec.lyrics_dim, width, dropout)
         self.lyrics = IsometricTower(spec.lyrics_dim, n_lyrics, width, width, dropout)
         if fusion == "early":
             self.side_by_side = IsometricTower(
-                n_statistics + spec.lyrics_dim, n_shared, 3 * width + 2, width, dropout
+                n_audio_values + spec.lyrics_dim, n_shared, n_heard + width + 2, width, dropout
             )
         elif fusion == "attention":
             self.attention = CrossAttention(width, spec.lyrics_dim, width, n_heads, dropout)
             self.join = _mlp(2 * width + 2, width, 2 * n_shared)
         elif fusion == "poe":
-            self.audio_expert = _mlp(2 * width, width, 2 * n_shared)
+            self.audio_expert = _mlp(n_heard, width, 2 * n_shared)
             self.lyrics_expert = _mlp(width, width, 2 * n_shared)
         elif fusion == "contrastive":
-            self.audio_projection = _mlp(2 * width, width, n_shared)
+            self.audio_projection = _mlp(n_heard, width, n_shared)
             self.lyrics_projection = _mlp(width, width, n_shared)
-        self.audio_decoder = _mlp(n_audio + n_shared, width, n_statistics)
+        self.audio_decoder = _mlp(n_audio + n_shared, width, n_audio_values)
         self.lyrics_decoder = _mlp(n_lyrics + n_shared, width, spec.lyrics_dim)
+
+    @abstractmethod
+    def vectors(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of audio, standardised, and of lyrics: (B, n) each, which the latent keeps and decodes.
+
+        What stands where a modality is missing has no effect.
+        """
+
+    @abstractmethod
+    def hear(self, batch: Batch, heard: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps in time that attention looks at, and features of the whole, (B, n_heard).
+
+        `audio` are the vectors of `vectors`, zeros in rows that `heard` (B,) bool leaves out.
+        """
 
     @property
     def blocks(self) -> dict[str, tuple[int, int]]:
@@ -127,11 +151,11 @@ class Architecture(Model):
 
         Only what `heard` and `read` (B,) bool name is looked at.
         """
-        mel = torch.where(heard[:, None, None, None], batch["mel"], 0.0)
-        vector = torch.where(read[:, None], batch["lyrics"], 0.0)
-        steps = self.frames(mel)
-        sound, words = mean_and_deviation(steps), self.read(vector)
-        statistics = self.statistics(pooled_statistics(mel))
+        statistics, vector = self.vectors(batch)
+        statistics = torch.where(heard[:, None], statistics, 0.0)
+        vector = torch.where(read[:, None], vector, 0.0)
+        steps, sound = self.hear(batch, heard, statistics)
+        words = self.read(vector)
         audio = self.audio(statistics, sound)
         lyrics = self.lyrics(vector, words)
         mus, logvars = [audio[0], lyrics[0]], [audio[1], lyrics[1]]
@@ -141,11 +165,10 @@ class Architecture(Model):
         flags = torch.stack([heard, read], 1).to(sound.dtype)
         n_shared = self.sizes[2]
         if self.fusion == "early":
-            # Standardised statistics have as many units of squared length as there are of them,
-            # lyrics have one.
+            # Standardised values have as many units of squared length as there are of them.
             level = (weight / statistics.shape[1]) ** 0.5
-            statistics = torch.where(heard[:, None], statistics, 0.0) * level
-            extra["joined"] = torch.cat([statistics, vector * (1.0 - weight) ** 0.5], 1)
+            lyrics_level = ((1.0 - weight) / self.lyrics_length) ** 0.5
+            extra["joined"] = torch.cat([statistics * level, vector * lyrics_level], 1)
             sound = torch.where(heard[:, None], sound, 0.0)
             words = torch.where(read[:, None], words, 0.0)
             features = torch.cat([sound, words, flags], 1)
@@ -187,8 +210,6 @@ class Architecture(Model):
     def forward(self, batch: Batch) -> Pass:
         heard, read = batch["has_mel"], batch["has_lyrics"]
         if self.training:
-            if heard.any():
-                self.statistics.see(pooled_statistics(batch["mel"][heard]))
             heard, read = drop_modality(heard, read, self.modality_dropout)
         mu, logvar, present, extra = self.encode(batch, heard, read)
         noisy = present & self._gaussian(mu)
@@ -213,12 +234,6 @@ class Architecture(Model):
         lyrics = z[:, n_audio : n_audio + n_lyrics]
         return torch.cat([z[:, :n_audio], shared], 1), torch.cat([lyrics, shared], 1)
 
-    def decode(self, z: Tensor, batch: Batch) -> Tensor:
-        """Spectrograms (B, 1, n_mels, n_frames): the decoded mean of each band, at every frame."""
-        decoded = self.statistics.back(self.audio_decoder(self._halves(z)[0]).float())
-        means = decoded[:, : self.spec.n_mels]
-        return means[:, None, :, None].expand(-1, 1, -1, self.spec.n_frames)
-
     def terms(
         self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
@@ -231,7 +246,7 @@ class Architecture(Model):
         assert done.extra is not None
         extra = done.extra
         from_audio, from_lyrics = self._halves(done.z)
-        statistics = self.statistics(pooled_statistics(batch["mel"]))
+        statistics, vector = self.vectors(batch)
         units = self.kl_per_unit(done.mu, done.logvar)
         weights = {"audio": self.audio_weight, "lyrics": 1.0 - self.audio_weight}
         n_values = {"audio": statistics.shape[1], "lyrics": self.spec.lyrics_dim}
@@ -239,7 +254,7 @@ class Architecture(Model):
         shown: dict[str, Tensor] = {}
         for name, target, decoded, has, kept in (
             ("audio", statistics, self.audio_decoder(from_audio), "has_mel", "heard"),
-            ("lyrics", batch["lyrics"], self.lyrics_decoder(from_lyrics), "has_lyrics", "read"),
+            ("lyrics", vector, self.lyrics_decoder(from_lyrics), "has_lyrics", "read"),
         ):
             # Hidden modalities are decoded where something else could tell.
             rows = extra[kept] if self.fusion == "late" else batch[has]
@@ -305,6 +320,134 @@ class Architecture(Model):
                     mean = F.normalize(mean, dim=0) * rows.norm(dim=1).mean()
                 song[start:stop] = mean
         return song
+
+
+class Architecture(Fusion):
+    """Fusion of spectrograms and lyrics, in five ways (see `Fusion`).
+
+    Audio's vector is the spectrogram's statistics over time, each standardised over the training
+    windows; lyrics' is what the text encoder gives, of unit length.
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        latent_dim: int,
+        *,
+        fusion: Literal["early", "late", "attention", "contrastive", "poe"] = "attention",
+        audio_weight: float = 0.5,
+        n_heads: int = 8,
+        modality_dropout: float = 0.3,
+        lyrics_share: float = 0.25,
+        shared_share: float = 0.25,
+        width: int = 128,
+        channels: tuple[int, ...] = (16, 32, 64),
+        temperature: float = 0.1,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(
+            spec,
+            latent_dim,
+            FrameEncoder(spec, width, channels, dropout),
+            3 * spec.n_mels,
+            2 * width,
+            fusion=fusion,
+            audio_weight=audio_weight,
+            n_heads=n_heads,
+            modality_dropout=modality_dropout,
+            lyrics_share=lyrics_share,
+            shared_share=shared_share,
+            width=width,
+            temperature=temperature,
+            dropout=dropout,
+        )
+
+    def vectors(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.statistics(pooled_statistics(batch["mel"])), batch["lyrics"]
+
+    def hear(self, batch: Batch, heard: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+        steps = self.frames(torch.where(heard[:, None, None, None], batch["mel"], 0.0))
+        return steps, mean_and_deviation(steps)
+
+    def forward(self, batch: Batch) -> Pass:
+        heard = batch["has_mel"]
+        if self.training and heard.any():
+            self.statistics.see(pooled_statistics(batch["mel"][heard]))
+        return super().forward(batch)
+
+    def decode(self, z: Tensor, batch: Batch) -> Tensor:
+        """Spectrograms (B, 1, n_mels, n_frames): the decoded mean of each band, at every frame."""
+        decoded = self.statistics.back(self.audio_decoder(self._halves(z)[0]).float())
+        means = decoded[:, : self.spec.n_mels]
+        return means[:, None, :, None].expand(-1, 1, -1, self.spec.n_frames)
+
+
+class OfVectors(Fusion):
+    """Fusion of a vector of audio and one of lyrics in four ways: all of `Fusion` but attention.
+
+    Attention weighs frames and lines against each other; of one vector each, all weight is on it.
+    Both vectors are standardised over the training rows, by one scale where `spec.one_unit` says
+    so, and the blocks of one modality start as its principal components, at a variance of 1 on
+    average. Each modality has a dense layer of `width` units.
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        latent_dim: int,
+        *,
+        fusion: Literal["early", "late", "contrastive", "poe"] = "poe",
+        audio_weight: float = 0.5,
+        modality_dropout: float = 0.3,
+        lyrics_share: float = 0.25,
+        shared_share: float = 0.25,
+        width: int = 128,
+        temperature: float = 0.1,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(
+            spec,
+            latent_dim,
+            _dense(spec.audio_dim, width, dropout),
+            spec.audio_dim,
+            width,
+            fusion=fusion,
+            audio_weight=audio_weight,
+            modality_dropout=modality_dropout,
+            lyrics_share=lyrics_share,
+            shared_share=shared_share,
+            width=width,
+            temperature=temperature,
+            dropout=dropout,
+        )
+        self.lyrics_scale = Standardiser(spec.lyrics_dim)
+        self.lyrics_length = spec.lyrics_dim
+        self.widths = {"audio": (width,), "lyrics": (width,)}
+
+    @torch.no_grad()
+    def begin(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        """Learn the scales of the vectors, and start as their principal components."""
+        for name, scaler, tower in (
+            ("audio", self.statistics, self.audio),
+            ("lyrics", self.lyrics_scale, self.lyrics),
+        ):
+            rows = functools.partial(rows_that_have, batches, name)
+            tower.start(learn_scale(scaler, rows, one_unit=name in self.spec.one_unit))
+
+    def vectors(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.statistics(batch["audio"].float()), self.lyrics_scale(batch["lyrics"].float())
+
+    def hear(self, batch: Batch, heard: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+        return audio, self.frames(audio)
+
+    def decode(self, z: Tensor, batch: Batch) -> Tensor:
+        """Standardised vectors of audio and of lyrics side by side, (B, n_values)."""
+        from_audio, from_lyrics = self._halves(z)
+        return torch.cat([self.audio_decoder(from_audio), self.lyrics_decoder(from_lyrics)], 1)
+
+
+def _dense(n_in: int, width: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(n_in, width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout))
 
 
 def _mlp(n_in: int, width: int, n_out: int) -> nn.Sequential:

@@ -34,8 +34,9 @@ Torr 2019, "Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Gen
 Rybkin, Daniilidis and Levine 2021, "Simple and Effective VAE Training with Calibrated Decoders".
 """
 
+import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -43,12 +44,13 @@ from torch import Tensor, nn
 
 from songatlas.errors import ConfigError
 from songatlas.models.base import LOGVAR_LIMIT, Batch, InputSpec, Model, Pass
-from songatlas.models.blocks import SLOPE, check_dropout
+from songatlas.models.blocks import check_dropout
 from songatlas.models.fusion import drop_modality
 from songatlas.models.losses import Scale, calibrated_nll, paid
 from songatlas.models.mixture import MixturePrior
 from songatlas.models.partitions import MIN_PER_PART
-from songatlas.models.towers import CONSTANT, Standardiser, product_of_experts
+from songatlas.models.towers import Standardiser, product_of_experts
+from songatlas.models.vectors import Tower, learn_scale, rows_that_have, start_linear
 
 logger = logging.getLogger(__name__)
 
@@ -114,20 +116,11 @@ class Architecture(Model):
             )
         self.pretrain_epochs, self.modality_dropout = pretrain_epochs, modality_dropout
         half = (latent_dim + 1) // 2
-        self.audio = _Tower(
-            _scaler(spec.audio_dim, "audio" not in spec.one_unit),
-            slice(0, half),
-            latent_dim,
-            width,
-            dropout,
-        )
-        self.lyrics = _Tower(
-            _scaler(spec.lyrics_dim, "lyrics" not in spec.one_unit),
-            slice(half, latent_dim),
-            latent_dim,
-            width,
-            dropout,
-        )
+        own, others = slice(0, half), slice(half, latent_dim)
+        self.audio = _Tower(spec.audio_dim, own, latent_dim, width, dropout)
+        self.lyrics = _Tower(spec.lyrics_dim, others, latent_dim, width, dropout)
+        sizes = {"audio": spec.audio_dim, "lyrics": spec.lyrics_dim}
+        self.widths = {name: (min(width, n_values),) for name, n_values in sizes.items()}
         self.prior = MixturePrior(n_components, latent_dim)
         self.kinds: dict[int, int] = {}
 
@@ -144,7 +137,6 @@ class Architecture(Model):
         """Encode, sample (reparameterised), decode both: (B, audio_dim + lyrics_dim)."""
         heard, read = batch["has_mel"], batch["has_lyrics"]
         if self.training:
-            self._look(batch)
             heard, read = drop_modality(heard, read, self.modality_dropout)
         mu, logvar = self.encode(batch, heard, read)
         z = mu
@@ -154,16 +146,17 @@ class Architecture(Model):
         shown = None if self.pretraining else logvar
         return Pass(mu, shown, z, decoded, {"heard": heard, "read": read})
 
-    def _look(self, batch: Batch) -> None:
-        """Note the scales of the vectors, and which modalities each row has."""
-        for tower, name, has in (
-            (self.audio, "audio", batch["has_mel"]),
-            (self.lyrics, "lyrics", batch["has_lyrics"]),
-        ):
-            if has.any():
-                tower.standardiser.see(batch[name][has].float())
-        kinds = batch["has_mel"].long() + LYRICS * batch["has_lyrics"].long()
-        self.kinds.update(zip(batch["row"].tolist(), kinds.tolist(), strict=True))
+    @torch.no_grad()
+    def begin(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        """Learn the scales of the vectors, their principal components, and who has which."""
+        for name, tower in (("audio", self.audio), ("lyrics", self.lyrics)):
+            rows = functools.partial(rows_that_have, batches, name)
+            one_unit = name in self.spec.one_unit
+            covariance = learn_scale(tower.standardiser, rows, one_unit=one_unit)
+            start_linear(tower.expert.linear, tower.decoder.linear, covariance, tower.own)
+        for batch in batches():
+            kinds = batch["has_mel"].long() + LYRICS * batch["has_lyrics"].long()
+            self.kinds.update(zip(batch["row"].tolist(), kinds.tolist(), strict=True))
 
     def terms(
         self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
@@ -291,74 +284,45 @@ class Architecture(Model):
 class _Tower(nn.Module):
     """Expert and decoder of one modality, vectors (B, n_values) in their own units.
 
-    The networks start at zero, so that latents start as a rotation of the standardised vectors. The
-    expert starts out sure of its `own` dimensions of the latent and unsure of the others, so that
-    the two experts do not contradict each other before they have learned anything.
+    Latents start as principal components (`start_linear`). The expert starts out sure of its `own`
+    dimensions of the latent and unsure of the others, so that the two experts do not contradict
+    each other before they have learned anything.
     """
 
     def __init__(
-        self, standardiser: Standardiser, own: slice, latent_dim: int, width: int, dropout: float
+        self, n_values: int, own: slice, latent_dim: int, width: int, dropout: float
     ) -> None:
         super().__init__()
-        n_values = len(standardiser.mean)
         width = min(width, n_values)
-        self.standardiser = standardiser
-        self.expert = nn.Linear(n_values, latent_dim)
-        self.expert_network = _network(n_values, width, 2 * latent_dim, dropout)
-        self.decoder = nn.Linear(latent_dim, n_values)
-        self.decoder_network = _network(latent_dim, width, n_values, dropout)
-        directions = torch.empty(own.stop - own.start, n_values)
-        if len(directions):
-            nn.init.orthogonal_(directions)
-        for values in (self.expert.weight, self.expert.bias, self.decoder.weight):
-            nn.init.zeros_(values)
-        nn.init.zeros_(self.decoder.bias)
-        with torch.no_grad():
-            self.expert.weight[own] = directions
-            self.decoder.weight[:, own] = directions.T
+        self.own = own
+        self.standardiser = Standardiser(n_values)
+        self.expert = Tower((n_values, width), latent_dim, dropout)
+        self.certainty = nn.Linear(width, latent_dim)
+        self.decoder = Tower((latent_dim, width), n_values, dropout)
+        nn.init.zeros_(self.certainty.weight)
+        nn.init.zeros_(self.certainty.bias)
         certainty = torch.full((latent_dim,), -CERTAINTY)
         certainty[own] = CERTAINTY
         self.log_precision = nn.Parameter(certainty)
 
     def encode(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the expert, (B, latent_dim) float32."""
-        x = self.standardiser(values.float())
-        shift, certainty = self.expert_network(x).float().chunk(2, 1)
-        logvar = -(self.log_precision + certainty)
-        return self.expert(x).float() + shift, logvar.clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT)
+        mu, hidden = self.expert(self.standardiser(values.float()))
+        logvar = -(self.log_precision + self.certainty(hidden).float())
+        return mu.float(), logvar.clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT)
 
     def decode(self, z: Tensor) -> Tensor:
         """(B, latent_dim) → (B, n_values) float32."""
-        return self.standardiser.back((self.decoder(z) + self.decoder_network(z)).float())
+        return self.standardiser.back(self.decoder(z)[0].float())
 
     def squares(self, decoded: Tensor, values: Tensor, rows: Tensor) -> Tensor:
         """Squared errors (rows, n_values) of some rows, in standardised units."""
         return ((decoded[rows] - values[rows].float()) / self.standardiser.scale()).square()
 
 
-class _OneScale(Standardiser):
-    """Each dimension to zero mean, and all of them together to unit variance."""
-
-    def scale(self) -> Tensor:
-        deviation = self.variance.mean().sqrt()
-        return torch.where(deviation > CONSTANT, deviation, 1.0)
-
-
 def _mean(values: Tensor) -> Tensor:
     """Of all values; 0 of none."""
     return values.sum() / max(values.numel(), 1)
-
-
-def _scaler(n_values: int, each: bool) -> Standardiser:
-    return Standardiser(n_values) if each else _OneScale(n_values)
-
-
-def _network(n_in: int, width: int, n_out: int, dropout: float) -> nn.Sequential:
-    """One hidden layer; the output starts at zero."""
-    last = nn.Linear(width, n_out)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.Linear(n_in, width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout), last)
 
 
 def _partition(points: np.ndarray, k: int, seed: int) -> np.ndarray | None:

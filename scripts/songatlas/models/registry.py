@@ -41,13 +41,13 @@ class Entry:
     key_feature: str
     inputs: tuple[str, ...]
     vectors: tuple[str, ...]
-    """`EITHER`, or which of `audio` and `lyrics` it reads at once as vectors; none: `()`."""
+    """`EITHER`, or `audio` and `lyrics` where it reads both at once as vectors; none: `()`."""
     options: type[BaseModel]
     """Keyword-only arguments of the class, as a pydantic model."""
 
     def takes(self, reads: Collection[str]) -> bool:
-        """Whether it reads vectors of these of `audio` and `lyrics`."""
-        return set(reads) <= set(self.vectors) or (self.vectors == EITHER and len(reads) == 1)
+        """Whether it reads vectors of exactly these of `audio` and `lyrics`."""
+        return set(reads) == set(self.vectors) or (self.vectors == EITHER and len(reads) == 1)
 
 
 def architectures() -> tuple[str, ...]:
@@ -191,9 +191,13 @@ def _reads_problems(model: configuration.Model) -> list[str]:
         return []
     able = [name for name in architectures() if entry(name).takes(reads)]
     return [
-        f"reads: `{model.architecture}` takes no vectors of {' and '.join(reads)}; "
+        f"reads: `{model.architecture}` takes no vectors of {_named(reads)}; "
         f"what does: {', '.join(able) or 'nothing'}"
     ]
+
+
+def _named(reads: Collection[str]) -> str:
+    return " and ".join(reads) if len(reads) > 1 else f"{', '.join(reads)} alone"
 
 
 def _encoder_problems(options: BaseModel, of_vectors: bool = False) -> list[str]:

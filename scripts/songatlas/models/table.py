@@ -8,8 +8,7 @@ import pandas as pd
 import torch
 
 from songatlas.models import registry
-from songatlas.models.base import InputSpec, parameter_count
-from songatlas.models.vectors import default_widths
+from songatlas.models.base import InputSpec, Model, parameter_count
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,15 @@ def architecture_table(
     for model in models:
         own = InputSpec(**model.spec) if model.spec else spec
         entry = registry.entry(model.architecture, own.of_vectors)
+        built = None if _needs_corpus(model) else _built(model, own)
         rows.append(
             {
                 "model": model.name,
                 "type": entry.kind,
-                "parameters": _parameters(model, own),
+                "parameters": None if built is None else parameter_count(built),
                 "latent_dim": model.latent_dim,
                 "compression": f"{_ratio(own.n_values / model.latent_dim)}:1",
-                "key_feature": "; ".join([entry.key_feature, *_particulars(model, entry)]),
+                "key_feature": "; ".join([entry.key_feature, *_particulars(model, entry, built)]),
             }
         )
     rows += [_pretrained_row(weights) for weights in pretrained]
@@ -87,26 +87,22 @@ def _ratio(value: float) -> str:
     return str(round(value)) if value >= 10 else f"{value:.2g}"
 
 
-def _parameters(model: Declared, spec: InputSpec) -> int | None:
-    if _needs_corpus(model):
-        return None
+def _built(model: Declared, spec: InputSpec) -> Model:
     with torch.device("meta"):
-        built = registry.build(model.architecture, spec, model.latent_dim, model.options)
-    return parameter_count(built)
+        return registry.build(model.architecture, spec, model.latent_dim, model.options)
 
 
 def _needs_corpus(model: Declared) -> bool:
     return bool(model.options.get("condition_on")) and model.options.get("n_classes") is None
 
 
-def _particulars(model: Declared, entry: registry.Entry) -> list[str]:
+def _particulars(model: Declared, entry: registry.Entry, built: Model | None) -> list[str]:
     """What sets this model apart from others of its architecture."""
     parts = [f"beta {model.beta:g}"] if model.beta != 1.0 else []
     if model.spec:
         own = InputSpec(**model.spec)
-        widths = "–".join(map(str, default_widths(own.n_values)))
         parts.append(f"of vectors of {own.n_values} values")
-        parts += [f"widths {widths}"] if model.options.get("widths") is None else []
+        parts += [_widths(built)] if built and model.options.get("widths") is None else []
     for name, value in model.options.items():
         field = entry.options.model_fields[name]
         same = list(value) == list(field.default) if _is_list(value) else value == field.default
@@ -117,6 +113,14 @@ def _particulars(model: Declared, entry: registry.Entry) -> list[str]:
     if _needs_corpus(model):
         parts.append("size depends on the corpus: set n_classes to count it")
     return parts
+
+
+def _widths(model: Model) -> str:
+    """Hidden units of its encoders, or of those of the model that it is built on."""
+    [by_modality] = [part.widths for part in model.modules() if getattr(part, "widths", None)]
+    if len(by_modality) == 1:
+        return f"widths {_shown(*by_modality.values())}"
+    return "widths " + ", ".join(f"{name} {_shown(units)}" for name, units in by_modality.items())
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,7 @@
 """Parts of models of audio and lyrics: towers, and ways to join what they found."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -63,6 +65,20 @@ class Standardiser(nn.Module):
         return torch.where(deviation > CONSTANT, deviation, 1.0)
 
 
+def principal_components(covariance: Tensor, n: int) -> tuple[Tensor, float]:
+    """The first `n` of a covariance (d, d), columns (d, n), and their mean deviation.
+
+    The deviation is the root of their mean variance, 1 where nothing varies.
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    values, vectors = values.flip(0)[:n].clamp_min(0.0), vectors.flip(1)[:, :n]
+    # Signs are anybody's choice: the largest entry of every component is positive.
+    largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+    vectors = vectors * torch.where(largest < 0.0, -1.0, 1.0)
+    spread = math.sqrt(float(values.sum()) / max(n, 1))
+    return vectors, spread if spread > CONSTANT else 1.0
+
+
 class IsometricTower(nn.Module):
     """Gaussian whose mean keeps the geometry of `x` (B, n_in): mean and log variance (B, n_out).
 
@@ -89,6 +105,14 @@ class IsometricTower(nn.Module):
     def forward(self, x: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         mu = self.log_scale.exp() * (x.float() @ self.projection()) + self.residual(features)
         return mu.float(), self.logvar.expand(len(x), -1)
+
+    @torch.no_grad()
+    def start(self, covariance: Tensor) -> None:
+        """Let the mean be the principal components of `x`, at a variance of 1 on average."""
+        vectors, spread = principal_components(covariance, min(self.directions.shape))
+        if self.narrows:
+            self.directions.copy_(vectors)
+        self.log_scale.fill_(-math.log(spread))
 
     def projection(self) -> Tensor:
         """(n_in, n_out) with orthonormal columns, or rows where there are fewer of those."""

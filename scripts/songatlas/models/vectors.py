@@ -1,7 +1,6 @@
 """What variational autoencoders of vectors share: two small dense towers, started linear."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from songatlas.errors import ConfigError
 from songatlas.models.base import VAE, Batch, InputSpec
 from songatlas.models.blocks import check_dropout
-from songatlas.models.towers import CONSTANT, Standardiser
+from songatlas.models.towers import Standardiser, principal_components
 
 MOST_WIDTH = 256
 LAST_WIDTH = 128
@@ -77,6 +76,7 @@ class VectorVAE(VAE):
         n = spec.n_values
         widths = default_widths(n) if widths is None else tuple(widths)
         self.modality = "audio" if spec.audio_dim else "lyrics"
+        self.widths = {self.modality: widths}
         self.standardiser = Standardiser(n)
         self.encoder = Tower((n, *widths), latent_dim, dropout)
         self.logvar = nn.Linear(widths[-1], latent_dim)
@@ -98,32 +98,57 @@ class VectorVAE(VAE):
         decoded: Tensor = self.decoder(z)[0]
         return decoded
 
-    @torch.no_grad()
     def begin(self, batches: Callable[[], Iterable[Batch]]) -> None:
         """Learn the scale of the training rows, and start as their principal components."""
-        for batch in batches():
-            self.standardiser.see(batch[self.modality].float())
-        if self.modality in self.spec.one_unit:
-            self.standardiser.variance.fill_(self.standardiser.variance.mean())
-        n = self.spec.n_values
-        covariance = self.standardiser.mean.new_zeros((n, n), dtype=torch.float32).cpu().double()
-        for batch in batches():
-            x = self.target(batch).cpu().double()
-            covariance += x.T @ x / float(self.standardiser.count)
-        self._start_linear(covariance)
+        covariance = learn_scale(
+            self.standardiser,
+            lambda: (batch[self.modality].float() for batch in batches()),
+            one_unit=self.modality in self.spec.one_unit,
+        )
+        start_linear(self.encoder.linear, self.decoder.linear, covariance)
 
-    def _start_linear(self, covariance: Tensor) -> None:
-        """Let both linear maps be the first principal components of a covariance (d, d)."""
-        values, vectors = torch.linalg.eigh(covariance)
-        kept = min(self.latent_dim, len(values))
-        values, vectors = values.flip(0)[:kept].clamp_min(0.0), vectors.flip(1)[:, :kept]
-        # Signs are anybody's choice: the largest entry of every component is positive.
-        largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
-        vectors = vectors * torch.where(largest < 0.0, -1.0, 1.0)
-        spread = math.sqrt(float(values.mean()))
-        spread = spread if spread > CONSTANT else 1.0
-        for tower in (self.encoder, self.decoder):
-            nn.init.zeros_(tower.linear.weight)
-            nn.init.zeros_(tower.linear.bias)
-        self.encoder.linear.weight[:kept] = (vectors.T / spread).float()
-        self.decoder.linear.weight[:, :kept] = (vectors * spread).float()
+
+def rows_that_have(batches: Callable[[], Iterable[Batch]], modality: str) -> Iterator[Tensor]:
+    """Vectors of `audio` or `lyrics` (n, d) of the rows that have them, batch by batch."""
+    has = {"audio": "has_mel", "lyrics": "has_lyrics"}[modality]
+    for batch in batches():
+        yield batch[modality][batch[has]].float()
+
+
+@torch.no_grad()
+def learn_scale(
+    standardiser: Standardiser, rows: Callable[[], Iterable[Tensor]], *, one_unit: bool
+) -> Tensor:
+    """Fit a standardiser to `rows()`, batches (n, d); the covariance of what it gives of them.
+
+    With `one_unit` all dimensions share one scale. The covariance is (d, d) float64 on the CPU;
+    zeros without any row, and the standardiser then changes nothing.
+    """
+    for batch in rows():
+        if len(batch):
+            standardiser.see(batch)
+    if one_unit:
+        standardiser.variance.fill_(standardiser.variance.mean())
+    n = len(standardiser.mean)
+    covariance = torch.zeros((n, n), dtype=torch.float64)
+    for batch in rows():
+        x = standardiser(batch).cpu().double()
+        covariance += x.T @ x / max(float(standardiser.count), 1.0)
+    return covariance
+
+
+@torch.no_grad()
+def start_linear(
+    encoder: nn.Linear, decoder: nn.Linear, covariance: Tensor, own: slice = slice(None)
+) -> None:
+    """Let two linear maps be the first principal components of a covariance (d, d), and back.
+
+    They fill the latent dimensions `own` at a variance of 1 on average; the others are zero.
+    """
+    first = torch.arange(encoder.out_features)[own][: len(covariance)]
+    vectors, spread = principal_components(covariance, len(first))
+    for linear in (encoder, decoder):
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+    encoder.weight[first] = (vectors.T / spread).to(encoder.weight)
+    decoder.weight[:, first] = (vectors * spread).to(decoder.weight)
