@@ -86,18 +86,30 @@ def bound(model: Architecture, batch: Batch, n_passes: int = 20) -> float:
 def linear_toy() -> tuple[Architecture, Batch]:
     """A model whose posterior is exact, and data of it: x = W z + noise, z ~ N(0, I).
 
-    The towers start as rotations: each modality depends on its own half of the latent.
+    The towers are rotations: each modality depends on its own half of the latent.
     """
     model = build(n_components=1)
     with torch.no_grad():
         for tower in (model.audio, model.lyrics):
+            rotate(tower)
             # p(z | x) has the precision 1 + 1 / NOISE and the mean Wᵀx / NOISE over that.
             own = tower.log_precision > 0.0
             tower.log_precision.copy_(torch.where(own, -math.log(NOISE), -30.0))
         z = torch.randn(3000, LATENT)
-        audio = z @ model.audio.decoder.weight.T + NOISE**0.5 * torch.randn(len(z), AUDIO)
-        lyrics = z @ model.lyrics.decoder.weight.T + NOISE**0.5 * torch.randn(len(z), LYRICS)
+        audio = z @ model.audio.decoder.linear.weight.T + NOISE**0.5 * torch.randn(len(z), AUDIO)
+        lyrics = z @ model.lyrics.decoder.linear.weight.T + NOISE**0.5 * torch.randn(len(z), LYRICS)
     return model, make_batch(audio, lyrics, torch.arange(len(z)) % 4 > 0)
+
+
+def rotate(tower: torch.nn.Module) -> None:
+    """Let a tower's linear maps be a rotation into its own half of the latent, and back."""
+    expert, decoder = tower.expert.linear, tower.decoder.linear
+    for linear in (expert, decoder):
+        torch.nn.init.zeros_(linear.weight)
+        torch.nn.init.zeros_(linear.bias)
+    directions = torch.nn.init.orthogonal_(torch.empty_like(expert.weight[tower.own]))
+    expert.weight[tower.own] = directions
+    decoder.weight[:, tower.own] = directions.T
 
 
 def exact_log_likelihood(model: Architecture, batch: Batch) -> float:
@@ -107,7 +119,7 @@ def exact_log_likelihood(model: Architecture, batch: Batch) -> float:
         (model.audio, "audio", batch["has_mel"]),
         (model.lyrics, "lyrics", batch["has_lyrics"]),
     ):
-        weight = tower.decoder.weight.detach()
+        weight = tower.decoder.linear.weight.detach()
         covariance = weight @ weight.T + NOISE * torch.eye(len(weight))
         density = torch.distributions.MultivariateNormal(torch.zeros(len(weight)), covariance)
         total += density.log_prob(batch[name][has]).sum().item()
@@ -187,7 +199,8 @@ def test_the_bound_is_below_the_log_likelihood_where_experts_are_wrong(size: flo
     model, batch = linear_toy()
     for tower in (model.audio, model.lyrics):
         with torch.no_grad():
-            tower.expert.weight.add_(size * torch.randn_like(tower.expert.weight))
+            weight = tower.expert.linear.weight
+            weight.add_(size * torch.randn_like(weight))
     assert bound(model, batch) < exact_log_likelihood(model, batch) - 0.1
 
 
@@ -258,9 +271,9 @@ def test_units_of_a_modality_change_nothing() -> None:
     scaled = {**batch, "audio": batch["audio"] * 1000.0}
     found = []
     for one in (batch, scaled):
-        model = build().train()
-        model(one)
-        found.append(model.eval().embed(one))
+        model = build().eval()
+        model.begin(lambda one=one: [one])
+        found.append(model.embed(one))
     torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-4)
 
 
@@ -270,9 +283,9 @@ def test_dimensions_with_units_of_their_own_are_scaled_one_by_one() -> None:
     scaled = {**batch, "audio": batch["audio"] * units}
     found = []
     for one in (batch, scaled):
-        model = build(spec=replace(SPEC, one_unit=("lyrics",))).train()
-        model(one)
-        found.append(model.eval().embed(one))
+        model = build(spec=replace(SPEC, one_unit=("lyrics",))).eval()
+        model.begin(lambda one=one: [one])
+        found.append(model.embed(one))
     torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-4)
 
 
@@ -293,6 +306,7 @@ def train(
         model.train()
         return embedded
 
+    model.begin(lambda: [batch])
     model.train()
     for epoch in range(pretrain + joint):
         model.pretraining = epoch < pretrain
@@ -374,9 +388,9 @@ def test_paper_scale_trains_too() -> None:
 
 def test_the_mixture_is_fitted_to_songs_that_have_both() -> None:
     batch, _, _ = songs_in_groups()
-    model = build(modality_dropout=0.0).train()
-    model(batch)
-    latents = model.eval().embed(batch).detach().numpy()
+    model = build()
+    model.begin(lambda: [batch])
+    latents = model.embed(batch).detach().numpy()
     changed = np.where(batch["has_mel"].numpy()[:, None], latents, 100.0)
     model.start_joint_training(changed, seed=0)
     assert model.prior.means.abs().max() < 50.0
@@ -386,8 +400,8 @@ def test_where_few_songs_have_both_the_commonest_kind_is_fitted() -> None:
     batch = make_batch(
         torch.randn(40, AUDIO), torch.randn(40, LYRICS), torch.arange(40) < 14
     )  # 14 < 5 songs for each of three components
-    model = build().train()
-    model(batch)
+    model = build()
+    model.begin(lambda: [batch])
     latents = np.where(batch["has_mel"].numpy()[:, None], 100.0, np.zeros((40, LATENT)))
     model.start_joint_training(latents, seed=0)
     assert model.prior.means.abs().max() == 0.0
@@ -398,8 +412,8 @@ def test_where_few_songs_have_both_the_commonest_kind_is_fitted() -> None:
 
 
 def test_which_songs_have_both_outlasts_an_interruption() -> None:
-    model, batch = build().train(), random_batch()
-    model(batch)
+    model, batch = build(), random_batch()
+    model.begin(lambda: [batch])
     resumed = build()
     resumed.resume(model.progress())
     assert resumed.kinds == model.kinds == {row: 2 + (row % 4 > 0) for row in range(12)}
@@ -447,9 +461,10 @@ def test_odd_corpora_train_to_finite_latents_and_components(batch: Batch) -> Non
 
 
 def test_a_perfect_reconstruction_has_a_finite_loss() -> None:
-    model = build().train()
+    model = build(modality_dropout=0.0).train()
     model.pretraining = True
     batch = make_batch(torch.zeros(3, AUDIO), torch.zeros(3, LYRICS))
+    model.begin(lambda: [batch])
     loss = model.loss(batch, kl_weight=1.0, scale="elbo")["loss"]
     assert loss.item() == pytest.approx(0.5 * (math.log(2 * math.pi * MIN_VARIANCE) + 1.0))
 
@@ -484,3 +499,14 @@ def test_one_latent_dimension_is_enough() -> None:
     batch = random_batch()
     model = train(Architecture(SPEC, 1, n_components=2), batch, pretrain=2, joint=2)
     assert model.embed(batch).shape == (12, 1)
+
+
+def test_components_start_as_wide_as_one_another() -> None:
+    batch, _, _ = songs_in_groups(120)
+    model = build()
+    model.begin(lambda: [batch])
+    model.start_joint_training(model.embed(batch).detach().numpy(), seed=0)
+    widths = model.prior.logvars.detach()
+    assert (widths == widths[0]).all()
+    assert widths[0].std() > 0.01
+    assert (model.prior.means.std(0) > 0.01).any()

@@ -197,7 +197,7 @@ def test_fusion_of_vectors_keeps_what_each_song_has_in_its_blocks(
     windows, spec = read_inputs(
         files_of_both(tmp_path, "musicnn", "e5"), spec_of("musicnn", "e5", songs=True)
     )
-    found = trained(windows, spec, "fusion", {"fusion": fusion})
+    found = trained(windows, spec, "fusion", {"fusion": fusion, "shared_share": 0.5})
     frame = latents(found, windows, tmp_path)
     z = np.stack(list(frame["z"]))
     blocks = tables.read_metadata(tmp_path / "latents.parquet")["blocks"]

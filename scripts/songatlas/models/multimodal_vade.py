@@ -47,7 +47,7 @@ from songatlas.models.base import LOGVAR_LIMIT, Batch, InputSpec, Model, Pass
 from songatlas.models.blocks import check_dropout
 from songatlas.models.fusion import drop_modality
 from songatlas.models.losses import Scale, calibrated_nll, paid
-from songatlas.models.mixture import MixturePrior
+from songatlas.models.mixture import MIN_VARIANCE, MixturePrior
 from songatlas.models.partitions import MIN_PER_PART
 from songatlas.models.towers import Standardiser, product_of_experts
 from songatlas.models.vectors import Tower, learn_scale, rows_that_have, start_linear
@@ -100,7 +100,7 @@ class Architecture(Model):
         n_components: int = 12,
         width: int = 256,
         modality_dropout: float = 0.3,
-        pretrain_epochs: int = 20,
+        pretrain_epochs: int = 1,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(spec, latent_dim)
@@ -238,10 +238,12 @@ class Architecture(Model):
     def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
         """Fit the mixture to latents of the training rows, (n, latent_dim)."""
         alike, kind = self._alike(latents)
-        self.prior.initialise(alike, seed, _partition(alike, self.prior.n_components, seed))
-        # Posteriors are as wide as that around these means, and so are components of them.
-        variance = self._posterior_variance(kind)
-        self.prior.logvars.copy_(torch.log(self.prior.logvars.exp() + variance))
+        parts = _partition(alike, self.prior.n_components, seed)
+        parts = self.prior.initialise(alike, seed, parts)
+        # One width for all: a few songs say little of a component's own. Posteriors are as wide as
+        # theirs around these means, and so are components of them.
+        variance = torch.as_tensor(_variance_within(alike, parts)).to(self.prior.logvars)
+        self.prior.logvars.copy_(torch.log(variance + self._posterior_variance(kind)))
 
     def start_epoch(self, epoch: int, rows: np.ndarray, latents: Callable[[], np.ndarray]) -> None:
         """Restart components that were empty over the last epoch (see `MixturePrior`)."""
@@ -323,6 +325,14 @@ class _Tower(nn.Module):
 def _mean(values: Tensor) -> Tensor:
     """Of all values; 0 of none."""
     return values.sum() / max(values.numel(), 1)
+
+
+def _variance_within(points: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Mean over all parts, by dimension, (n, d) → (d,); at least `MIN_VARIANCE`."""
+    numbers, part_of = np.unique(parts, return_inverse=True)
+    means = np.stack([points[parts == number].mean(axis=0) for number in numbers])
+    squares = np.square(points - means[part_of]).sum(axis=0)
+    return np.maximum(squares / max(len(points) - len(numbers), 1), MIN_VARIANCE)
 
 
 def _partition(points: np.ndarray, k: int, seed: int) -> np.ndarray | None:
