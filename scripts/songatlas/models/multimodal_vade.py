@@ -72,12 +72,17 @@ NEITHER, AUDIO, LYRICS, BOTH = range(4)
 class Architecture(Model):
     """Mixture prior over one latent of audio and lyrics vectors; see the module for the bound.
 
-    For `pretrain_epochs` it trains as a plain autoencoder through the posterior mean. Then the
-    mixture is fitted to the latents of songs that have both modalities, and everything trains
-    together. Songs with one modality are placed by training: in the fit they would be clusters of
-    their own, told apart by what they lack. Where too few songs have both, the mixture is fitted to
-    those of the commonest kind (both, audio alone, lyrics alone). Components that no song belongs
-    to for an epoch are restarted.
+    Latents start as the principal components of audio beside those of lyrics. That start is an
+    autoencoder already, so for one epoch (`pretrain_epochs`) it trains as one through the posterior
+    mean. Then the mixture is fitted to the latents of songs that have both modalities, with one
+    width for all components, and everything trains together: on the demo, JamendoLyrics and
+    UltraStar the bound on held-out songs is better so than from random directions, 20 epochs and
+    widths of their own.
+
+    Songs with one modality are placed by training: in the fit they would be clusters of their own,
+    told apart by what they lack. Where too few songs have both, the mixture is fitted to those of
+    the commonest kind (both, audio alone, lyrics alone). Components that no song belongs to for an
+    epoch are restarted.
 
     The vectors of a modality are centred and share one scale: language is in a few directions of
     lyrics vectors that deviate most, and to scale each dimension would drown it (measured on
@@ -265,8 +270,7 @@ class Architecture(Model):
     def _alike(self, latents: np.ndarray) -> tuple[np.ndarray, int]:
         """The latents of rows that have the same modalities, so that these part no clusters.
 
-        All of them where the rows are not known: before training, and where several processes
-        train, each of which has seen some.
+        All of them where the rows are not known, without `begin`.
         """
         kinds = np.array([self.kinds[row] for row in sorted(self.kinds)])
         if len(kinds) != len(latents) or not (kinds > NEITHER).any():
