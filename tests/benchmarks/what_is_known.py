@@ -4,9 +4,9 @@
 
 Of finished features of runs it trains `vade_musicnn` and, where there are lyrics, `multimodal_vade`
 as `config/config.yaml` declares them, with as many components as the task has classes; it leaves
-out tasks without three songs a class. Per run and task it prints the mean and the standard deviation
-over seeds of the scores of the models' own clusters and of k-means on what they read, and what
-tells of a collapse: components without a song, active latent dimensions, nats of each.
+out tasks without three songs a class. Per run and task it prints the mean and the standard
+deviation over seeds of the scores of the models' own clusters and of k-means on what they read, and
+what tells of a collapse: components without a song, active latent dimensions, nats of each.
 """
 
 import argparse
