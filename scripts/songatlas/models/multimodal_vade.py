@@ -62,8 +62,12 @@ VECTORS = ("audio", "lyrics")
 CERTAINTY = 4.0
 """Log precision that an expert starts with in its own half of the latent; minus that elsewhere."""
 
-N_INIT = 20
-"""Starts of the k-means that the mixture comes from."""
+N_INIT = 200
+"""Starts of the k-means that the mixture comes from: with 20 the least squared error is often missed
+where components have few songs."""
+
+MOST_POINTS = 5_000
+"""The k-means is of a sample of so many points, where there are more."""
 
 NEITHER, AUDIO, LYRICS, BOTH = range(4)
 """Which modalities a row has, one bit each."""
@@ -345,5 +349,10 @@ def _partition(points: np.ndarray, k: int, seed: int) -> np.ndarray | None:
 
     if len(np.unique(points, axis=0)) < k:
         return None
-    labels: np.ndarray = KMeans(k, n_init=N_INIT, random_state=seed).fit_predict(points)
+    sample = points
+    if len(points) > MOST_POINTS:
+        rows = np.random.default_rng(seed).choice(len(points), MOST_POINTS, replace=False)
+        sample = points[rows]
+    kmeans = KMeans(k, n_init=N_INIT, random_state=seed).fit(sample)
+    labels: np.ndarray = kmeans.predict(points)
     return labels
