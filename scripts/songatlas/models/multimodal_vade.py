@@ -63,8 +63,8 @@ CERTAINTY = 4.0
 """Log precision that an expert starts with in its own half of the latent; minus that elsewhere."""
 
 N_INIT = 200
-"""Starts of the k-means that the mixture comes from: with 20 the least squared error is often missed
-where components have few songs."""
+"""Starts of the k-means that the mixture comes from: 20 often miss the least squared error where
+components have few songs."""
 
 MOST_POINTS = 5_000
 """The k-means is of a sample of so many points, where there are more."""
