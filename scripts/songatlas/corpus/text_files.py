@@ -51,8 +51,14 @@ LEAST_VALID = 2
 RANKED_BYTES = 2000
 """So much of a text says which encoding it has."""
 
+FEW_BYTES = 60
+"""Fewer bytes than these do not say which encoding they have."""
+
 ODD_COST = 10.0
 """What it costs an encoding, in nats, if every sign beyond ASCII is odd where it stands."""
+
+RARITY = 0.15
+"""So much of an odd sign is it that an encoding is not the commonest; it decides short texts."""
 
 MOST_ODD = 0.2
 """Share of odd signs from which on bytes are no text in UTF-16."""
@@ -133,21 +139,22 @@ def decode_text(data: bytes, language: str | None = None, declared: str | None =
     )
 
 
-def mended(texts: Sequence[str], language: str | None = None) -> list[str]:
+def mended(texts: Sequence[str], language: str | None = None, more: bytes = b"") -> list[str]:
     """Texts of one source without mojibake: read in a wrong encoding, or encoded twice.
 
     Bytes that were no Unicode stand as lone surrogates (`errors="surrogateescape"`) or as their
-    letters in Latin-1. All of them together say which encoding they have.
+    letters in Latin-1. All together they say which encoding they have; where they are few, `more`
+    bytes of the same encoding help.
     """
     import ftfy
 
-    raw = [_misread(text) for text in texts]
+    raw = [misread_bytes(text) for text in texts]
     together = b"\n".join(content for content in raw if content)
-    encoding = _legacy_of(together, language) if together else None
+    if len(together) < FEW_BYTES:
+        together += b"\n" + more
+    encoding = _legacy_of(together, language) if any(raw) else "utf-8"
     return [
-        _clean(content.decode(encoding, "replace"))
-        if content and encoding
-        else ftfy.fix_encoding(text)
+        ftfy.fix_encoding(text) if content is None else _clean(content.decode(encoding, "replace"))
         for text, content in zip(texts, raw, strict=True)
     ]
 
@@ -157,7 +164,7 @@ def _legacy_of(data: bytes, language: str | None) -> str:
     return found.encoding
 
 
-def _misread(text: str) -> bytes | None:
+def misread_bytes(text: str) -> bytes | None:
     """The bytes of a text that was read in a wrong encoding; None where it looks right."""
     if re.search("[\udc80-\udcff]", text):
         return text.encode("utf-8", "surrogateescape")
@@ -221,10 +228,18 @@ def _likeliest(data: bytes, encodings: Sequence[str], language: str | None) -> T
 
 
 def _plausibility(text: str, encoding: str, language: str | None) -> float:
-    """Log-probability that py3langid gives the language, less the cost of odd signs."""
-    beyond_ascii = sum(sign > "\x7f" for sign in text)
-    odd = _odd_signs(text) / max(1, beyond_ascii)
-    return math.log(_probability(text, encoding, language) + 1e-4) - ODD_COST * odd
+    """Log-probability that py3langid gives the language, less what speaks against the encoding."""
+    against = _odd_signs(text) + RARITY * _rarity(encoding, language)
+    share = against / max(1, sum(sign > "\x7f" for sign in text))
+    return math.log(_probability(text, encoding, language) + 1e-4) - ODD_COST * share
+
+
+@functools.cache
+def _rarity(encoding: str, language: str | None) -> int:
+    """0 for the commonest encoding of a language, of all languages for Windows-1252; then 1, 2."""
+    of_languages = (LEGACY.get(language, WESTERN),) if language else (WESTERN, *LEGACY.values())
+    places = [names.index(encoding) for names in of_languages if encoding in names]
+    return min(2, min(places, default=2)) + (language is None and encoding not in WESTERN)
 
 
 def _probability(text: str, encoding: str, language: str | None) -> float:
