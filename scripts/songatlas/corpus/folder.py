@@ -1,11 +1,10 @@
 """A folder of songs: `<language>/<genre>/<song>.<audio>` with lyrics beside them."""
 
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from songatlas.corpus.languages import normalise_language
-from songatlas.corpus.listing import AUDIO_SUFFIXES, FileEntry, list_files, name_key
-from songatlas.corpus.lyrics_files import NOTHING, SUFFIXES, read_lyrics
+from songatlas.corpus.listing import AUDIO_SUFFIXES, FileEntry, list_files
+from songatlas.corpus.lyrics_files import SUFFIXES, by_song, choose_lyrics
 from songatlas.corpus.result import Problems, ReaderResult, sources_frame
 
 STAGE = "list_sources"
@@ -18,7 +17,7 @@ def read(path: Path) -> ReaderResult:
     songs: dict[str, PurePosixPath] = {}
     lyrics: dict[str, list[PurePosixPath]] = {}
     unused: list[tuple[PurePosixPath, str]] = []
-    for entry in list_files(path):
+    for entry in list_files(path, problems):
         relative = PurePosixPath(entry.relative)
         suffix = relative.suffix.lower()
         stem = entry.relative[: len(entry.relative) - len(relative.suffix)]
@@ -40,20 +39,17 @@ def read(path: Path) -> ReaderResult:
         else:
             songs[stem] = relative
     rows = []
-    candidates = _assign(lyrics, songs, problems, path)
+    candidates = by_song(lyrics, songs, problems, path)
     for source_id, audio in songs.items():
         language, genre, _ = audio.parts
-        files = sorted(candidates.pop(source_id, []), key=_rank)
-        chosen = files[0] if files else None
-        unused += [(other, f"{chosen} is used instead") for other in files[1:]]
-        found = NOTHING
-        if chosen is not None:
-            found = read_lyrics(path / chosen, normalise_language(language), problems)
+        files = [path / file for file in candidates.pop(source_id, [])]
+        code = normalise_language(language)
+        chosen, found = choose_lyrics(files, (), path / audio, code, problems)
         rows.append(
             {
                 "source_id": source_id,
                 "audio_path": str(path / audio),
-                "lyrics_path": str(path / chosen) if chosen else None,
+                "lyrics_path": str(chosen) if chosen else None,
                 "lyrics": found.lyrics,
                 "lyrics_source": found.lyrics_source,
                 "lines": found.lines,
@@ -68,34 +64,6 @@ def read(path: Path) -> ReaderResult:
     for relative, why in sorted(unused):
         problems.warn(path / relative, "unused_file", why)
     return ReaderResult(sources_frame(rows), problems.rejects(), problems.warnings())
-
-
-def _assign(
-    lyrics: Mapping[str, list[PurePosixPath]],
-    songs: Mapping[str, PurePosixPath],
-    problems: Problems,
-    path: Path,
-) -> dict[str, list[PurePosixPath]]:
-    """Lyrics files by song: those of exactly its name, else of a name that differs in case or form.
-
-    Files that fit no song, or only songs with lyrics of exactly their name, keep their own name.
-    """
-    without: dict[str, list[str]] = {}
-    for song in songs:
-        if song not in lyrics:
-            without.setdefault(name_key(song), []).append(song)
-    assigned: dict[str, list[PurePosixPath]] = {}
-    for stem, files in lyrics.items():
-        owners = without.get(name_key(stem), []) if stem not in songs else []
-        if len(owners) > 1:
-            detail = f"fits each of the songs {', '.join(owners)}: taken for the first"
-            problems.warn(path / files[0], "bad_value", detail)
-        assigned.setdefault(owners[0] if owners else stem, []).extend(files)
-    return assigned
-
-
-def _rank(file: PurePosixPath) -> tuple[int, str]:
-    return SUFFIXES.index(file.suffix.lower()), file.as_posix()
 
 
 def _usable(

@@ -74,6 +74,7 @@ def module_of(reader: str) -> str:
 def read(reader: str, path: str | Path) -> "ReaderResult":
     """Read a corpus: its songs with languages as primary subtags, sorted by `source_id`.
 
+    Genres that differ in case, accents, blanks, hyphens or `&` are one, in its commonest spelling.
     `path` may begin with `~`, the home folder. `several` reads each corpus that `path` names
     (`config.several_corpora`), with the reader's name before its songs' `source_id`.
 
@@ -83,25 +84,23 @@ def read(reader: str, path: str | Path) -> "ReaderResult":
     """
     # Tables are heavy to import, and whoever plans a run asks this module for the digest alone.
     from songatlas import tables
+    from songatlas.corpus.genres import with_one_spelling
     from songatlas.corpus.languages import normalise_languages
     from songatlas.corpus.result import ReaderResult, concat
 
     parts = [(name, _read_one(name, folder)) for name, folder in corpora(reader, path)]
     for name, part in parts if reader == SEVERAL else []:
         part.sources["source_id"] = name + "/" + part.sources["source_id"].astype("str")
-    found = ReaderResult(
-        concat((part.sources for _, part in parts), tables.SOURCES),
-        concat((part.rejects for _, part in parts), tables.REJECTS),
-        concat((part.warnings for _, part in parts), tables.WARNINGS),
-    )
-    sources = _tidy(found.sources)
-    codes, uncertain = normalise_languages(sources, STAGE)
-    sources["language"] = codes
-    warnings = concat([found.warnings, uncertain], tables.WARNINGS)
+    sources = _tidy(concat((part.sources for _, part in parts), tables.SOURCES))
+    sources["language"], uncertain = normalise_languages(sources, STAGE)
+    sources["genre"], respelt = with_one_spelling(sources, STAGE)
+    warnings = concat([*(part.warnings for _, part in parts), uncertain, respelt], tables.WARNINGS)
+    rejects = concat((part.rejects for _, part in parts), tables.REJECTS)
     return ReaderResult(
         sources,
-        found.rejects.sort_values(list(tables.REJECTS.columns), ignore_index=True),
+        rejects.sort_values(list(tables.REJECTS.columns), ignore_index=True),
         warnings.sort_values(list(tables.WARNINGS.columns), ignore_index=True),
+        tuple(note for _, part in parts for note in part.notes),
     )
 
 
@@ -176,10 +175,11 @@ def _tidy(sources: "pd.DataFrame") -> "pd.DataFrame":
     from songatlas import tables
 
     extra = sorted(str(column) for column in sources if column not in tables.SOURCES.columns)
-    sources = sources[[*tables.SOURCES.columns, *extra]].copy()
-    for column in tables.SOURCES.columns:
-        sources[column] = sources[column].astype("str")
-    for column in ("title", "artist", "language", "genre", "license", "source_url"):
+    sources = sources.reindex(columns=[*tables.SOURCES.columns, *extra])
+    kinds = {tables.TEXT: "str", tables.I32: "Int32", tables.FLAG: "boolean"}
+    for column, kind in tables.SOURCES.columns.items():
+        sources[column] = sources[column].astype(kinds[kind])
+    for column in ("title", "artist", "album", "language", "genre", "license", "source_url"):
         stripped = sources[column].str.strip()
         sources[column] = stripped.mask(stripped == "")
     blank = sources["lyrics"].str.strip() == ""

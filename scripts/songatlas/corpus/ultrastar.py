@@ -50,7 +50,7 @@ class Song:
 def read(path: Path) -> ReaderResult:
     """Read a folder with one folder per song: every text file with an UltraStar header."""
     problems = Problems(STAGE)
-    entries = list_files(path)
+    entries = list_files(path, problems)
     files = NamedFiles(path, entries, problems)
     rows = []
     seen: dict[str, str] = {}
