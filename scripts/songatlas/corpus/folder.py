@@ -2,20 +2,27 @@
 
 from pathlib import Path, PurePosixPath
 
+from songatlas.corpus.audio_files import is_song
 from songatlas.corpus.languages import normalise_language
+from songatlas.corpus.layout import LAYOUT, layout_of
 from songatlas.corpus.listing import AUDIO_SUFFIXES, FileEntry, list_files
 from songatlas.corpus.lyrics_files import SUFFIXES, by_song, choose_lyrics
 from songatlas.corpus.result import Problems, ReaderResult, sources_frame
+from songatlas.errors import SongatlasError
 
 STAGE = "list_sources"
-LAYOUT = "<language>/<genre>/<song>"
 
 
 def read(path: Path) -> ReaderResult:
-    """Read a folder; audio elsewhere becomes rejects, files of other kinds become warnings."""
+    """Read a folder; audio elsewhere becomes rejects, files of other kinds become warnings.
+
+    Raises:
+        SongatlasError: when all audio lies elsewhere.
+    """
     problems = Problems(STAGE)
     songs: dict[str, PurePosixPath] = {}
     lyrics: dict[str, list[PurePosixPath]] = {}
+    elsewhere: list[PurePosixPath] = []
     unused: list[tuple[PurePosixPath, str]] = []
     for entry in list_files(path, problems):
         relative = PurePosixPath(entry.relative)
@@ -26,7 +33,8 @@ def read(path: Path) -> ReaderResult:
         if len(relative.parts) != 3 and suffix in AUDIO_SUFFIXES:
             detail = f"not at {LAYOUT}, so of no language and genre; move it there"
             problems.reject(path / relative, "wrong_place", detail)
-        elif len(relative.parts) != 3 or suffix not in (*AUDIO_SUFFIXES, *SUFFIXES):
+            elsewhere.append(relative)
+        elif len(relative.parts) != 3 or not (suffix in SUFFIXES or is_song(path / relative)):
             unused.append((relative, f"not an audio or lyrics file at {LAYOUT}"))
         elif suffix in SUFFIXES:
             lyrics.setdefault(stem, []).append(relative)
@@ -38,6 +46,8 @@ def read(path: Path) -> ReaderResult:
             )
         else:
             songs[stem] = relative
+    if elsewhere and not songs:
+        raise _wrong_folder(path, elsewhere)
     rows = []
     candidates = by_song(lyrics, songs, problems, path)
     for source_id, audio in songs.items():
@@ -64,6 +74,17 @@ def read(path: Path) -> ReaderResult:
     for relative, why in sorted(unused):
         problems.warn(path / relative, "unused_file", why)
     return ReaderResult(sources_frame(rows), problems.rejects(), problems.warnings())
+
+
+def _wrong_folder(path: Path, elsewhere: list[PurePosixPath]) -> SongatlasError:
+    layout = layout_of(path, elsewhere)
+    if layout:
+        return SongatlasError(layout.advice)
+    return SongatlasError(
+        f"{path}: none of its {len(elsewhere)} songs lies at {LAYOUT} (`{elsewhere[0]}` does not); "
+        "set corpus_path to the folder above the languages, or read any layout with `corpus: "
+        "library`"
+    )
 
 
 def _usable(

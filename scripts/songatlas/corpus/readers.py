@@ -3,11 +3,11 @@
 import hashlib
 import importlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from songatlas.config import READERS, several_corpora
-from songatlas.corpus.listing import expanded, list_files
+from songatlas.corpus.listing import AUDIO_SUFFIXES, expanded, list_files
 from songatlas.corpus.manifest_paths import locate, referenced, size_of
 from songatlas.errors import SongatlasError
 
@@ -26,8 +26,10 @@ MODULES = {
     "ultrastar": "ultrastar",
     "mirdata": "mirdata_reader",
 }
-TEXT_SUFFIXES = (".csv", ".json", ".jsonl", ".lrc", ".parquet", ".tsv", ".txt")
+TEXT_SUFFIXES = (*(".csv", ".json", ".jsonl", ".lrc", ".parquet", ".srt", ".tsv", ".txt", ".vtt"),)
 MAX_HASHED_BYTES = 1_000_000
+TAG_BYTES = 1 << 16
+"""So far from both ends of a file its tags stand."""
 
 
 SEVERAL = "several"
@@ -115,8 +117,9 @@ def listing_digest(reader: str, path: str | Path) -> str:
     """Digest of what a corpus consists of, cheap enough to take whenever a run is planned.
 
     Covers relative path and size of every file, and the content of text and table files below 1 MB
-    (of manifests, whatever their size). Times play no part. An edit that leaves the size of an
-    audio file as it was goes unnoticed.
+    (of manifests, whatever their size); for `library`, of other files the first and last 64 KB,
+    where tags stand. Times play no part. Another edit that leaves the size of an audio file as it
+    was goes unnoticed.
 
     Raises:
         SongatlasError: as `read`.
@@ -137,7 +140,29 @@ def listing_digest(reader: str, path: str | Path) -> str:
     else:
         for entry in list_files(path):
             _add(digest, entry.relative, entry.size, path / entry.relative)
+            if reader == "library" and entry.size > 0:
+                digest.update(_ends(path / entry.relative, entry.size))
     return digest.hexdigest()[:16]
+
+
+def first_lines(reader: str, path: str | Path) -> list[str]:
+    """What to say of a corpus before a run starts, by the names of its files alone.
+
+    A folder whose songs lie at `<language>/<genre>/<song>`, or one level too deep or too high, gets
+    a line; other readers than `folder` and `library` have none.
+
+    Raises:
+        SongatlasError: as `read`.
+    """
+    from songatlas.corpus.layout import layout_of
+
+    lines = []
+    for name, folder in corpora(reader, path):
+        if name in ("folder", "library"):
+            files = (PurePosixPath(entry.relative) for entry in list_files(folder))
+            layout = layout_of(folder, [f for f in files if f.suffix.lower() in AUDIO_SUFFIXES])
+            lines += [layout.advice] if layout else []
+    return lines
 
 
 def file_sizes(reader: str, path: str | Path) -> list[tuple[str, int]]:
@@ -160,6 +185,17 @@ def _add(digest: "hashlib._Hash", name: str, size: int, path: Path) -> None:
     digest.update(name.encode("utf-8", "surrogateescape") + f"\0{size}\0".encode())
     if path.suffix.lower() in TEXT_SUFFIXES and 0 <= size < MAX_HASHED_BYTES:
         digest.update(_content(path))
+
+
+def _ends(path: Path, size: int) -> bytes:
+    """Digest of a file's beginning and end, where tags stand: a new tag may leave the size."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(TAG_BYTES)
+            file.seek(max(TAG_BYTES, size - TAG_BYTES))
+            return hashlib.sha256(beginning + file.read(TAG_BYTES)).digest()
+    except OSError:  # reading the corpus reports it
+        return b"unreadable"
 
 
 def _content(path: Path) -> bytes:

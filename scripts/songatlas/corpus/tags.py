@@ -1,7 +1,7 @@
 """Tags of audio files: what tinytag and FFmpeg (through PyAV) read, under one set of names.
 
-Neither reads them all: tinytag knows no Matroska, CAF, WavPack and APEv2, FFmpeg no synchronised
-lyrics, and only FFmpeg hands over the bytes of text that is not Unicode. Covers are passed by.
+Neither reads them all: tinytag knows no Matroska, CAF and WavPack, FFmpeg no synchronised lyrics,
+only FFmpeg hands over the bytes of text that is not Unicode, and an MP3's APEv2 tag is read here.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from songatlas.corpus.ape_tags import read_ape_tags
 from songatlas.corpus.genres import genres_of
 from songatlas.corpus.text_files import mended, misread_bytes
 
@@ -84,7 +85,8 @@ class Tags:
 def read_tags(path: Path) -> RawTags:
     """The tags of an audio file. Nothing that is wrong with them raises: `problem` says it."""
     values, problem = _by_tinytag(path)
-    for name, text in _by_ffmpeg(path):
+    pairs = [(name, text) for name, texts in read_ape_tags(path).items() for text in texts]
+    for name, text in [*_by_ffmpeg(path), *pairs]:
         values.setdefault(name, []).append(text)
     return RawTags({field: _texts(values, names) for field, names in FIELDS.items()}, problem)
 
