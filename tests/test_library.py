@@ -112,7 +112,7 @@ def test_raw_tags_of_id3_are_read(tmp_path: Path, mp3: bytes) -> None:
     assert values(song, set(expected)) == expected
 
 
-def test_tags_behind_the_sound_are_read(tmp_path: Path, mp3: bytes) -> None:
+def test_tags_before_and_behind_the_sound_are_read(tmp_path: Path, mp3: bytes) -> None:
     ape = {"Title": "Ápe", "Artist": "Б", "Album Artist": "C", "Genre": "17", "Lyrics": "l1\nl2"}
     (tmp_path / "ape.mp3").write_bytes(mp3 + apev2(ape))
     (tmp_path / "both.mp3").write_bytes(mp3 + apev2(ape) + id3v1(b"Ape", b"B"))
@@ -122,13 +122,19 @@ def test_tags_behind_the_sound_are_read(tmp_path: Path, mp3: bytes) -> None:
         riff_chunk("IGNR", b"Ska"),
     ]
     append_to_wav(write_sound(tmp_path / "i.wav"), riff_chunk("LIST", b"INFO" + b"".join(info)))
-    append_to_aiff(write_sound(tmp_path / "i.aiff"), id3v2(text_frame("TIT2", "Täg")))
+    tag = id3v2(text_frame("TIT2", "Täg"))
+    append_to_aiff(write_sound(tmp_path / "i.aiff"), tag)
+    append_to_wav(write_sound(tmp_path / "id3.wav"), riff_chunk("id3 ", tag))
+    (tmp_path / "a.aac").write_bytes(tag + write_sound(tmp_path / "b.aac").read_bytes())
     songs = songs_of(tmp_path)
     assert songs["title"].to_dict() == {
+        "a.aac": "Täg",
         "ape.mp3": "Ápe",
+        "b.aac": "b",
         "both.mp3": "Ape",
         "i.aiff": "Täg",
         "i.wav": "Täg",
+        "id3.wav": "Täg",
     }
     assert songs.loc["ape.mp3", ["album_artist", "genre", "lyrics"]].tolist() == [
         "C",
