@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from songatlas.corpus.ape_tags import read_ape_tags
+from songatlas.corpus.audio_files import open_audio
 from songatlas.corpus.genres import genres_of
 from songatlas.corpus.text_files import mended, misread_bytes
 
@@ -137,11 +138,8 @@ def _by_ffmpeg(path: Path) -> list[tuple[str, str]]:
     """Pairs of lower-case name and value, of a file and of its first audio stream."""
     import av
 
-    from songatlas.audio.decode import FFMPEG_FORMATS
-
-    options = {"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": "file"}
     try:
-        with av.open(str(path), options=options, metadata_errors="surrogateescape") as container:
+        with open_audio(path) as container:
             pairs = list(container.metadata.items())
             for stream in container.streams.audio[:1]:
                 by_default = container.format.name.startswith(TRACK_LANGUAGE)
