@@ -372,6 +372,30 @@ def test_semicolons_tabs_encodings_and_quoted_lines_are_read(tmp_path: Path) -> 
         read("manifest", put(tmp_path / "x.csv", b"\0\1\2\3" * 100))
 
 
+def test_a_table_out_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    header = COLUMNS.replace(",", ";") + ";factor_tempo;;"
+    rows = "a;T;de;Pop;x;été.mp3;;WAHR;1,5;;\nb;U;de;Pop;x;b.mp3;;FALSCH;120;;\n"
+    put(tmp_path / unicodedata.normalize("NFD", "été.mp3"))
+    put(tmp_path / "b.mp3")
+    put(tmp_path / "manifest.csv", "\ufeffsep=;\n" + header + "\n" + rows)
+    found = read("manifest", tmp_path)
+    assert found.sources["factor_tempo"].tolist() == [1.5, 120.0]
+    assert all(Path(path).exists() for path in found.sources["audio_path"])
+    assert found.warnings["detail"].tolist() == ["has_lyrics is true without lyrics_path"]
+    before = listing_digest("manifest", tmp_path)
+    put(tmp_path / unicodedata.normalize("NFD", "été.mp3"), b"another size")
+    assert listing_digest("manifest", tmp_path) != before
+
+
+def test_a_table_in_a_cyrillic_encoding_names_its_files(tmp_path: Path) -> None:
+    put(tmp_path / "Группа крови.mp3")
+    row = "a,Группа крови,ru,Рок,x,Группа крови.mp3,,0"
+    put(tmp_path / "manifest.csv", f"{COLUMNS}\n{row}\n".encode("cp1251"))
+    found = read("manifest", tmp_path)
+    assert Path(found.sources["audio_path"].item()).exists()
+    assert found.warnings["reason"].tolist() == ["encoding_guessed"]
+
+
 def test_parquet_manifests_keep_optional_columns_and_factors(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {

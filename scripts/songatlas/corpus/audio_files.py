@@ -31,7 +31,7 @@ def open_audio(path: Path) -> "InputContainer":
     from songatlas.audio.decode import FFMPEG_FORMATS
 
     options = {"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": "file"}
-    return av.open(str(path), container_options=options, metadata_errors="surrogateescape")
+    return av.open(str(path), "r", container_options=options, metadata_errors="surrogateescape")
 
 
 def _plays(path: Path) -> bool:

@@ -213,8 +213,7 @@ def _tidy(sources: "pd.DataFrame") -> "pd.DataFrame":
     extra = sorted(str(column) for column in sources if column not in tables.SOURCES.columns)
     sources = sources.reindex(columns=[*tables.SOURCES.columns, *extra])
     kinds = {tables.TEXT: "str", tables.I32: "Int32", tables.FLAG: "boolean"}
-    for column, kind in tables.SOURCES.columns.items():
-        sources[column] = sources[column].astype(kinds[kind])
+    sources = sources.astype({name: kinds[kind] for name, kind in tables.SOURCES.columns.items()})
     for column in ("title", "artist", "album", "language", "genre", "license", "source_url"):
         stripped = sources[column].str.strip()
         sources[column] = stripped.mask(stripped == "")

@@ -260,11 +260,24 @@ def _probability(text: str, encoding: str, language: str | None) -> float:
     """
     from songatlas.lyrics.language_id import languages, probabilities
 
-    shares = dict(zip(languages(), probabilities([text])[0].tolist(), strict=True))
+    shares = dict(zip(languages(), probabilities([_of_one_script(text)])[0].tolist(), strict=True))
     if language in shares:
         return round(shares[language], 2)
     in_use = [shares[code] for code in _languages_of(encoding, tuple(shares))]
     return round(sum(in_use) * max(in_use) ** LIKELIEST, 2)
+
+
+def _of_one_script(text: str) -> str:
+    """Text without its words in ASCII, where most other letters are of another alphabet.
+
+    A table's header, or an English chorus, says nothing of the language that is to be told.
+    """
+    letters = [sign for sign in text if sign > "\x7f" and sign.isalpha()]
+    if 2 * sum(map(_is_latin, letters)) >= len(letters):
+        return text
+    return "\n".join(
+        " ".join(re.findall(r"[^\s,;\t]*[^\x00-\x7f][^\s,;\t]*", line)) for line in text.split("\n")
+    )
 
 
 @functools.cache

@@ -122,7 +122,7 @@ def parse_subtitles(text: str, kind: str) -> TimedLyrics:
     import av
 
     lines = []
-    with av.open(io.BytesIO(text.encode()), format=kind) as subtitles:
+    with av.open(io.BytesIO(text.encode()), "r", format=kind) as subtitles:
         for packet in subtitles.demux():
             if packet.pts is None or packet.time_base is None:
                 continue
