@@ -34,7 +34,8 @@ HEADINGS = (
 )  # fmt: skip
 AMBIGUOUS = (
     "bridge", "hook", "solo", "break", "drop", "coda", "vamp", "tag", "part", "end", "ending",
-    "bait", "przejście", "final", "coro", "puente", "verso", "fin", "pont", "vers", "teil", "brücke",
+    "bait", "przejście",
+    "final", "coro", "puente", "verso", "fin", "pont", "vers", "teil", "brücke",
     "einleitung", "schluss", "ponte", "introduction",
     "مقطع", "المقدمة", "مقدمة", "الجسر", "جسر", "الخاتمة", "خاتمة", "فاصل",
     "ब्रिज", "स्थायी", "संचारी", "प्रस्तावना", "समापन", "अलाप", "आलाप",
