@@ -216,3 +216,10 @@ def test_no_group_is_possessive() -> None:
     patterns = [value.pattern for value in vars(module).values() if isinstance(value, re.Pattern)]
     assert len(patterns) > 8
     assert [p for p in patterns if re.search(r"\)[*+?]\+", p)] == []
+
+
+@pytest.mark.parametrize(
+    "mark", ["[Куплет 1]", "[サビ]", "[副歌]", "[Zwrotka 1]", "[후렴]", "Припев:"]
+)
+def test_section_marks_of_other_scripts_are_no_words(mark: str) -> None:
+    assert clean(f"{mark}\nla la") == "la la"

@@ -9,10 +9,13 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
-from songatlas.corpus.manifest_paths import delimiter_of
+from songatlas.corpus.manifest_paths import rows_of
 from songatlas.corpus.result import Problems
 from songatlas.corpus.text_files import decode_text
 from songatlas.errors import SongatlasError
+
+UNNAMED = "unnamed column "
+"""What a column without a name is called."""
 
 
 def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.DataFrame:
@@ -32,11 +35,12 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
         raise SongatlasError(f"{file}: {error}") from None
     if decoded.guessed:
         problems.warn(file, "encoding_guessed", f"not UTF-8; read as {decoded.encoding}")
-    # A header without a line end would be no row to the parser.
-    text = decoded.text.strip("\n") + "\n"
+    text, delimiter = rows_of(decoded.text)
+    text += "\n"  # a header without a line end would be no row to the parser
     header = text.split("\n", 1)[0]
-    delimiter = delimiter_of(header)
     names = [name.strip().strip('"').strip() for name in header.split(delimiter)]
+    # Spreadsheets write empty columns behind the last one.
+    names = [name or f"{UNNAMED}{place}" for place, name in enumerate(names)]
     require_columns(file, names, required)
     bad: list[int] = []
 
@@ -59,6 +63,8 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
     except pa.ArrowInvalid as error:
         raise SongatlasError(f"{file}: not a readable CSV file ({error})") from None
     frame = table.to_pandas()
+    unnamed = [name for name in names if name.startswith(UNNAMED)]
+    frame = frame.drop(columns=[name for name in unnamed if not frame[name].str.strip().any()])
     rows = np.setdiff1d(np.arange(2, 2 + len(frame) + len(bad)), bad)
     return frame.assign(row=rows)
 

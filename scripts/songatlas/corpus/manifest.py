@@ -17,6 +17,8 @@ from songatlas.errors import SongatlasError
 STAGE = "list_sources"
 REQUIRED = ("song_id", "title", "language", "genre", "audio_path", "lyrics_path")
 OPTIONAL = ("has_lyrics", "artist", "license", "source_url")
+YES = ("true", "1", "1.0", "yes", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero")
+"""How spreadsheets and people of several languages say that something is so."""
 UNREAD = ("filename",)
 """Columns that manifests may have, which say nothing that others do not."""
 
@@ -100,9 +102,10 @@ def _languages(rows: pd.DataFrame) -> pd.Series:
 
 
 def _typed(cells: pd.Series) -> pd.Series:
-    """Factors are numbers where all of them are."""
+    """Factors are numbers, with a decimal point or comma, where all of them are."""
     if pd.api.types.is_string_dtype(cells):
-        numbers = pd.to_numeric(cells, errors="coerce")
+        point = cells.str.replace(r"^(-?\d+),(\d+)$", r"\1.\2", regex=True)
+        numbers = pd.to_numeric(point, errors="coerce")
         if numbers.notna().any() and numbers.notna().equals(cells.notna()):
             return numbers.astype("float64")
     return cells
@@ -159,7 +162,7 @@ def _compare_has_lyrics(cells: pd.DataFrame, problems: Problems) -> None:
     """Say where `has_lyrics` and `lyrics_path` disagree."""
     if "has_lyrics" not in cells:
         return
-    says = cells["has_lyrics"].str.lower().isin(["true", "1", "1.0", "yes"])
+    says = cells["has_lyrics"].str.lower().isin(YES)
     differ = cells[says != cells["lyrics_path"].notna()]
     for song_id, said in zip(differ["song_id"], says[differ.index], strict=True):
         detail = "has_lyrics is true without lyrics_path"

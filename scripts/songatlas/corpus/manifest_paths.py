@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -40,9 +42,16 @@ def locate(path: Path) -> Path:
     return path
 
 
-def delimiter_of(header: str) -> str:
-    """Comma, semicolon or tab: whichever a header line has most of."""
-    return max(",;\t", key=header.count)
+def rows_of(text: str) -> tuple[str, str]:
+    """A table's text from its header on, and its delimiter: comma, semicolon or tab.
+
+    Excel may say the delimiter in a first line (`sep=;`); else it is what the header has most of.
+    """
+    text = text.strip("\n")
+    first, _, rest = text.partition("\n")
+    if named := re.fullmatch(r'"?sep=([,;\t])"?', first.strip(" "), re.IGNORECASE):
+        return rest.lstrip("\n"), named[1]
+    return text, max(",;\t", key=first.count)
 
 
 def base_folder(file: Path, audio_paths: Sequence[str]) -> Path:
@@ -61,12 +70,14 @@ def base_folder(file: Path, audio_paths: Sequence[str]) -> Path:
 def resolve(path: str, base: str) -> str:
     """A path joined to `base` where it is relative; Windows separators become slashes.
 
-    `~` at its beginning is the home folder.
+    `~` at its beginning is the home folder. Names of files may have the other Unicode form.
     """
     if "\\" in path and "/" not in path:
         path = path.replace("\\", "/")
     path = expanded(path)
-    return path if path.startswith("/") else f"{base}/{path}"
+    base = "" if path.startswith("/") else f"{base}/"
+    forms = (unicodedata.normalize(form, path) for form in ("NFC", "NFD") if not path.isascii())
+    return next((base + form for form in (path, *forms) if size_of(base + form) >= 0), base + path)
 
 
 def size_of(path: str | Path) -> int:
@@ -94,10 +105,9 @@ def _path_columns(file: Path) -> list[list[str]]:
     if file.suffix.lower() == ".parquet":
         return _parquet_columns(file)
     try:
-        text = decode_text(file.read_bytes()).text.lstrip("\n")
+        text, delimiter = rows_of(decode_text(file.read_bytes()).text)
     except (OSError, ValueError):
         return [[], []]
-    delimiter = delimiter_of(text.split("\n", 1)[0])
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     cells: list[list[str]] = [[], []]
     try:

@@ -21,11 +21,20 @@ HEADINGS = (
     "kehrvers", "kehrreim", "zwischenspiel", "vorspiel", "nachspiel", "zwischenteil",
     # Arabic
     "اللازمة", "لازمة", "الكورس", "كورس", "المقطع", "كوبليه", "الكوبليه", "المذهب",
+    # Russian, Ukrainian, Polish, Greek
+    "куплет", "припев", "приспів", "проигрыш", "вступление", "предприпев", "пред-припев", "аутро",
+    "интро", "zwrotka", "refren", "przedrefren", "κουπλέ", "ρεφρέν", "στροφή",
+    # Japanese, Chinese, Korean
+    "サビ", "aメロ", "bメロ", "cメロ", "大サビ", "ヴァース", "コーラス", "副歌", "主歌", "导歌",
+    "導歌", "前奏", "間奏", "间奏", "尾奏", "후렴", "벌스", "코러스", "간주",
+    # Turkish, Indonesian
+    "nakarat", "nakaratı", "reff",
     # Hindi
     "मुखड़ा", "अंतरा", "अन्तरा", "कोरस", "इंट्रो", "आउट्रो",
 )  # fmt: skip
 AMBIGUOUS = (
     "bridge", "hook", "solo", "break", "drop", "coda", "vamp", "tag", "part", "end", "ending",
+    "bait", "przejście",
     "final", "coro", "puente", "verso", "fin", "pont", "vers", "teil", "brücke",
     "einleitung", "schluss", "ponte", "introduction",
     "مقطع", "المقدمة", "مقدمة", "الجسر", "جسر", "الخاتمة", "خاتمة", "فاصل",
