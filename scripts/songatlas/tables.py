@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from songatlas.errors import TableError
+from songatlas.errors import OtherVersionError, TableError
 from songatlas.files import atomic as atomic
 
 VERSIONS = {"probed": 2, "tracks": 2}
@@ -515,7 +515,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         raise TableError(f"{path}: not a readable parquet file ({error})") from None
     name, version = raw.get(b"table", b"?").decode(), raw.get(b"schema_version", b"none").decode()
     if version != _version(name):
-        raise TableError(
+        raise OtherVersionError(
             f"{path}: written with table schema version {version}, this Songatlas reads version "
             f"{_version(name)}; delete the file and run again, or choose another `run`"
         )

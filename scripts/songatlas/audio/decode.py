@@ -9,6 +9,7 @@ song of three hours needs no more memory than one of three minutes.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -46,6 +47,9 @@ LEAST_SHARE = 0.5
 HOLE_S = 0.05
 """Decoded samples that come so much later than they should follow a hole."""
 
+TICK = Fraction(1, 48000)
+"""Given to all frames, which are joined only where their units of time are the same."""
+
 MOST_PLACES = 3
 """So many holes are told of by their place."""
 
@@ -68,7 +72,8 @@ class AudioInfo:
     stated_s: float | None = field(default=None, compare=False)
     """The length that its header states; None where none can be believed."""
     damage: str | None = field(default=None, compare=False)
-    """How much is missing and where; None where nothing is."""
+    """What is missing at its end, in words; None where nothing is. What is broken inside shows when
+    it is decoded."""
 
 
 @dataclass(frozen=True)
@@ -93,41 +98,27 @@ def probe(path: str | Path) -> AudioInfo:
         packets = song.packets
         stated = packets.stated_s
         believed = stated if stated and stated < BELIEVED_TIMES * packets.duration_s else None
-        damage = _damage(path, packets.duration_s, packets.timeline.silent, stated, believed)
+        broken_s = sum(end - start for start, end in packets.timeline.silent)
+        _check_share(path, packets.duration_s - broken_s, max(believed or 0.0, packets.duration_s))
+        missing = (stated or 0.0) - packets.duration_s > MISSING_END_S
         return AudioInfo(
             packets.duration_s,
             packets.sample_rate_hz,
             packets.channels,
             packets.digest,
             believed,
-            damage,
+            _too_short(packets.duration_s, stated) if missing else None,
         )
 
 
-def _damage(
-    path: Path,
-    duration_s: float,
-    silent: Sequence[tuple[float, float]],
-    stated_s: float | None,
-    believed_s: float | None,
-) -> str | None:
-    """How much of a song is missing and where, in words.
+def _too_short(present_s: float, stated_s: float) -> str:
+    return f"ends at {present_s:.1f} s of the {stated_s:.1f} s that its header states"
 
-    Raises:
-        AudioError: `truncated` where that is more than half.
-    """
-    broken_s = sum(end - start for start, end in silent)
-    whole_s = max(believed_s or 0.0, duration_s)
-    told = []
-    if broken_s:
-        places = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in silent[:MOST_PLACES])
-        more = ", ..." if len(silent) > MOST_PLACES else ""
-        told.append(f"{broken_s:.1f} s are broken and silent ({places}{more})")
-    if (stated_s or 0.0) - duration_s > MISSING_END_S:
-        told.append(f"ends at {duration_s:.1f} s of the {stated_s:.1f} s that its header states")
-    if duration_s - broken_s < LEAST_SHARE * whole_s:
-        raise AudioError(path, "truncated", "; ".join(told))
-    return "; ".join(told) or None
+
+def _check_share(path: Path, plays_s: float, whole_s: float) -> None:
+    if plays_s < LEAST_SHARE * whole_s:
+        detail = f"{plays_s:.1f} s of {whole_s:.1f} s play; {LEAST_SHARE:.0%} must"
+        raise AudioError(path, "truncated", detail)
 
 
 def decode(path: str | Path, sample_rate_hz: int) -> np.ndarray:
@@ -271,14 +262,15 @@ class _Oddities:
     """What is odd about samples that can be used.
 
     Counts samples (of any channel) that are cut off at full scale, and frames of two channels that
-    are each other's inverse; `damage` says what turned out to be broken.
+    are each other's inverse.
     """
 
     samples: int = 0
     cut_off: int = 0
     frames: int = 0
     inverted: int = 0
-    damage: str | None = None
+    silent: list[tuple[float, float]] = field(default_factory=list)
+    """Seconds (start, end) that are broken."""
 
     def hear(self, block: np.ndarray) -> None:
         """Take in samples of shape (frames, channels)."""
@@ -305,8 +297,16 @@ class _Oddities:
             share = self.inverted / self.frames
             detail = f"one channel is the other's inverse in {share:.0%} of the song; one is used"
             warn("inverted", detail)
-        if self.damage:
-            warn("damaged", self.damage)
+        if self.silent:
+            places = ", ".join(
+                f"{start:.1f}-{end:.1f} s" for start, end in self.silent[:MOST_PLACES]
+            )
+            more = ", ..." if len(self.silent) > MOST_PLACES else ""
+            warn("damaged", f"{self.silent_s:.1f} s are broken and silent ({places}{more})")
+
+    @property
+    def silent_s(self) -> float:
+        return sum(end - start for start, end in self.silent)
 
 
 def _resampled(path: Path, sample_rate_hz: int, oddities: _Oddities) -> Iterator[np.ndarray]:
@@ -387,23 +387,23 @@ def _blocks(song: _Song, oddities: _Oddities) -> Iterator[np.ndarray]:
     Raises:
         AudioError: `truncated` where less than half of the song plays.
     """
-    rate = song.packets.sample_rate_hz
+    rate, end_s = song.packets.sample_rate_hz, song.packets.duration_s
     joined = _Joined()
     done = 0
-    silent: list[tuple[float, float]] = []
-    for place_s, frame in chain(_frames(song), [(song.packets.duration_s, None)]):
-        hole = 0 if place_s is None else round(place_s * rate) - done
+    for place_s, frame in chain(_frames(song), [(end_s, None)]):
+        hole = 0 if place_s is None else round(min(place_s, end_s) * rate) - done
         if frame is None or hole > HOLE_S * rate or not joined.fits(frame):
             yield from joined.rest()
         if hole > HOLE_S * rate:
-            if frame is not None or hole > MISSING_END_S * rate:
-                silent.append((done / rate, (done + hole) / rate))
+            inside = done > 0 and frame is not None
+            if inside or hole > MISSING_END_S * rate:  # codecs begin and end with a part of a frame
+                oddities.silent.append((done / rate, (done + hole) / rate))
             yield from _silence(hole)
             done += hole
         if frame is not None:
             done += frame.samples
             yield from joined.add(frame)
-    oddities.damage = _damage(song.path, done / rate, silent, None, None)
+    _check_share(song.path, done / rate - oddities.silent_s, done / rate)
 
 
 def _silence(frames: int) -> Iterator[np.ndarray]:
@@ -416,11 +416,14 @@ class _Joined:
 
     def __init__(self) -> None:
         self._fifo: Any = None
-        self._kind: tuple[str, int] | None = None
+        self._kind: tuple[str, str] | None = None
 
     def fits(self, frame: Any) -> bool:
-        """Whether a frame has the sample format and number of channels of those before it."""
-        return self._kind in (None, (frame.format.name, frame.layout.nb_channels))
+        """Whether a frame has the sample format and the channels of those before it."""
+        return self._kind in (None, self._kind_of(frame))
+
+    def _kind_of(self, frame: Any) -> tuple[str, str]:
+        return frame.format.name, frame.layout.name
 
     def add(self, frame: Any) -> Iterator[np.ndarray]:
         """Take in a frame that fits; yields a block whenever one is full."""
@@ -428,8 +431,8 @@ class _Joined:
 
         if self._fifo is None:
             self._fifo = av.AudioFifo()
-            self._kind = frame.format.name, frame.layout.nb_channels
-        frame.pts = None  # where frames stand is not the queue's to check
+            self._kind = self._kind_of(frame)
+        frame.pts, frame.time_base = None, TICK  # when they sound is not the queue's to check
         self._fifo.write(frame)
         while self._fifo.samples >= BLOCK_FRAMES:
             yield _floats(self._fifo.read(BLOCK_FRAMES))
@@ -449,7 +452,7 @@ def _frames(song: _Song) -> Iterator[tuple[float | None, Any]]:
     with open_container(song.file, song.sound, song.path) as container:
         resamplers: dict[tuple[str, int, int], av.AudioResampler] = {}
         for shift_s, frame in _decoded(container, song.packets.timeline.shifts_s):
-            place_s = None if frame.pts is None else float(frame.pts * frame.time_base) + shift_s
+            place_s = None if frame.time is None else frame.time + shift_s
             if frame.sample_rate == rate:
                 yield place_s, frame
                 continue

@@ -28,7 +28,7 @@ FFMPEG_FORMATS = (
 )
 
 STATED = (
-    *("mp3", "flac", "wav", "w64", "aiff", "caf", "au", "ape", "wv", "tta", "tak", "mpc", "mpc8"),
+    *("mp3", "flac", "wav", "w64", "aiff", "au", "ape", "wv", "tta", "tak", "mpc", "mpc8"),
     *("dsf", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"),
 )
 """Formats whose headers state a length; of the others FFmpeg estimates it."""
@@ -222,7 +222,7 @@ def _timeline(
     starts_s = np.where(np.isnan(starts_s), counts_s, starts_s)
     origin_s = float(starts_s[0] if stream.start_time is None else stream.start_time * tick)
     if sound.kind not in ("mpeg", "adts"):
-        limit_s = 2 * float(lengths_s.sum()) if stated_s is None else stated_s + JUMP_S
+        limit_s = min((stated_s or np.inf) + JUMP_S, 2 * float(lengths_s.sum()))
         return stamped(starts_s, lengths_s, origin_s, limit_s)
     gaps_s = np.zeros(len(rows))
     for place, broken in sound.lost:
