@@ -38,7 +38,7 @@ def test_tags_covers_and_padding_change_no_id(tmp_path: Path, kind: str) -> None
         if "noise" not in name:
             assert digest(tmp_path / "b", damage(data, kind, None)) == known, name
     tagged = remuxed(data, CONTAINERS[kind][1], title="a title", lyrics="la la la\n" * 2000)
-    assert tagged != data
+    assert tagged != data or kind == "aac"  # which holds no tags
     assert digest(tmp_path / "b", tagged) == known
 
 
