@@ -143,11 +143,11 @@ def before(head: Callable[[], bytes]) -> Damage:
 
 
 def hole(share: float, zeros: bool) -> Damage:
-    """Some of the bytes between a sixth and nine tenths of the file are something else."""
+    """Some of the bytes between a sixth and three quarters of the file are something else."""
 
     def damage(data: bytes, kind: str, rng: np.random.Generator) -> bytes:
         size = max(int(share * len(data)), 1)
-        start = int(rng.uniform(0.17, 0.9 - share) * len(data))
+        start = int(rng.uniform(0.17, 0.75 - share) * len(data))
         middle = bytes(size) if zeros else rng.bytes(size)
         return data[:start] + middle + data[start + size :]
 
@@ -155,7 +155,7 @@ def hole(share: float, zeros: bool) -> Damage:
 
 
 def bad_bytes(data: bytes, kind: str, rng: np.random.Generator) -> bytes:
-    start = int(rng.uniform(0.17, 0.9) * len(data))
+    start = int(rng.uniform(0.17, 0.75) * len(data))
     return data[:start] + rng.bytes(50) + data[start + 50 :]
 
 
@@ -192,17 +192,20 @@ HARMLESS: dict[str, Damage] = {
 }
 """All of a song plays, and none of its seconds moves."""
 
-HARMFUL: dict[str, Damage] = {
+INSIDE: dict[str, Damage] = {
     "a hole of zeros": hole(0.03, zeros=True),
     "a hole of noise": hole(0.03, zeros=False),
     "50 bad bytes": bad_bytes,
-    "cut": cut,
     "header zeroed": header(bytes(4)),
     "header huge": header(b"\x7f\xff\xff\xff"),
+}
+
+OUTSIDE: dict[str, Damage] = {
+    "cut": cut,
     "joined": joined(),
     "joined with tags": joined(lambda: id3v1() + id3v2()),
     "joined, then mono": joined(channels=1),
     "joined, then another rate": joined(rate=32000),
 }
 
-DAMAGES = HARMLESS | HARMFUL
+DAMAGES = HARMLESS | INSIDE | OUTSIDE

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from damages import BEGINS_S, CONTAINERS, DAMAGES, HARMLESS, SECONDS, places, song
+from damages import BEGINS_S, CONTAINERS, DAMAGES, HARMLESS, INSIDE, SECONDS, places, song
 from songatlas import tables
 from songatlas.audio.decode import decode
 from songatlas.audio.logmel import write_logmel
@@ -46,9 +46,13 @@ def drawn(count: int) -> list[tuple[str, list[str], int]]:
 
 
 def damaged(kind: str, names: list[str], seed: int) -> bytes:
-    """Files are joined first: whatever else happens does to what they are together."""
+    """What breaks a file's inside does so before another is joined to it, and cuts come last.
+
+    Where the end of the first is broken, nobody can say where the second begins.
+    """
     data, rng = song(kind), np.random.default_rng(seed)
-    for name in sorted(names, key=lambda name: not name.startswith("joined")):
+    order = [*INSIDE, *(name for name in DAMAGES if name not in INSIDE and name != "cut"), "cut"]
+    for name in sorted(names, key=order.index):
         data = DAMAGES[name](data, kind, rng)
     return data
 
