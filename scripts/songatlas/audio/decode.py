@@ -17,7 +17,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from songatlas.audio.errors import AudioError as AudioError
-from songatlas.audio.packets import Packets, decoded, open_container, packets_of, read_packets
+from songatlas.audio.packets import (
+    BELIEVED_TIMES,
+    Packets,
+    decoded,
+    open_container,
+    packets_of,
+    read_packets,
+)
 from songatlas.audio.sound_bytes import SoundBytes, sound_bytes
 
 BLOCK_FRAMES = 1 << 18
@@ -52,9 +59,6 @@ TICK = Fraction(1, 48000)
 
 MOST_PLACES = 3
 """So many holes are told of by their place."""
-
-BELIEVED_TIMES = 10.0
-"""A header that states more than so many times what is there is wrong about the length."""
 
 INVERTED_SHARE = 1e-3
 """Of the left channel's power is left in the mean of two channels that are each other's inverse."""

@@ -39,6 +39,9 @@ LENGTH_FRAMES = (b"Xing", b"Info", b"VBRI")
 MAX_ERRORS = 50
 """So many errors in a row end the reading of packets."""
 
+BELIEVED_TIMES = 10.0
+"""Headers and times that make a song so many times as long as what is there of it are wrong."""
+
 CHECKED = ("flac", "tta", "wavpack", "ape")
 """Codecs whose checksums tell noise from music."""
 
@@ -222,7 +225,7 @@ def _timeline(
     starts_s = np.where(np.isnan(starts_s), counts_s, starts_s)
     origin_s = float(starts_s[0] if stream.start_time is None else stream.start_time * tick)
     if sound.kind not in ("mpeg", "adts"):
-        limit_s = min((stated_s or np.inf) + JUMP_S, 2 * float(lengths_s.sum()))
+        limit_s = min((stated_s or np.inf) + JUMP_S, BELIEVED_TIMES * float(lengths_s.sum()))
         return stamped(starts_s, lengths_s, origin_s, limit_s)
     gaps_s = np.zeros(len(rows))
     for place, broken in sound.lost:
