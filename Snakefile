@@ -42,6 +42,7 @@ if quiet:
 try:
     plan = Plan(config, workflow.configfiles)
     if workflow.exec_mode == ExecMode.DEFAULT:
+        running.refuse_older(Path(plan.results))
         plan.query_model  # so that a name that cannot answer is said before any job
         plan.corpus_listing  # so that a folder that is no corpus is said before any job, too
 except SongatlasError as error:

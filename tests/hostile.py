@@ -94,7 +94,8 @@ def write_audio(folder: Path) -> list[Case]:
     for seed, (name, form) in enumerate(GOOD.items()):
         rate, channels = form.get("rate", RATE), form.get("channels", 1)
         samples = music(9.0, rate, channels, seed)
-        soundfile.write(add(name), samples, rate, subtype=form.get("subtype"))
+        twin = ("warned", "twins", "corpus") if name == "float.wav" else ()
+        soundfile.write(add(name, *twin), samples, rate, subtype=form.get("subtype"))
     for seed, name in enumerate(NAMES, 20):
         soundfile.write(add(name), music(9.0, seed=seed), RATE)
     path = add("mp3 by another name.wav")
@@ -108,13 +109,17 @@ def write_audio(folder: Path) -> list[Case]:
     add("empty.mp3", bad, "empty_file", "probe").touch()
     add("text.mp3", bad, "not_audio", "probe").write_text("these are words\n" * 50)
     soundfile.write(add("no samples.wav", bad, "zero_length", "probe"), np.zeros((0, 1)), RATE)
-    path = add("cut.mp3", bad, "truncated", "probe")
-    soundfile.write(path, music(9.0, seed=53), RATE)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    # Damage in the first seconds that are decoded: nothing of the song can be read.
-    path = add("damaged.flac", bad, "unreadable", "logmel")
-    soundfile.write(path, music(9.0, seed=54), RATE)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for seed, (name, kept) in enumerate({"cut.mp3": 0.3, "cut.flac": 0.3}.items(), 53):
+        path = add(name, bad, "truncated", "probe")
+        soundfile.write(path, music(9.0, seed=seed), RATE)
+        path.write_bytes(path.read_bytes()[: round(kept * path.stat().st_size)])
+    path = add("end is missing.flac", "warned", "damaged", "probe")
+    soundfile.write(path, music(9.0, seed=58), RATE)
+    path.write_bytes(path.read_bytes()[: round(0.7 * path.stat().st_size)])
+    path = add("a hole.flac", "warned", "damaged", "logmel")
+    soundfile.write(path, music(9.0, seed=59), RATE)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(9999) + data[len(data) // 2 + 9999 :])
     unknown_codec(add("codec.wav", bad, "unsupported_codec", "probe"))
     soundfile.write(add("silence.wav", bad, "silent", "logmel"), np.zeros(9 * RATE), RATE)
     for name, value in {"nan": np.nan, "inf": np.inf}.items():

@@ -18,11 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
+from damages import BEGINS_S, SECONDS, id3v1, id3v2, places, song
 from hostile import music, unknown_codec
 from songatlas import tables
 from songatlas.audio import decode as decoding
 from songatlas.audio import extract
-from songatlas.audio.decode import AudioError, decode, decode_windows, probe
+from songatlas.audio.decode import AudioError, decode, decode_blocks, decode_windows, probe
 from songatlas.audio.descriptors import write_descriptors
 from songatlas.audio.logmel import write_logmel
 from songatlas.config import LogMel
@@ -131,12 +132,124 @@ def test_real_songs_do_not_count_as_clipped(jamendolyrics: Path) -> None:
         assert oddities(path, 30.0) == []
 
 
+def test_two_channels_that_are_inverted_are_told_and_one_is_used(tmp_path: Path) -> None:
+    mono = 0.5 * music(2.0)[:, 0]
+    soundfile.write(tmp_path / "inverted.flac", np.stack([mono, -mono], 1), RATE)
+    soundfile.write(tmp_path / "wide.flac", np.stack([mono, -0.8 * mono], 1), RATE)
+    assert oddities(tmp_path / "inverted.flac") == ["inverted"]
+    assert oddities(tmp_path / "wide.flac") == []
+    np.testing.assert_allclose(decode(tmp_path / "inverted.flac", RATE), mono, atol=1e-4)
+    np.testing.assert_allclose(decode(tmp_path / "wide.flac", RATE), 0.1 * mono, atol=1e-4)
+
+
+def told(path: Path) -> tuple[float, dict[str, str]]:
+    """Length of what is decoded in seconds, and warnings with their details."""
+    warnings: dict[str, str] = {}
+    blocks = decode_blocks(path, RATE, lambda reason, detail: warnings.update({reason: detail}))
+    return sum(map(len, blocks)) / RATE, warnings
+
+
+def test_a_hole_is_silent_and_told_with_its_place(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for kind in ("flac", "mp3", "ogg", "m4a"):
+        data = song(kind)
+        middle = len(data) // 2
+        (tmp_path / kind).write_bytes(data[:middle] + rng.bytes(9000) + data[middle + 9000 :])
+        seconds, warnings = told(tmp_path / kind)
+        assert seconds == pytest.approx(SECONDS, abs=0.1)
+        assert list(warnings) == ["damaged"], kind
+        assert "s are broken and silent (" in warnings["damaged"]
+        told_s = float(warnings["damaged"].split("(")[1].split("-")[0])
+        assert 4.0 < told_s < 6.5, kind
+
+
+def test_a_song_of_which_less_than_half_plays_is_set_aside(tmp_path: Path) -> None:
+    data = song("opus")
+    middle = len(data) // 5
+    (tmp_path / "a").write_bytes(data[:middle] + bytes(3 * middle) + data[4 * middle :])
+    assert reason(tmp_path / "a") == "truncated"
+    probed = probe_sources(sources_frame([{"source_id": "a", "audio_path": tmp_path / "a"}]))
+    assert probed["reject"].tolist() == ["truncated"]
+    assert "% must" in probed["detail"].item()
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3", "ogg", "opus", "aac", "webm", "wv"])
+def test_two_joined_songs_are_one_of_both(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a").write_bytes(song(kind) + id3v1() + id3v2() + song(kind, SECONDS))
+    seconds, warnings = told(tmp_path / "a")
+    assert seconds == pytest.approx(2 * SECONDS, abs=0.3)
+    assert not warnings
+    assert len(places(decode(tmp_path / "a", RATE), RATE, 2 * SECONDS)) == 2 * SECONDS
+
+
+@pytest.mark.parametrize("form", [{"channels": 1}, {"rate": 32000}], ids=["mono", "rate"])
+def test_channels_and_rate_may_change_midway(tmp_path: Path, form: dict[str, int]) -> None:
+    (tmp_path / "a").write_bytes(song("mp3") + song("mp3", SECONDS, **form))
+    begun = places(decode(tmp_path / "a", RATE), RATE, 2 * SECONDS)
+    assert begun == pytest.approx({n: n + BEGINS_S for n in range(2 * SECONDS)}, abs=0.1)
+
+
+def test_a_flac_written_to_a_pipe_has_the_length_of_its_packets(tmp_path: Path) -> None:
+    data = bytearray(song("flac"))
+    data[21] &= 0xF0  # 36 bits of the number of samples
+    data[22:26] = bytes(4)
+    (tmp_path / "a").write_bytes(data)
+    info = probe(tmp_path / "a")
+    assert info.duration_s == pytest.approx(SECONDS)
+    assert (info.stated_s, info.damage) == (None, None)
+
+
+def test_a_header_that_states_far_too_much_is_told_and_not_believed(tmp_path: Path) -> None:
+    data = bytearray(song("flac"))
+    data[22:26] = b"\xff" * 4
+    (tmp_path / "a").write_bytes(data)
+    info = probe(tmp_path / "a")
+    assert info.duration_s == pytest.approx(SECONDS)
+    assert info.stated_s is None
+    assert "that its header states" in info.damage
+    assert told(tmp_path / "a") == (pytest.approx(SECONDS), {})
+
+
 # --- set aside ------------------------------------------------------------------------------------
 
 
 def test_a_codec_without_decoder(tmp_path: Path) -> None:
     unknown_codec(tmp_path / "a.wav")
     assert reason(tmp_path / "a.wav") == "unsupported_codec"
+
+
+@pytest.mark.parametrize("rate", [1, 999, 800_000, 2**31 - 1])
+def test_an_impossible_sampling_rate(tmp_path: Path, rate: int) -> None:
+    soundfile.write(tmp_path / "a.wav", music(2.0), RATE)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(data)
+    assert reason(tmp_path / "a.wav") == "unreadable"
+    with pytest.raises(AudioError, match=r"sampling rate|Invalid"):
+        probe(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("error", [MemoryError("152 TiB"), ValueError("dimensions"), KeyError(1)])
+def test_whatever_an_input_raises_sets_it_alone_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    for number, name in enumerate("ab"):
+        soundfile.write(tmp_path / f"{name}.wav", music(2.0, seed=number), RATE)
+    read = decoding.read_packets
+
+    def fail(file, sound, path):
+        if path.name == "a.wav":
+            raise error
+        return read(file, sound, path)
+
+    monkeypatch.setattr(decoding, "read_packets", fail)
+    rows = [{"source_id": name, "audio_path": str(tmp_path / f"{name}.wav")} for name in "ab"]
+    probed = probe_sources(sources_frame(rows))
+    assert probed["reject"].fillna("-").tolist() == ["unreadable", "-"]
+    assert type(error).__name__ in probed["detail"][0]
+    ids, rejects, _ = features(write_logmel, tmp_path, *(tmp_path / f"{n}.wav" for n in "ab"))
+    assert ids == ["b.wav-0"]
+    assert rejects["reason"].tolist() == ["unreadable"]
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -92,6 +92,37 @@ def test_the_first_of_equal_songs_is_kept_and_named() -> None:
     assert all("a.mp3" in detail for detail in corpus.rejects["detail"])
 
 
+def test_of_equal_songs_the_one_that_most_is_known_of_is_used_and_names_its_twins() -> None:
+    bare = {"title": None, "genre": None, "lyrics": None, "lyrics_source": "none"}
+    sources = sources_frame([song("a", **bare), song("b"), song("c"), song("d")])
+    same = [seen(name, "f" * 16) for name in "abc"]
+    corpus = build(sources, probed_frame(*same, seen("d", "1" * 16)))
+    assert corpus.tracks["source_id"].tolist() == ["d", "b"]
+    assert corpus.rejects["path"].tolist() == ["a.mp3", "c.mp3"]
+    assert all("b.mp3" in detail for detail in corpus.rejects["detail"])
+    twins = corpus.warnings[corpus.warnings["reason"] == "twins"]
+    assert twins["path"].tolist() == ["b.mp3"]
+    assert "a.mp3, c.mp3" in twins["detail"].item()
+
+
+def test_damage_that_probing_saw_is_a_warning() -> None:
+    detail = "ends at 60.0 s of the 70.0 s that its header states"
+    damaged = {"warning": "damaged", "detail": detail}
+    corpus = build(
+        sources_frame([song("a"), song("b"), song("c")]),
+        probed_frame(
+            seen("a", "1" * 16, 60.0, stated_s=70.0, **damaged),
+            seen("b", "2" * 16, 20.0, stated_s=None, **damaged),
+            seen("c", "3" * 16, 20.0, stated_s=None),
+        ),
+    )
+    told = corpus.warnings[corpus.warnings["reason"] == "damaged"]
+    assert told[["path", "detail"]].values.tolist() == [["a.mp3", detail]]
+    assert corpus.tracks["source_id"].tolist() == ["a", "c"]
+    # Where no length can be believed, a window must be left.
+    assert reasons(corpus.rejects) == {"truncated": ["b.mp3"]}
+
+
 def test_missing_labels_and_modalities_are_warnings() -> None:
     rows = [
         song("a", genre=None, lyrics=None, lyrics_source="none"),

@@ -49,6 +49,18 @@ KILLS = 20
 # --- signals -----------------------------------------------------------------------------------
 
 
+def test_a_run_of_other_ids_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "results" / "old"
+    (folder / "corpus").mkdir(parents=True)
+    running.refuse_older(folder)
+    tracks = folder / "corpus" / "tracks.parquet"
+    tables.write(tables.empty(tables.TRACKS), tracks, tables.TRACKS)
+    running.refuse_older(folder)
+    monkeypatch.setitem(tables.VERSIONS, "tracks", 3)
+    with pytest.raises(running.RunningError, match=r"results/old: an earlier.*another name"):
+        running.refuse_older(folder)
+
+
 def test_a_stop_signal_interrupts_what_handles_errors() -> None:
     def careless() -> None:
         try:

@@ -100,6 +100,16 @@ def test_another_schema_version_is_refused_with_advice(tmp_path: Path) -> None:
         tables.read(path, tables.LABELS)
 
 
+def test_every_table_has_a_schema_version_of_its_own(tmp_path: Path) -> None:
+    for table in (tables.LABELS, tables.TRACKS):
+        tables.write(tables.empty(table), tmp_path / table.name, table)
+    stored = {
+        name: pq.read_schema(tmp_path / name).metadata[b"schema_version"]
+        for name in ("labels", "tracks")
+    }
+    assert stored == {"labels": b"1", "tracks": b"2"}
+
+
 def test_another_table_is_refused(tmp_path: Path) -> None:
     tables.write(labels(track_id=["a"]), tmp_path / "x.parquet", tables.LABELS)
     with pytest.raises(TableError, match="holds the table `labels`, expected `tracks`"):

@@ -21,3 +21,7 @@ class NotApplicable(SongatlasError):  # noqa: N818 - says what is so, not what w
 
 class TableError(SongatlasError):
     """A table does not follow its schema; the message names file, column and row."""
+
+
+class OtherVersionError(TableError):
+    """A table was written with another schema version."""

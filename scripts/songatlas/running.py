@@ -24,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from songatlas.errors import SongatlasError
+from songatlas.errors import OtherVersionError, SongatlasError, TableError
 from songatlas.files import atomic, partial_files
 
 FOLDER = Path(".snakemake/songatlas")
@@ -254,6 +254,29 @@ def begin(
     environment.update(lock.environment)
     lock.stop_jobs_on_signals()
     return lock
+
+
+def refuse_older(folder: Path) -> None:
+    """Leave a run alone whose songs have other ids than this Songatlas gives them.
+
+    Raises:
+        RunningError: naming the run's folder, before any job.
+    """
+    path = folder / "corpus" / "tracks.parquet"
+    if not path.is_file():
+        return
+    from songatlas import tables
+
+    try:
+        tables.read_metadata(path)
+    except OtherVersionError as error:
+        raise RunningError(
+            f"{folder}: an earlier Songatlas made this run and knows its songs by other ids, so it "
+            "stays as it is and nothing of it is computed again; give the new one another name "
+            f"(--config run=...), or delete this folder ({error})"
+        ) from None
+    except TableError:
+        return  # whoever reads it says what is wrong
 
 
 def before_start(run: str) -> list[str]:

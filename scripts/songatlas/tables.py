@@ -1,6 +1,6 @@
 """The parquet tables between stages: schemas, and functions that read, write and check them.
 
-Every file carries `schema_version` and its table's name in the metadata, is written atomically
+Every file carries its table's name and `schema_version` in the metadata, is written atomically
 (temporary name, then rename) and is checked on write and on read.
 """
 
@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from songatlas.errors import TableError
+from songatlas.errors import OtherVersionError, TableError
 from songatlas.files import atomic as atomic
 
-SCHEMA_VERSION = 1
+VERSIONS = {"probed": 2, "tracks": 2}
+"""Schema version by table; 1 where none is named. A new nullable column is no new version
+(`Table.added`). `tracks` 2: `track_id` is a hash of the coded sound alone."""
 
 REJECT_REASONS = (
     "missing_file",
@@ -54,7 +56,10 @@ WARNING_REASONS = (
     "bad_timestamp",
     "padded",
     "truncated",
+    "damaged",
     "clipped",
+    "inverted",
+    "twins",
     "encoding_guessed",
     "unused_file",
     "bad_value",
@@ -525,13 +530,17 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         raise TableError(f"{path}: no such file; run the stage that writes it") from None
     except pa.ArrowInvalid as error:
         raise TableError(f"{path}: not a readable parquet file ({error})") from None
-    version = raw.get(b"schema_version", b"none").decode()
-    if version != str(SCHEMA_VERSION):
-        raise TableError(
+    name, version = raw.get(b"table", b"?").decode(), raw.get(b"schema_version", b"none").decode()
+    if version != _version(name):
+        raise OtherVersionError(
             f"{path}: written with table schema version {version}, this Songatlas reads version "
-            f"{SCHEMA_VERSION}; delete the file and run again, or choose another `run`"
+            f"{_version(name)}; delete the file and run again, or choose another `run`"
         )
-    return {"table": raw[b"table"].decode(), **json.loads(raw.get(b"songatlas", b"{}"))}
+    return {"table": name, **json.loads(raw.get(b"songatlas", b"{}"))}
+
+
+def _version(name: str) -> str:
+    return str(VERSIONS.get(name, 1))
 
 
 def write_arrow(
@@ -545,7 +554,7 @@ def write_arrow(
 
 def _stored_metadata(name: str, metadata: Mapping[str, Any] | None) -> dict[str, str]:
     return {
-        "schema_version": str(SCHEMA_VERSION),
+        "schema_version": _version(name),
         "table": name,
         "songatlas": json.dumps(dict(metadata or {}), sort_keys=True),
     }

@@ -1,21 +1,31 @@
 """Reading audio files: what they hold, and their samples as mono at the analysis rate.
 
-Files are opened by content, whatever their extension: libsndfile (WAV, FLAC, Ogg, Opus, MP3) first,
-FFmpeg through PyAV for what it cannot read (AAC, M4A, WMA, ...). Everything streams in blocks, so a
+Files are opened by content, whatever their extension, and decoded by FFmpeg (through PyAV). The
+header proposes a length, the packets decide, and decoding corrects: what is broken becomes silence
+of its length, so that every second behind it stays in its place. Everything streams in blocks, so a
 song of three hours needs no more memory than one of three minutes.
 """
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from songatlas.errors import SongatlasError
-from songatlas.tables import REJECT_REASONS
+from songatlas.audio.errors import AudioError as AudioError
+from songatlas.audio.packets import (
+    BELIEVED_TIMES,
+    Packets,
+    decoded,
+    open_container,
+    packets_of,
+    read_packets,
+)
+from songatlas.audio.sound_bytes import SoundBytes, sound_bytes
 
 BLOCK_FRAMES = 1 << 18
 """Frames decoded at a time (6 s at 44.1 kHz): large enough that the loop costs nothing."""
@@ -36,36 +46,22 @@ CLIPPED_SHARE = 0.005
 """Share of cut-off samples from which on a song is called clipped: ten times a loud master's."""
 
 MISSING_END_S = 1.0
-"""A file that ends this much before its header says is truncated."""
+"""A file that ends less than this before its header says ends there."""
 
-# Container formats that PyAV may open. Playlists (HLS, concat, DASH) are not among them: they name
-# other files and addresses, which a song must not make us open.
-FFMPEG_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,ac3,eac3,asf,mp3,flac,wav,w64,ogg,aiff,caf,ape,"
-    "wv,tta,tak,mpc,mpc8,dsf,au,amr,mpegts,avi,flv,loas"
-)
+LEAST_SHARE = 0.5
+"""Of its length must play of a song that is used."""
 
-ID3V1_BYTES = 128
-"""Of a tag behind the music, which begins with TAG."""
+HOLE_S = 0.05
+"""Decoded samples that come so much later than they should follow a hole."""
 
-AUDIO_SIGNATURES = {
-    0: (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"MAC ", b"wvpk"),
-    4: (b"ftyp", b"moov", b"mdat"),
-}
-"""First bytes of audio containers, by offset: tells damaged audio from what never was audio."""
+TICK = Fraction(1, 48000)
+"""Given to all frames, which are joined only where their units of time are the same."""
 
+MOST_PLACES = 3
+"""So many holes are told of by their place."""
 
-class AudioError(SongatlasError):
-    """A song that cannot be used: `reason` is one of `tables.REJECT_REASONS`."""
-
-    def __init__(self, path: str | Path, reason: str, detail: str) -> None:
-        if reason not in REJECT_REASONS:
-            raise ValueError(f"unknown reason `{reason}`")
-        super().__init__(f"{path}: {reason}: {detail}")
-        self.path, self.reason, self.detail = str(path), reason, detail
-
-    def __reduce__(self) -> tuple[type["AudioError"], tuple[str, str, str]]:
-        return type(self), (self.path, self.reason, self.detail)
+INVERTED_SHARE = 1e-3
+"""Of the left channel's power is left in the mean of two channels that are each other's inverse."""
 
 
 @dataclass(frozen=True)
@@ -75,31 +71,58 @@ class AudioInfo:
     duration_s: float
     sample_rate_hz: int
     channels: int
+    digest: str = field(compare=False)
+    """Of its coded sound alone: SHA-256 in hexadecimal digits (`packets.Packets`)."""
+    stated_s: float | None = field(default=None, compare=False)
+    """The length that its header states; None where none can be believed."""
+    damage: str | None = field(default=None, compare=False)
+    """What is missing at its end, in words; None where nothing is. What is broken inside shows when
+    it is decoded."""
 
 
 @dataclass(frozen=True)
-class _Source:
-    """An open file: `blocks` yields float32 arrays of shape (frames, channels)."""
+class _Song:
+    """An open file and what its packets say."""
 
-    info: AudioInfo
-    blocks: Iterator[np.ndarray]
+    path: Path
+    file: BinaryIO
+    sound: SoundBytes
+    packets: Packets
 
 
 def probe(path: str | Path) -> AudioInfo:
-    """Duration, sample rate and channels from the headers, without decoding the song.
-
-    An MP3's length is checked against a count of its packets, since an MP3 that is truncated or
-    lacks a Xing/VBRI header states a wrong one.
+    """Identity, duration, sample rate and channels from the packets, which are not decoded.
 
     Raises:
         AudioError: `missing_file`, `unreadable`, `empty_file`, `not_audio`, `unsupported_codec`,
-            `zero_length`, `truncated` or `changed_while_reading`.
+            `zero_length`, `changed_while_reading`, or `truncated` where less than half plays.
     """
     path = Path(path)
-    with _steady(path), _open(path) as source:
-        if source.info.duration_s <= 0:
-            raise AudioError(path, "zero_length", "the file holds no samples")
-        return source.info
+    with _steady(path), _open(path) as song:
+        packets = song.packets
+        stated = packets.stated_s
+        believed = stated if stated and stated < BELIEVED_TIMES * packets.duration_s else None
+        broken_s = sum(end - start for start, end in packets.timeline.silent)
+        _check_share(path, packets.duration_s - broken_s, max(believed or 0.0, packets.duration_s))
+        missing = (stated or 0.0) - packets.duration_s > MISSING_END_S
+        return AudioInfo(
+            packets.duration_s,
+            packets.sample_rate_hz,
+            packets.channels,
+            packets.digest,
+            believed,
+            _too_short(packets.duration_s, stated) if missing else None,
+        )
+
+
+def _too_short(present_s: float, stated_s: float) -> str:
+    return f"ends at {present_s:.1f} s of the {stated_s:.1f} s that its header states"
+
+
+def _check_share(path: Path, plays_s: float, whole_s: float) -> None:
+    if plays_s < LEAST_SHARE * whole_s:
+        detail = f"{plays_s:.1f} s of {whole_s:.1f} s play; {LEAST_SHARE:.0%} must"
+        raise AudioError(path, "truncated", detail)
 
 
 def decode(path: str | Path, sample_rate_hz: int) -> np.ndarray:
@@ -115,7 +138,7 @@ def decode(path: str | Path, sample_rate_hz: int) -> np.ndarray:
     """
     path = Path(path)
     with _steady(path):
-        blocks = list(_resampled(path, sample_rate_hz))
+        blocks = list(_resampled(path, sample_rate_hz, _Oddities()))
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
@@ -130,10 +153,10 @@ def decode_blocks(
         AudioError: as `decode`.
     """
     path = Path(path)
-    clipping = _Clipping()
+    oddities = _Oddities()
     with _steady(path):
-        yield from _resampled(path, sample_rate_hz, clipping)
-    clipping.tell(warn)
+        yield from _resampled(path, sample_rate_hz, oddities)
+    oddities.tell(warn)
 
 
 def decode_windows(
@@ -158,11 +181,11 @@ def decode_windows(
     length = round(length_s * sample_rate_hz)
     if length <= 0 or starts != sorted(starts) or (starts and starts[0] < 0):
         raise ValueError("decode_windows needs a positive length and ascending starts from 0 on")
-    clipping = _Clipping()
+    oddities = _Oddities()
     with _steady(path):
-        blocks = _resampled(path, sample_rate_hz, clipping)
+        blocks = _resampled(path, sample_rate_hz, oddities)
         yield from _cut(path, blocks, starts, length, sample_rate_hz)
-    clipping.tell(warn)
+    oddities.tell(warn)
 
 
 def _cut(
@@ -206,7 +229,7 @@ def _steady(path: Path) -> Iterator[None]:
     """Raise `changed_while_reading` where the file changes within the block.
 
     That is the reason whatever else goes wrong in it, since all of it may follow from the change.
-    Errors of the system become `unreadable`.
+    Whatever an input raises otherwise becomes `unreadable`: no file ends a run.
     """
     before = _state(path)
 
@@ -220,10 +243,11 @@ def _steady(path: Path) -> Iterator[None]:
         if _state(path) != before:
             raise changed() from None
         raise
-    except OSError as error:
+    except Exception as error:
         if _state(path) != before:
             raise changed() from None
-        raise AudioError(path, "unreadable", error.strerror or str(error)) from None
+        detail = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise AudioError(path, "unreadable", detail) from error
     if _state(path) != before:
         raise changed()
 
@@ -238,15 +262,26 @@ def _state(path: Path) -> tuple[int, int] | None:
 
 
 @dataclass
-class _Clipping:
-    """Counts samples (of any channel) that are cut off at full scale."""
+class _Oddities:
+    """What is odd about samples that can be used.
+
+    Counts samples (of any channel) that are cut off at full scale, and frames of two channels that
+    are each other's inverse.
+    """
 
     samples: int = 0
     cut_off: int = 0
+    frames: int = 0
+    inverted: int = 0
+    silent: list[tuple[float, float]] = field(default_factory=list)
+    """Seconds (start, end) that are broken."""
 
     def hear(self, block: np.ndarray) -> None:
         """Take in samples of shape (frames, channels)."""
         self.samples += block.size
+        self.frames += len(block)
+        if block.shape[1] == 2 and _inverted(block, block[:, 0] + block[:, 1]):
+            self.inverted += len(block)
         if max(block.max(initial=0.0), -block.min(initial=0.0)) < CLIP_LEVEL:
             return
         loud = np.abs(block) >= CLIP_LEVEL
@@ -256,31 +291,42 @@ class _Clipping:
         self.cut_off += int(runs.sum())
 
     def tell(self, warn: Callable[[str, str], None] | None) -> None:
-        """Warn where so much is cut off that it is heard."""
-        if warn is not None and self.share >= CLIPPED_SHARE:
-            warn("clipped", f"{self.share:.1%} of the samples are cut off at full scale")
+        """Warn of what is heard."""
+        if warn is None:
+            return
+        if self.samples and self.cut_off / self.samples >= CLIPPED_SHARE:
+            share = self.cut_off / self.samples
+            warn("clipped", f"{share:.1%} of the samples are cut off at full scale")
+        if self.inverted:
+            share = self.inverted / self.frames
+            detail = f"one channel is the other's inverse in {share:.0%} of the song; one is used"
+            warn("inverted", detail)
+        if self.silent:
+            places = ", ".join(
+                f"{start:.1f}-{end:.1f} s" for start, end in self.silent[:MOST_PLACES]
+            )
+            more = ", ..." if len(self.silent) > MOST_PLACES else ""
+            warn("damaged", f"{self.silent_s:.1f} s are broken and silent ({places}{more})")
 
     @property
-    def share(self) -> float:
-        return self.cut_off / self.samples if self.samples else 0.0
+    def silent_s(self) -> float:
+        return sum(end - start for start, end in self.silent)
 
 
-def _resampled(
-    path: Path, sample_rate_hz: int, clipping: _Clipping | None = None
-) -> Iterator[np.ndarray]:
+def _resampled(path: Path, sample_rate_hz: int, oddities: _Oddities) -> Iterator[np.ndarray]:
     """Mono float32 blocks at `sample_rate_hz`; raises `silent` at the end where that is so.
 
-    `clipping` hears the samples as they are stored.
+    `oddities` hears the samples as they are stored.
     """
     import soxr
 
-    with _open(path) as source:
-        native = source.info.sample_rate_hz
+    with _open(path) as song:
+        native = song.packets.sample_rate_hz
         stream = None
         if native != sample_rate_hz:
             stream = soxr.ResampleStream(native, sample_rate_hz, 1, dtype="float32", quality="HQ")
         frames, loudest = 0, 0.0
-        for block in source.blocks:
+        for block in _blocks(song, oddities):
             mono = _mix(block)
             peak = _peak(mono)
             if not peak <= LOUDEST_PEAK:
@@ -288,15 +334,9 @@ def _resampled(
                 raise AudioError(
                     path, "not_finite", f"NaN, infinite or absurd samples after {seconds:.1f} s"
                 )
-            if clipping is not None:
-                clipping.hear(block)
+            oddities.hear(block)
             frames, loudest = frames + len(mono), max(loudest, peak)
             yield mono if stream is None else stream.resample_chunk(mono)
-        if not frames:
-            raise AudioError(path, "zero_length", "the file holds no samples")
-        missing = source.info.duration_s - frames / native
-        if missing > MISSING_END_S:
-            raise _too_short(path, frames / native, source.info.duration_s)
         if loudest < SILENCE_PEAK:
             raise AudioError(path, "silent", "no sound (after averaging the channels)")
         if stream is not None:
@@ -304,11 +344,25 @@ def _resampled(
 
 
 def _mix(block: np.ndarray) -> np.ndarray:
-    """Average channels: adding columns is several times faster than `mean(axis=1)`."""
+    """Average channels: adding columns is several times faster than `mean(axis=1)`.
+
+    Of two that are each other's inverse, whose mean would be rounding noise, take the first.
+    """
     mono = block[:, 0]
     for channel in range(1, block.shape[1]):
         mono = mono + block[:, channel]
+    if _inverted(block, mono):
+        return np.ascontiguousarray(block[:, 0])
     return np.ascontiguousarray(mono * np.float32(1 / block.shape[1]))
+
+
+def _inverted(block: np.ndarray, added: np.ndarray) -> bool:
+    """Whether the two channels of (frames, 2) cancel each other in their sum."""
+    if block.shape[1] != 2:
+        return False
+    left = block[:, 0]
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite samples are told of
+        return bool(np.dot(added, added) < 4 * INVERTED_SHARE * np.dot(left, left))
 
 
 def _peak(samples: np.ndarray) -> float:
@@ -317,209 +371,120 @@ def _peak(samples: np.ndarray) -> float:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[_Source]:
-    import soundfile
-
-    if not _signature(path):
-        raise AudioError(path, "empty_file", "0 bytes")
+def _open(path: Path) -> Iterator[_Song]:
     try:
-        file = soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: the extension is .raw
-        file = None
-    # Headerless data "opens" by extension alone (.au, .vox): whatever it is, it is no audio.
-    if file is not None and file.format != "RAW":
-        with file:
-            seconds = file.frames / file.samplerate
-            if file.format == "MP3":
-                seconds = _mp3_seconds(path, seconds)
-            if seconds is not None:
-                info = AudioInfo(seconds, file.samplerate, file.channels)
-                yield _Source(info, _soundfile_blocks(path, file))
-                return
-    if file is not None:
-        file.close()
-    with _open_ffmpeg(path) as source:
-        yield source
-
-
-def _signature(path: Path) -> bytes:
-    """The first bytes of a file that exists and can be read."""
-    try:
-        with path.open("rb") as raw:
-            return raw.read(16)
+        file = path.open("rb")
     except FileNotFoundError:
         raise AudioError(path, "missing_file", "no such file") from None
-    except OSError as error:
-        raise AudioError(path, "unreadable", error.strerror or str(error)) from None
+    with file:
+        if not file.read(1):
+            raise AudioError(path, "empty_file", "0 bytes")
+        sound = sound_bytes(file)
+        yield _Song(path, file, sound, read_packets(file, sound, path))
 
 
-def _starts_like_audio(path: Path) -> bool:
-    signature = _signature(path)
-    return any(
-        signature.startswith(start, offset)
-        for offset, starts in AUDIO_SIGNATURES.items()
-        for start in starts
-    )
+def _blocks(song: _Song, oddities: _Oddities) -> Iterator[np.ndarray]:
+    """Float32 blocks of shape (frames, channels) at the native rate; what is broken is silent.
 
-
-def _mp3_seconds(path: Path, announced_s: float) -> float | None:
-    """Length of an MP3, or None where libsndfile would stop before its end.
-
-    Without a Xing/Info/VBRI header libsndfile estimates the length from the file size and the first
-    bit rate, which is seconds off where tags follow the music and arbitrarily wrong for a variable
-    bit rate; it reads no further than its estimate. Where no header vouches for the file as it is,
-    its packets are counted (a tenth of the time of decoding them).
+    The number of channels may change from block to block.
 
     Raises:
-        AudioError: `truncated`, when the header announces more packets than there are.
+        AudioError: `truncated` where less than half of the song plays.
     """
-    vouched = _mp3_header_vouches(path)
-    if vouched:
-        return announced_s
-    with _ffmpeg_container(path, "mp3") as container:
-        present_s = _packets_s(container.streams.audio[0])
-    if announced_s - present_s > MISSING_END_S and vouched is not None:
-        raise _too_short(path, present_s, announced_s)
-    # Packets include the encoder's padding (below 0.1 s), which libsndfile takes off.
-    if present_s - announced_s > MISSING_END_S / 4:
-        return None
-    return min(announced_s, present_s)
-
-
-def _mp3_header_vouches(path: Path) -> bool | None:
-    """Whether a header (Xing, Info, VBRI) in the first frame, behind an ID3 tag, states the number
-    of frames and as many bytes as the file holds; None without a header."""
-    with path.open("rb") as raw:
-        start = raw.read(10)
-        size = 0
-        if start[:3] == b"ID3" and len(start) == 10:
-            size = 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(start[6:])))
-        raw.seek(size)
-        first_frame = raw.read(4096)
-        end = raw.seek(0, 2)
-        raw.seek(max(end - ID3V1_BYTES, 0))
-        tag = ID3V1_BYTES if raw.read(3) == b"TAG" else 0
-    at = max(first_frame.find(name) for name in (b"Xing", b"Info"))
-    if at < 0:
-        return False if b"VBRI" in first_frame else None
-    flags, _, n_bytes = struct.unpack_from(">3I", first_frame.ljust(at + 16, b"\0"), at + 4)
-    return bool(flags & 3 == 3 and size + n_bytes + tag == end)
-
-
-def _too_short(path: Path, present_s: float, announced_s: float) -> AudioError:
-    return AudioError(path, "truncated", f"{present_s:.1f} s of the announced {announced_s:.1f} s")
-
-
-def _soundfile_blocks(path: Path, file: Any) -> Iterator[np.ndarray]:
-    import soundfile
-
-    block = np.empty((BLOCK_FRAMES, file.channels), np.float32)
+    rate, end_s = song.packets.sample_rate_hz, song.packets.duration_s
+    joined = _Joined()
     done = 0
-    while True:
-        try:
-            read = file.read(out=block)
-        except soundfile.LibsndfileError as error:
-            raise _broken(path, done / file.samplerate, str(error)) from None
-        if not len(read):
-            return
-        done += len(read)
-        yield read
+    for place_s, frame in chain(_frames(song), [(end_s, None)]):
+        hole = 0 if place_s is None else round(min(place_s, end_s) * rate) - done
+        if frame is None or hole > HOLE_S * rate or not joined.fits(frame):
+            yield from joined.rest()
+        if hole > HOLE_S * rate:
+            inside = done > 0 and frame is not None
+            if inside or hole > MISSING_END_S * rate:  # codecs begin and end with a part of a frame
+                oddities.silent.append((done / rate, (done + hole) / rate))
+            yield from _silence(hole)
+            done += hole
+        if frame is not None:
+            done += frame.samples
+            yield from joined.add(frame)
+    _check_share(song.path, done / rate - oddities.silent_s, done / rate)
 
 
-def _broken(path: Path, decoded_s: float, detail: str) -> AudioError:
-    """Decoding failed: at the very start the file is unreadable, later it is truncated."""
-    if decoded_s > 0:
-        return AudioError(path, "truncated", f"decoding stops at {decoded_s:.1f} s: {detail}")
-    return AudioError(path, "unreadable", detail)
+def _silence(frames: int) -> Iterator[np.ndarray]:
+    for first in range(0, frames, BLOCK_FRAMES):
+        yield np.zeros((min(BLOCK_FRAMES, frames - first), 1), np.float32)
 
 
-@contextmanager
-def _ffmpeg_container(path: Path, kind: str | None = None) -> Iterator[Any]:
-    """A container with an audio stream, read through a Python file (no protocols, no playlists).
+class _Joined:
+    """Decoded frames of one kind, joined to blocks."""
 
-    `kind` names the format where it is known; otherwise the content tells.
-    """
+    def __init__(self) -> None:
+        self._fifo: Any = None
+        self._kind: tuple[str, str] | None = None
+
+    def fits(self, frame: Any) -> bool:
+        """Whether a frame has the sample format and the channels of those before it."""
+        return self._kind in (None, self._kind_of(frame))
+
+    def _kind_of(self, frame: Any) -> tuple[str, str]:
+        return frame.format.name, frame.layout.name
+
+    def add(self, frame: Any) -> Iterator[np.ndarray]:
+        """Take in a frame that fits; yields a block whenever one is full."""
+        import av
+
+        if self._fifo is None:
+            self._fifo = av.AudioFifo()
+            self._kind = self._kind_of(frame)
+        frame.pts, frame.time_base = None, TICK  # when they sound is not the queue's to check
+        self._fifo.write(frame)
+        while self._fifo.samples >= BLOCK_FRAMES:
+            yield _floats(self._fifo.read(BLOCK_FRAMES))
+
+    def rest(self) -> Iterator[np.ndarray]:
+        """The last block, after which frames of any kind fit."""
+        if self._fifo is not None and self._fifo.samples:
+            yield _floats(self._fifo.read())
+        self._fifo = self._kind = None
+
+
+def _frames(song: _Song) -> Iterator[tuple[float | None, Any]]:
+    """Decoded frames at the native rate and when they sound, in seconds; None: at once."""
     import av
 
-    av.logging.set_level(av.logging.PANIC)
-    with path.open("rb") as raw:
-        try:
-            container = av.open(
-                raw,
-                format=kind,
-                metadata_errors="replace",
-                container_options={"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": ""},
-            )
-        except av.FFmpegError as error:
-            detail = error.strerror or str(error)
-            if _starts_like_audio(path):
-                raise AudioError(path, "unreadable", f"damaged audio: {detail}") from None
-            raise AudioError(path, "not_audio", detail) from None
-        with container:
-            if not container.streams.audio:
-                raise AudioError(path, "not_audio", "the file has no audio stream")
-            yield container
+    rate = song.packets.sample_rate_hz
+    with open_container(song.file, song.sound, song.path) as container:
+        resamplers: dict[tuple[str, int, int], av.AudioResampler] = {}
+        for shift_s, frame in _decoded(container, song.packets.timeline.shifts_s):
+            place_s = None if frame.time is None else frame.time + shift_s
+            if frame.sample_rate == rate:
+                yield place_s, frame
+                continue
+            kind = frame.layout.name, frame.layout.nb_channels, frame.sample_rate
+            if kind not in resamplers:
+                resamplers[kind] = av.AudioResampler("fltp", frame.layout, rate)
+            for piece in resamplers[kind].resample(frame):
+                yield place_s, piece
+                place_s = None
 
 
-def _packets_s(stream: Any) -> float:
-    """Length of a stream in seconds by its packets, which are read but not decoded."""
-    import av
-
-    ticks = 0
-    try:
-        for packet in stream.container.demux(stream):
-            ticks += packet.duration or 0
-    except av.FFmpegError:
-        pass  # what was counted is what there is; decoding reports the damage
-    return float(ticks * stream.time_base)
+def _decoded(container: Any, shifts_s: np.ndarray) -> Iterator[tuple[float, Any]]:
+    """Frames and the shift of their packet; a packet that is broken gives none."""
+    for shift_s, packet in zip(shifts_s.tolist(), packets_of(container), strict=False):
+        for frame in decoded(packet.decode):
+            yield shift_s, frame
+    for frame in decoded(container.streams.audio[0].codec_context.decode):
+        yield float(shifts_s[-1]), frame
 
 
-@contextmanager
-def _open_ffmpeg(path: Path) -> Iterator[_Source]:
-    import av
-
-    with _ffmpeg_container(path) as container:
-        seconds = _packets_s(container.streams.audio[0])
-    with _ffmpeg_container(path) as container:
-        stream = container.streams.audio[0]
-        if stream.codec_context is None:
-            raise AudioError(path, "unsupported_codec", "no decoder for the audio stream")
-        frames = container.decode(stream)
-        # Headers of HE-AAC state half the rate: the first frame tells.
-        try:
-            head = next(frames, None)
-        except av.FFmpegError as error:
-            raise _broken(path, 0.0, error.strerror or str(error)) from None
-        if head is None:
-            raise AudioError(path, "zero_length", "the file holds no samples")
-        info = AudioInfo(seconds, head.sample_rate, head.layout.nb_channels)
-        yield _Source(info, _ffmpeg_blocks(path, head, frames))
-
-
-def _ffmpeg_blocks(path: Path, head: Any, frames: Iterator[Any]) -> Iterator[np.ndarray]:
-    """Blocks of float32 (frames, channels) from decoded frames, `head` first."""
-    import av
-
-    to_float = av.AudioResampler(format="fltp", layout=head.layout, rate=head.sample_rate)
-    pieces: list[np.ndarray] = []
-    held = done = 0
-
-    def planes(frame: Any) -> None:
-        nonlocal held, done
-        for out in to_float.resample(frame):
-            pieces.append(out.to_ndarray().T)
-            held += out.samples
-            done += out.samples
-
-    try:
-        planes(head)
-        for frame in frames:
-            planes(frame)
-            if held >= BLOCK_FRAMES:
-                yield np.concatenate(pieces)
-                pieces, held = [], 0
-        planes(None)
-    except (av.FFmpegError, ValueError) as error:  # ValueError: rate or channels change midway
-        raise _broken(path, done / head.sample_rate, str(error)) from None
-    if pieces:
-        yield np.concatenate(pieces)
+def _floats(frame: Any) -> np.ndarray:
+    """Samples of a frame as float32 of shape (frames, channels), full scale 1."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        samples = (samples.astype(np.float32) - 128) / 128
+    elif np.issubdtype(samples.dtype, np.integer):
+        samples = samples * np.float32(2.0 ** (1 - 8 * samples.itemsize))
+    with np.errstate(over="ignore"):  # infinite samples are told of
+        return np.asarray(samples, np.float32).T

@@ -156,6 +156,10 @@ def _each_song(
             logger.warning("left out: %s", error)
             problems.reject(path, error.reason, error.detail)
             continue
+        except MemoryError as error:
+            logger.warning("left out: %s: %s", path, error)
+            problems.reject(path, "unreadable", f"takes more memory than there is: {error}")
+            continue
         yield song, values
 
 

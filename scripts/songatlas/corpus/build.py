@@ -44,15 +44,16 @@ def build_corpus(
 ) -> Corpus:
     """Merge sources (`tables.SOURCES`) with what probing saw of them (`probe.PROBED`).
 
-    Every source ends as a track or as a reject. Of songs with the same bytes the first by
-    `source_id` is the track. Detected languages are labels, and play no part in the splits.
+    Every source ends as a track or as a reject. Of songs with the same sound the one that most is
+    known of is the track, then the first by path. Detected languages are labels, and play no part
+    in the splits.
 
     Raises:
         SongatlasError: when `probed` does not cover the sources, or no track is left (the message
             names `corpus_path` and counts the reasons).
     """
     songs = _merge(sources, probed)
-    songs, rejected = _usable(songs)
+    songs, rejected = _usable(songs, windows.length_s)
     rejects = concat([rejects, *rejected], tables.REJECTS)
     if songs.empty:
         counts = rejects["reason"].value_counts().sort_index()
@@ -63,6 +64,7 @@ def build_corpus(
         )
     problems = Problems(STAGE)
     songs = songs.sort_values("track_id", ignore_index=True)
+    told = [_twins(songs), _damaged(songs)]
     lines = _lines(songs, problems)
     notes = _notes(songs, problems)
     timed = lines.groupby("track_id")["text"].agg("\n".join)
@@ -74,7 +76,9 @@ def build_corpus(
     cut["lyrics"] = window_lyrics(cut, lines, dict(zip(texts.index, texts, strict=True)))
     songs, contradicted = _with_languages(songs, detect_language)
     missing = _missing(songs, cut, warnings, windows.length_s)
-    warnings = concat([warnings, *missing, contradicted, problems.warnings()], tables.WARNINGS)
+    warnings = concat(
+        [warnings, *told, *missing, contradicted, problems.warnings()], tables.WARNINGS
+    )
     factors = sorted(str(column) for column in songs if str(column).startswith("factor_"))
     return Corpus(
         tracks=songs[list(tables.TRACKS.columns)],
@@ -149,27 +153,59 @@ def _merge(sources: pd.DataFrame, probed: pd.DataFrame) -> pd.DataFrame:
     return sources.merge(probed, on="source_id", how="left", validate="one_to_one")
 
 
-def _usable(songs: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """Songs that become tracks; rejects for the others."""
+def _usable(songs: pd.DataFrame, length_s: float) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Songs that become tracks, with their `twins`; rejects for the others."""
     bad = songs[songs["reject"].notna()]
     rejected = [
         pd.DataFrame(
             {"path": where(bad), "stage": "probe", "reason": bad["reject"], "detail": bad["detail"]}
         )
     ]
-    good = songs[songs["reject"].isna()].sort_values("source_id").copy()
+    good = songs[songs["reject"].isna()]
+    # Nobody knows how long these should be.
+    cut = (good["warning"] == "damaged") & good["stated_s"].isna() & (good["duration_s"] < length_s)
+    shorter = f"shorter than a window of {length_s:g} s"
+    details = [f"{detail}; {shorter}" for detail in good.loc[cut, "detail"]]
+    rejected.append(problem_rows(tables.REJECTS, where(good[cut]), STAGE, "truncated", details))
+    good = good[~cut]
+    good = good.assign(known=_known(good), path=where(good))
+    good = good.sort_values(["known", "path", "source_id"], ascending=[False, True, True])
     repeated = good["track_id"].duplicated()
-    if repeated.any():
-        first = where(good[~repeated]).set_axis(good.loc[~repeated, "track_id"])
-        others = good[repeated]
-        first = others["track_id"].map(first)
-        details = "the same content as " + first
-        # Of two rows of a table that name one file, the second is known by its id.
-        paths = where(others).mask(where(others) == first, others["source_id"])
-        rejected.append(problem_rows(tables.REJECTS, paths, STAGE, "duplicate", list(details)))
+    others = good[repeated]
+    first = others["track_id"].map(good[~repeated].set_index("track_id")["path"])
+    # Of two rows of a table that name one file, the second is known by its id.
+    paths = others["path"].mask(others["path"] == first, others["source_id"])
+    details = [f"the same song as {path}" for path in first]
+    rejected.append(problem_rows(tables.REJECTS, paths, STAGE, "duplicate", details))
+    twins = paths.astype("str").sort_values().groupby(others["track_id"]).agg(", ".join)
+    good["twins"] = good["track_id"].map(twins)
     # Audio that probing did not find is a missing modality, not a path to follow.
     good.loc[good["duration_s"].isna(), "audio_path"] = None
     return good[~repeated], rejected
+
+
+def _known(songs: pd.DataFrame) -> pd.Series:
+    """How many of a source's columns say something of each song: tags, lyrics, times."""
+    told = {*tables.SOURCES.columns, *(name for name in songs if name.startswith("factor_"))}
+    return songs[[name for name in songs if name in told]].notna().sum(axis=1)
+
+
+def _twins(songs: pd.DataFrame) -> pd.DataFrame:
+    """Warnings for songs that lie in the corpus more than once."""
+    several = songs[songs["twins"].notna()]
+    details = [
+        f"the same song as {paths}; their tags and lyrics are not used"
+        for paths in several["twins"]
+    ]
+    return problem_rows(tables.WARNINGS, several["path"], STAGE, "twins", details)
+
+
+def _damaged(songs: pd.DataFrame) -> pd.DataFrame:
+    """Warnings for songs of which probing saw that something is missing."""
+    damaged = songs[songs["warning"] == "damaged"]
+    return problem_rows(
+        tables.WARNINGS, damaged["path"], "probe", "damaged", list(damaged["detail"])
+    )
 
 
 def _missing(

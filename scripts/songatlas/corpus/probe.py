@@ -1,8 +1,8 @@
-"""Opening every song once: its identity (a hash of its bytes) and what its header says.
+"""Opening every song once: its identity (a hash of its coded sound) and how long it is.
 
-Durations come from the headers, which `songatlas.audio.decode.probe` checks where a format's header
-is not to be trusted (MP3 without or with a wrong frame count); damage inside a song shows when it
-is decoded for the features.
+Both come from its packets (`songatlas.audio.packets`), which are read and not decoded: tags, covers
+and where a file lies are no part of its identity. Damage that packets do not show is found when the
+song is decoded for the features.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ from songatlas import tables
 from songatlas.corpus.shards import shard_of
 
 STAGE = "probe"
-CHUNK_BYTES = 1 << 20
 TRACK_ID_DIGITS = 16
 
 PROBED = tables.Table(
@@ -28,12 +27,22 @@ PROBED = tables.Table(
         "duration_s": tables.F64,
         "sample_rate_hz": tables.I32,
         "channels": tables.I32,
+        "stated_s": tables.F64,
         "reject": tables.TEXT,
         "warning": tables.TEXT,
         "detail": tables.TEXT,
     },
     nullable=frozenset(
-        ["track_id", "duration_s", "sample_rate_hz", "channels", "reject", "warning", "detail"]
+        [
+            "track_id",
+            "duration_s",
+            "sample_rate_hz",
+            "channels",
+            "stated_s",
+            "reject",
+            "warning",
+            "detail",
+        ]
     ),
     key=("source_id",),
     allowed={"reject": tables.REJECT_REASONS, "warning": tables.WARNING_REASONS},
@@ -93,31 +102,19 @@ def _probe_audio(path: Path) -> dict[str, Any]:
     from songatlas.audio.decode import AudioError, probe
 
     try:
-        before = _state(path)
-        if not path.is_file():
-            raise AudioError(path, "unreadable", "not a file")
-        info = probe(path)
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-        if _state(path) != before:
-            raise AudioError(
-                path, "changed_while_reading", "size or time changed; run again when it is complete"
-            )
-    except FileNotFoundError:
-        raise AudioError(path, "missing_file", "no such file") from None
+        is_file = path.is_file() or not path.exists()
     except (OSError, ValueError) as error:  # ValueError: the path holds a NUL
         detail = getattr(error, "strerror", None) or str(error)
         raise AudioError(path, "unreadable", detail) from None
+    if not is_file:
+        raise AudioError(path, "unreadable", "not a file")
+    info = probe(path)
     return {
-        "track_id": digest.hexdigest()[:TRACK_ID_DIGITS],
+        "track_id": info.digest[:TRACK_ID_DIGITS],
         "duration_s": info.duration_s,
         "sample_rate_hz": info.sample_rate_hz,
         "channels": info.channels,
+        "stated_s": info.stated_s,
+        "warning": "damaged" if info.damage else None,
+        "detail": info.damage,
     }
-
-
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
