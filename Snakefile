@@ -97,6 +97,7 @@ rule all:
         *all_tables(),
         *all_figures("svg"),
         *html_pages(),
+        *([plan.path("report", "explorer")] if "explorer" in plan.config.targets else []),
         plan.card,
         plan.path("metrics.json"),
 

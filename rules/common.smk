@@ -291,6 +291,8 @@ def all_tables():
         files["probes"] = ("csv", "md", "tex")
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
+    if "names" in plan.config.targets:
+        files |= {"names": ("csv", "md"), "captions": ("csv",)}
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
     paper = all_paper_tables() if plan.config.paper.include else []
     return [

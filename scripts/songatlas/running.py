@@ -256,6 +256,29 @@ def begin(
     return lock
 
 
+def begun_with(run: str) -> dict[str, Any] | None:
+    """The config that a run was begun with; None where there is no such run.
+
+    Of a run that was restored from elsewhere: the one that it ended with.
+    """
+    results, begun = Path("results") / run, run_lock(run).with_suffix(".yaml")
+    if not results.is_dir():
+        return None
+    if begun.is_file():
+        config: dict[str, Any] = json.loads(begun.read_text(encoding="utf-8"))
+        return config
+    return _ended_with(results / "config.yaml")
+
+
+def _ended_with(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    import yaml
+
+    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return config
+
+
 def before_start(run: str) -> list[str]:
     """Clear what dead runs locked; what there is to say of that and of who works on `run`."""
     said = [
