@@ -25,7 +25,7 @@ from pydantic import (
 
 from songatlas.errors import ConfigError
 
-READERS = ("demo", "folder", "manifest", "jamendolyrics", "ultrastar", "several")
+READERS = ("demo", "folder", "library", "manifest", "jamendolyrics", "ultrastar", "several")
 
 RESERVED = ("overview", "own")
 """Names that files and rows of Songatlas's own have."""
@@ -935,8 +935,8 @@ class Config(Section):
     )
     corpus: str = Field(
         "demo",
-        description="Reader: `demo`, `folder`, `manifest`, `jamendolyrics`, `ultrastar`, "
-        "`mirdata:<data set>`, or `several` of them at once.",
+        description="Reader: `demo`, `folder`, `library`, `manifest`, `jamendolyrics`, "
+        "`ultrastar`, `mirdata:<data set>`, or `several` of them at once.",
     )
     corpus_path: str | None = Field(
         None,

@@ -20,6 +20,7 @@ STAGE = "list_sources"
 MODULES = {
     "demo": "demo_reader",
     "folder": "folder",
+    "library": "library",
     "manifest": "manifest",
     "jamendolyrics": "jamendolyrics",
     "ultrastar": "ultrastar",
