@@ -364,6 +364,12 @@ def all_paper_tables():
     ]
 
 
+def jobs_left(workflow):
+    """Rule and model of every job that is known to be still to run."""
+    left = workflow.dag.needrun_jobs()
+    return [(job.rule.name, job.wildcards_dict.get("model")) for job in left]
+
+
 def stages_to_write(workflow):
     """Folders under `results/<run>/` that jobs will write to; None before the corpus is known."""
     jobs = list(workflow.dag.needrun_jobs())

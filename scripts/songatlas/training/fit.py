@@ -93,10 +93,10 @@ def train(
 
     AdamW with gradient clipping; the learning rate falls when the watched loss stands still, and
     training stops when it has not improved for `early_stopping_patience` epochs; the best epoch's
-    weights are kept, also where `max_minutes` end it. The watched loss is the validation loss at the full KL weight; where no song
+    weights are kept. The watched loss is the validation loss at the full KL weight; where no song
     with audio fell to validation it is the training loss, and the summary says so. The same seed
-    on the same machine with as many threads gives the same weights. The global random state of
-    torch is set.
+    on the same machine with as many threads gives the same weights, unless `max_minutes` end the
+    training (see `time_limit`). The global random state of torch is set.
 
     With `resume_folder`, `last-<digest>.ckpt` there is written between batches at most every
     `resume_every_s` seconds, and when a stop signal comes; a run that was interrupted continues

@@ -39,6 +39,6 @@ class TimeLimit(Timer):
         if not self.reached:
             return None
         return (
-            f"ended by training.max_minutes ({self.minutes:g} min) after {epochs} epochs: how far it "
-            "came depends on the machine"
+            f"ended by training.max_minutes ({self.minutes:g} min) after {epochs} epochs: how far "
+            "it came depends on the machine"
         )
