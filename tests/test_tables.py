@@ -69,8 +69,9 @@ def test_supervision_is_one_of_three_words(tmp_path: Path, table: tables.Table) 
 
 
 def test_labels_from_before_languages_were_detected_still_read(tmp_path: Path) -> None:
-    old = pa.table({name: pa.array(["a"]) for name in tables.LABELS.columns})
-    old = old.drop_columns(["language_source", "language_confidence"])
+    old = pa.table(
+        {n: pa.array(["a"]) for n in tables.LABELS.columns if n not in tables.LABELS.added}
+    )
     tables.write_arrow(old, tmp_path / "labels.parquet", "labels")
     back = tables.read(tmp_path / "labels.parquet", tables.LABELS)
     assert set(back) == set(tables.LABELS.columns)

@@ -92,7 +92,18 @@ class Table:
 SPLITS = ("train", "validation", "test")
 FOLDS = tuple(f"fold-{index}" for index in range(20))
 """Splits of a corpus that is split for cross-validation (see `corpus.folds`)."""
-LYRICS_SOURCES = ("file", "timed", "transcribed", "none")
+LYRICS_SOURCES = ("file", "timed", "tag", "transcribed", "none")
+OF_RELEASES = {
+    "album": TEXT,
+    "album_artist": TEXT,
+    "year": I32,
+    "track_number": I32,
+    "genres": TEXT,
+    "compilation": FLAG,
+}
+"""What tags say of a song's release, null where they say nothing. `genres` are those behind the
+first, separated by `; `; `compilation` says that the album has songs of several artists."""
+
 LEVELS = ("window", "song", "song_vote")
 
 SOURCES = Table(
@@ -111,6 +122,7 @@ SOURCES = Table(
         "source_url": TEXT,
         "lines": TEXT,
         "notes": TEXT,
+        **OF_RELEASES,
     },
     nullable=frozenset(
         [
@@ -125,11 +137,13 @@ SOURCES = Table(
             "source_url",
             "lines",
             "notes",
+            *OF_RELEASES,
         ]
     ),
     key=("source_id",),
     allowed={"lyrics_source": LYRICS_SOURCES},
     extra_prefix="factor_",
+    added=frozenset(OF_RELEASES),
 )
 """What a reader found, before any audio was opened: `lines` and `notes` hold JSON arrays."""
 
@@ -170,6 +184,7 @@ LABELS = Table(
         "genre": TEXT,
         "license": TEXT,
         "source_url": TEXT,
+        **OF_RELEASES,
     },
     nullable=frozenset(
         [
@@ -181,12 +196,13 @@ LABELS = Table(
             "genre",
             "license",
             "source_url",
+            *OF_RELEASES,
         ]
     ),
     key=("track_id",),
     allowed={"language_source": ("given", "detected")},
     extra_prefix="factor_",
-    added=frozenset(["language_source", "language_confidence"]),
+    added=frozenset(["language_source", "language_confidence", *OF_RELEASES]),
 )
 """What is known of songs. `language_source` says whether the language was `given` or `detected`
 (null counts as given), `language_confidence` how probable a detected one is, from 0 to 1."""

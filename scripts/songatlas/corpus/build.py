@@ -78,7 +78,7 @@ def build_corpus(
     factors = sorted(str(column) for column in songs if str(column).startswith("factor_"))
     return Corpus(
         tracks=songs[list(tables.TRACKS.columns)],
-        labels=songs[[*tables.LABELS.columns, *factors]],
+        labels=songs.reindex(columns=[*tables.LABELS.columns, *factors]),
         windows=cut,
         lines=lines,
         notes=notes,

@@ -1,17 +1,26 @@
-"""Time-stamped lyrics: LRC and JSON files, and the JSON in which sources carry lines and notes."""
+"""Time-stamped lyrics: LRC, JSON and subtitles, and the JSON in which sources carry lines."""
 
+import bisect
+import io
 import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LAST_LINE_S = 5.0
 """An LRC file states where lines begin: the last one is taken to last this long."""
 
-_STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:,](\d{1,3}))?\]")
-_WORD_STAMP = re.compile(r"<\d{1,3}:\d{1,2}(?:[.:,]\d{1,3})?>")
+_TIME = r"\s*(?:(\d{1,2})\s*:\s*)?(\d{1,3})\s*:\s*(\d{1,2})\s*(?:[.,]\s*(\d{1,3}))?\s*"
+_STAMP = re.compile(rf"\[{_TIME}\]")
+_COLONS = re.compile(r"\[(\d{1,3}:\d{1,2}):(\d{2,3})\]")
+"""`[01:02:33]`: some programs write a colon before the hundredths."""
+_INSIDE = re.compile(rf"[\[<]{_TIME}[\]>]")
 _TAG = re.compile(r"^\[([A-Za-z#]+):(.*)\]$")
+
+
+_MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
+"""Of subtitles: `<i>`, `<v Name>`, `{\\an8}`."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +59,23 @@ def parse_lrc(text: str) -> TimedLyrics:
     """Parse an LRC file: several stamps per line, word stamps, `[offset:±ms]` and tags.
 
     A line lasts until the next stamp; a stamp without text marks the end of the line before it.
+    Stamps inside a line time its words and are left out, wherever they stand. Lines of one time
+    (two languages) stay in the file's order.
     """
     tags: dict[str, str] = {}
     stamped: list[tuple[float, str]] = []
     problems: list[str] = []
-    for number, raw in enumerate(text.split("\n"), 1):
+    for number, raw in enumerate(_COLONS.sub(r"[\1.\2]", text).split("\n"), 1):
         row = raw.strip()
         stamps = []
         while match := _STAMP.match(row):
-            minutes, seconds, fraction = match.groups()
-            stamps.append(int(minutes) * 60 + int(seconds) + float(f"0.{fraction or 0}"))
+            stamps.append(_seconds(*match.groups()))
             row = row[match.end() :].lstrip()
         if stamps:
-            words = " ".join(_WORD_STAMP.sub(" ", row).split())
+            words, end = _without_stamps(row)
             stamped += [(stamp, words) for stamp in stamps]
+            if end is not None and end > stamps[-1]:
+                stamped.append((end, ""))
         elif tag := _TAG.match(row):
             tags[tag[1].lower()] = tag[2].strip()
         elif row:
@@ -73,29 +85,85 @@ def parse_lrc(text: str) -> TimedLyrics:
     if "offset" in tags and offset is None:
         problems.append(f"offset `{tags['offset']}` is not a number")
     shift = (offset or 0.0) / 1000
-    stamped = sorted((max(0.0, start - shift), words) for start, words in stamped)
+    stamped = [(max(0.0, start - shift), words) for start, words in stamped]
+    stamped.sort(key=lambda one: one[0])
+    return TimedLyrics(_until_the_next(stamped), tags, problems)
+
+
+def has_stamps(text: str) -> bool:
+    """Whether some line of a text begins with a time stamp of LRC."""
+    return any(_STAMP.match(_COLONS.sub(r"[\1.\2]", row.strip())) for row in text.split("\n"))
+
+
+def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction or 0}")
+
+
+def _without_stamps(row: str) -> tuple[str, float | None]:
+    """A line's words, and when the line ends where a stamp behind them says so."""
+    last = next((match for match in _INSIDE.finditer(row) if match.end() == len(row)), None)
+    return " ".join(_INSIDE.sub("", row).split()), _seconds(*last.groups()) if last else None
+
+
+def _until_the_next(stamped: Sequence[tuple[float, str]]) -> list[Line]:
+    """Lines of (start in seconds, words) in order of time; no words end the line before."""
     starts = [start for start, _ in stamped]
     lines = []
-    for index, (start, words) in enumerate(stamped):
-        later = next((other for other in starts[index + 1 :] if other > start), None)
+    for start, words in stamped:
+        place = bisect.bisect_right(starts, start)
+        end = starts[place] if place < len(starts) else start + LAST_LINE_S
         if words:
-            lines.append(Line(start, start + LAST_LINE_S if later is None else later, words))
-    return TimedLyrics(lines, tags, problems)
+            lines.append(Line(start, end, words))
+    return lines
+
+
+def parse_subtitles(text: str, kind: str) -> TimedLyrics:
+    """Parse subtitles of FFmpeg's format `kind` (`srt`, `webvtt`), without their markup."""
+    import av
+
+    lines = []
+    with av.open(io.BytesIO(text.encode()), format=kind) as subtitles:
+        for packet in subtitles.demux():
+            if packet.pts is None or packet.time_base is None:
+                continue
+            start, length = packet.pts * packet.time_base, (packet.duration or 0) * packet.time_base
+            words = " ".join(_MARKUP.sub("", bytes(packet).decode("utf-8", "replace")).split())
+            if words:
+                lines.append(Line(float(start), float(start + length), words))
+    return TimedLyrics(lines, {}, [])
 
 
 def parse_json(text: str) -> TimedLyrics:
-    """Parse JSON lines, or one JSON array, of `{"start_s", "end_s", "text"}` objects.
+    """Parse JSON lines, one JSON array, or Whisper's object with `segments`, of lines with times.
+
+    A line is `{"start_s", "end_s", "text"}`, or `{"start", "end", "text"}` among segments.
 
     Raises:
         ValueError: when the text is no JSON.
     """
     stripped = text.strip()
-    if stripped.startswith("["):
-        items = json.loads(stripped)
+    try:
+        whole = json.loads(stripped)
+    except ValueError:
+        items: list[object] = [json.loads(row) for row in stripped.split("\n") if row.strip()]
     else:
-        items = [json.loads(row) for row in stripped.split("\n") if row.strip()]
+        items = _segments(whole) if isinstance(whole, dict) else whole
+        items = items if isinstance(items, list) else [items]
     lines, problems = lines_from(items)
+    lines = [replace(line, text=line.text.strip()) for line in lines if line.text.strip()]
     return TimedLyrics(lines, {}, problems)
+
+
+def _segments(transcript: dict[str, object]) -> list[object]:
+    """Whisper's segments as lines; of another object itself."""
+    segments = transcript.get("segments")
+    if not isinstance(segments, list):
+        return [transcript]
+    return [
+        {"start_s": one.get("start"), "end_s": one.get("end"), "text": one.get("text")}
+        for one in segments
+        if isinstance(one, dict)
+    ]
 
 
 def lines_from(items: Iterable[object]) -> tuple[list[Line], list[str]]:
