@@ -970,8 +970,8 @@ class Config(Section):
         "auto",
         description="How many patches of 3 s, spread evenly over a song, `musicnn` and "
         "`descriptors` are computed on (null: the whole song). `auto`: "
-        f"{EXCERPTS} where a run begins with more than {MANY_SONGS:,} songs, else the whole song; a "
-        "run that grows keeps what it began with.",
+        f"{EXCERPTS} where a run begins with more than {MANY_SONGS:,} songs, else the whole song; "
+        "a run that grows keeps what it began with.",
     )
     text: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         None, description="What `snakemake query` looks for, in plain words."

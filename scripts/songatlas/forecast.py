@@ -6,9 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from songatlas.amounts import Amounts, amounts
+from songatlas.amounts import amounts
 from songatlas.features import registry
 from songatlas.fingerprint import ROOT
 from songatlas.workflow import Plan

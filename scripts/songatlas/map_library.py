@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from songatlas.errors import SongatlasError
+from songatlas.files import atomic
+from songatlas.running import FOLDER
 from songatlas.versioning.run import RESERVED
 
 CONFIG = "config/library.yaml"
@@ -34,7 +36,9 @@ def run_name(folder: Path) -> str:
 
 
 def arguments(songs: str, run: str = "") -> list[str]:
-    """What Snakemake is given; values are quoted so that it reads them as texts.
+    """What Snakemake is given: the config of a library, and a file that says where it is.
+
+    `--config` would read a path with a colon or quotes as something else.
 
     Raises:
         SongatlasError: in one line, where `songs` is no folder.
@@ -45,9 +49,11 @@ def arguments(songs: str, run: str = "") -> list[str]:
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "no such folder"
         raise SongatlasError(f"{songs}: {what}; give the folder of your music (SONGS=FOLDER)")
-    values = {"corpus_path": str(folder), "run": run or run_name(folder.resolve())}
-    config = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-    return ["--resources", "gpu=1", "--configfile", CONFIG, "--config", *config]
+    run = run or run_name(folder.resolve())
+    where = FOLDER / f"{run.replace('/', '-')}.songs.yaml"
+    with atomic(where) as temporary:  # JSON is YAML
+        temporary.write_text(json.dumps({"corpus_path": str(folder), "run": run}) + "\n", "utf-8")
+    return ["--resources", "gpu=1", "--configfile", CONFIG, str(where)]
 
 
 def main(argv: Sequence[str]) -> None:

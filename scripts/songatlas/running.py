@@ -256,7 +256,7 @@ def begin(
     return lock
 
 
-def begun_with(run: str) -> dict[str, Any] | None:
+def begun_with(run: str) -> Any:
     """The config that a run was begun with; None where there is no such run.
 
     Of a run that was restored from elsewhere: the one that it ended with.
@@ -265,18 +265,12 @@ def begun_with(run: str) -> dict[str, Any] | None:
     if not results.is_dir():
         return None
     if begun.is_file():
-        config: dict[str, Any] = json.loads(begun.read_text(encoding="utf-8"))
-        return config
-    return _ended_with(results / "config.yaml")
-
-
-def _ended_with(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
+        return json.loads(begun.read_text(encoding="utf-8"))
+    if not (ended := results / "config.yaml").is_file():
         return None
     import yaml
 
-    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return config
+    return yaml.safe_load(ended.read_text(encoding="utf-8"))
 
 
 def before_start(run: str) -> list[str]:

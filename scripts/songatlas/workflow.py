@@ -74,7 +74,7 @@ class Plan:
         """What the run began with; of one that begins, `EXCERPTS` where it has many songs."""
         begun = begun_with(self.config.run)
         if begun is not None:
-            return begun["excerpts"]  # type: ignore[no-any-return]
+            return begun["excerpts"]
         return EXCERPTS if self.n_audio_files > MANY_SONGS else None
 
     # --- names -------------------------------------------------------------------------------
