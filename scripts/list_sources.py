@@ -12,6 +12,8 @@ with job(snakemake.log[0], snakemake.threads) as log:
     tables.write(found.sources, snakemake.output.sources, tables.SOURCES, listing)
     tables.write(found.rejects, snakemake.output.rejects, tables.REJECTS)
     tables.write(found.warnings, snakemake.output.warnings, tables.WARNINGS)
+    for note in found.notes:
+        log.info("%s", note)
     log.info(
         "%s at %s: %d songs, %d rejects, %d warnings",
         reader,

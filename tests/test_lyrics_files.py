@@ -48,6 +48,31 @@ def test_what_is_not_unicode_is_guessed_by_language_and_said(
     assert (found.text, found.encoding, found.guessed) == (text, encoding, True)
 
 
+@pytest.mark.parametrize(
+    ("language", "data", "text"),
+    [
+        ("es", "La niña está\n".encode() + b"don\x92t", "La niña está\ndon\ufffdt"),
+        ("ja", "夜空に咲いた".encode()[:-1], "夜空に咲い\ufffd"),
+        ("zh", "天青色等煙雨".encode("big5"), "天青色等煙雨"),
+        ("ja", "君の笑顔".encode("euc-jp"), "君の笑顔"),
+        ("ja", "君の笑顔".encode("iso2022_jp"), "君の笑顔"),
+        ("ru", "Привет".encode("koi8-r"), "Привет"),
+        ("pl", "Życie jest piękne, śpiewam".encode("iso8859_2"), "Życie jest piękne, śpiewam"),
+        ("ar", "حبيبي يا نور العين".encode("iso8859_6"), "حبيبي يا نور العين"),
+        (None, b"words\n\0", "words\n"),
+        (None, "Слова песни".encode("utf-16-le"), "Слова песни"),
+        (None, "Слова песни".encode("utf-16-be"), "Слова песни"),
+        (None, "夜空に\n咲いた".encode("utf-16-le"), "夜空に\n咲いた"),
+        (None, "夜空に\n咲いた".encode("utf-32-be"), "夜空に\n咲いた"),
+        (None, "Où est l’été ?".encode().decode("cp1252").encode(), "Où est l’été ?"),
+        (None, "Слова песни".encode().decode("latin-1").encode(), "Слова песни"),
+        (None, "Ich weiß es nicht, ééé".encode(), "Ich weiß es nicht, ééé"),
+    ],
+)
+def test_what_reads_best_is_taken(language: str | None, data: bytes, text: str) -> None:
+    assert decode_text(data, language).text == text
+
+
 def test_a_declared_encoding_is_no_guess() -> None:
     found = decode_text("Ŝanĝo".encode("iso8859-3"), declared="ISO-8859-3")
     assert (found.text, found.guessed) == ("Ŝanĝo", False)
@@ -80,6 +105,23 @@ def test_lrc_lines_last_until_the_next_stamp() -> None:
         Line(60.25, 60.25 + LAST_LINE_S, "chorus"),
     ]
     assert timed.problems == []
+
+
+@pytest.mark.parametrize(
+    ("lrc", "lines"),
+    [
+        ("[00:01.00]<00:01.00>Won<00:01.20>der<00:01.40>ful", [Line(1, 6, "Wonderful")]),
+        ("[00:01.00]雪[00:01.20]が[00:02.00]", [Line(1, 2, "雪が")]),
+        ("[00:04.50] <00:04.50> When <00:05.00> the", [Line(4.5, 9.5, "When the")]),
+        ("[01:02:03.00]a", [Line(3723, 3728, "a")]),
+        ("[00: 12.50]b", [Line(12.5, 17.5, "b")]),
+        ("[00:12:50]c", [Line(12.5, 17.5, "c")]),
+        ("[0:00]b\n[0:00]a\n[0:02]c", [Line(0, 2, "b"), Line(0, 2, "a"), Line(2, 7, "c")]),
+    ],
+)
+def test_stamps_of_many_programs(lrc: str, lines: list[Line]) -> None:
+    found = parse_lrc(lrc)
+    assert (found.lines, found.problems) == (lines, [])
 
 
 def test_a_positive_lrc_offset_shows_lyrics_sooner() -> None:

@@ -103,12 +103,14 @@ def test_files_that_are_no_song_are_listed(tmp_path: Path) -> None:
     put(tmp_path / "en" / "pop" / "cover.jpg")
     put(tmp_path / "en" / "outside.txt")
     put(tmp_path / "README.txt")
-    put(tmp_path / "en" / "pop" / ".hidden.mp3")
+    put(tmp_path / "en" / "pop" / "._a.mp3")
+    put(tmp_path / "en" / "pop" / ".45.mp3")
     found = read("folder", tmp_path)
-    assert found.sources["lyrics"].tolist() == ["timed"]
-    assert by_reason(found.warnings) == {
-        "unused_file": ["README.txt", "a.txt", "alone.txt", "cover.jpg", "outside.txt"]
-    }
+    assert found.sources["title"].tolist() == [".45", "a"]
+    assert found.sources["lyrics"].tolist()[1] == "timed"
+    unused = ["README.txt", "a.txt", "alone.txt", "cover.jpg", "outside.txt", tmp_path.name]
+    assert by_reason(found.warnings) == {"unused_file": sorted(unused)}
+    assert "1 files and folders of other programs" in " ".join(found.warnings["detail"])
     assert found.rejects.empty
 
 
@@ -203,6 +205,43 @@ def test_linked_folders_are_followed_and_circles_are_not(tmp_path: Path) -> None
     (corpus / "en" / "pop").symlink_to(tmp_path / "elsewhere")
     (corpus / "en" / "circle").symlink_to(corpus)
     assert read("folder", corpus).sources["source_id"].tolist() == ["en/pop/a"]
+
+
+def test_a_link_to_itself_and_an_unreadable_folder_are_one_reject_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "en" / "pop" / "a.mp3")
+    (tmp_path / "en" / "pop" / "live.mp3").symlink_to("live.mp3")
+    locked = tmp_path / "en" / "locked"
+    put(locked / "b.mp3")
+    scandir = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if folder == locked:
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = read("folder", tmp_path)
+    assert found.sources["source_id"].tolist() == ["en/pop/a", "en/pop/live"]
+    assert found.rejects[["path", "reason"]].to_numpy().tolist() == [[str(locked), "unreadable"]]
+    assert len(listing_digest("folder", tmp_path)) == 16
+
+
+def test_genres_that_differ_in_spelling_are_one_in_the_commonest(tmp_path: Path) -> None:
+    for number, genre in enumerate(["Hip Hop", "Hip-Hop", "hip-hop", "Hip-Hop", "Rock", "R&B"]):
+        put(tmp_path / "en" / genre / f"{number}.mp3")
+    for number, form in enumerate(["NFC", "NFC", "NFD"]):
+        put(tmp_path / "es" / unicodedata.normalize(form, "Canción") / f"{number}.mp3")
+    put(tmp_path / "en" / "R and B" / "x.mp3")
+    put(tmp_path / "en" / "Rap" / "x.mp3")
+    found = read("folder", tmp_path)
+    genres = {"Hip-Hop": 4, "Canción": 3, "R and B": 2, "Rock": 1, "Rap": 1}
+    assert found.sources["genre"].value_counts().to_dict() == genres
+    assert found.warnings["reason"].tolist() == ["bad_value"] * 3
+    assert "2 songs have the genre `Hip Hop`, `hip-hop`: read as `Hip-Hop`" in set(
+        found.warnings["detail"]
+    )
 
 
 def test_unknown_language_folders_keep_their_songs(tmp_path: Path) -> None:

@@ -226,3 +226,35 @@ def test_real_lyrics_read_as_words(real: pd.DataFrame) -> None:
     text = real.set_index("title")["lyrics"]
     assert text["Monkey Shines"].split("\n")[0] == "When it gets bad do you believe"
     assert "~" not in "".join(text)
+
+
+def test_the_sound_that_is_there_is_used(tmp_path: Path) -> None:
+    write_song(tmp_path / "a", "#MP3:gone.mp3\n#AUDIO:audio.mp3\n")
+    write_song(tmp_path / "b", "#AUDIO:gone.mp3\n#MP3:audio.mp3\n")
+    found = read("ultrastar", tmp_path)
+    assert (
+        found.sources["audio_path"].map(lambda path: Path(path).name).tolist() == ["audio.mp3"] * 2
+    )
+    assert found.warnings.empty
+
+
+def test_the_second_text_of_a_sound_is_unused(tmp_path: Path) -> None:
+    write_song(tmp_path / "a", "#MP3:audio.mp3\n")
+    text = (tmp_path / "a" / "song.txt").read_bytes()
+    (tmp_path / "a" / "song [DUET].txt").write_bytes(text)
+    found = read("ultrastar", tmp_path)
+    assert found.sources["source_id"].tolist() == ["a/song [DUET]"]
+    assert found.warnings[["path", "reason"]].to_numpy().tolist() == [
+        [str(tmp_path / "a" / "song.txt"), "unused_file"]
+    ]
+
+
+def test_several_genres_and_languages_are_split(tmp_path: Path) -> None:
+    write_song(tmp_path / "a", "#MP3:audio.mp3\n#LANGUAGE:English, German\n#GENRE:Pop, Rock\n")
+    song = read("ultrastar", tmp_path).sources.iloc[0]
+    assert song[["language", "genre", "genres"]].tolist() == ["en", "Pop", "Rock"]
+
+
+def test_a_break_without_a_time_ends_the_line() -> None:
+    song = parse("#BPM:200\n: 0 4 5 Hel\n: 4 4 5 lo\n-\n: 12 4 5 world\nE\n")
+    assert [line.text for line in song.lines] == ["Hello", "world"]

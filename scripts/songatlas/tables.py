@@ -45,6 +45,7 @@ REJECT_REASONS = (
 WARNING_REASONS = (
     "unknown_language",
     "language_mismatch",
+    "missing_tags",
     "missing_genre",
     "missing_language",
     "missing_audio",

@@ -1,24 +1,30 @@
 """A folder of songs: `<language>/<genre>/<song>.<audio>` with lyrics beside them."""
 
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from songatlas.corpus.audio_files import is_song
 from songatlas.corpus.languages import normalise_language
-from songatlas.corpus.listing import AUDIO_SUFFIXES, FileEntry, list_files, name_key
-from songatlas.corpus.lyrics_files import NOTHING, SUFFIXES, read_lyrics
+from songatlas.corpus.layout import LAYOUT, layout_of
+from songatlas.corpus.listing import AUDIO_SUFFIXES, FileEntry, list_files
+from songatlas.corpus.lyrics_files import SUFFIXES, by_song, choose_lyrics
 from songatlas.corpus.result import Problems, ReaderResult, sources_frame
+from songatlas.errors import SongatlasError
 
 STAGE = "list_sources"
-LAYOUT = "<language>/<genre>/<song>"
 
 
 def read(path: Path) -> ReaderResult:
-    """Read a folder; audio elsewhere becomes rejects, files of other kinds become warnings."""
+    """Read a folder; audio elsewhere becomes rejects, files of other kinds become warnings.
+
+    Raises:
+        SongatlasError: when all audio lies elsewhere.
+    """
     problems = Problems(STAGE)
     songs: dict[str, PurePosixPath] = {}
     lyrics: dict[str, list[PurePosixPath]] = {}
+    elsewhere: list[PurePosixPath] = []
     unused: list[tuple[PurePosixPath, str]] = []
-    for entry in list_files(path):
+    for entry in list_files(path, problems):
         relative = PurePosixPath(entry.relative)
         suffix = relative.suffix.lower()
         stem = entry.relative[: len(entry.relative) - len(relative.suffix)]
@@ -27,7 +33,8 @@ def read(path: Path) -> ReaderResult:
         if len(relative.parts) != 3 and suffix in AUDIO_SUFFIXES:
             detail = f"not at {LAYOUT}, so of no language and genre; move it there"
             problems.reject(path / relative, "wrong_place", detail)
-        elif len(relative.parts) != 3 or suffix not in (*AUDIO_SUFFIXES, *SUFFIXES):
+            elsewhere.append(relative)
+        elif len(relative.parts) != 3 or not (suffix in SUFFIXES or is_song(path / relative)):
             unused.append((relative, f"not an audio or lyrics file at {LAYOUT}"))
         elif suffix in SUFFIXES:
             lyrics.setdefault(stem, []).append(relative)
@@ -39,21 +46,20 @@ def read(path: Path) -> ReaderResult:
             )
         else:
             songs[stem] = relative
+    if elsewhere and not songs:
+        raise _wrong_folder(path, elsewhere)
     rows = []
-    candidates = _assign(lyrics, songs, problems, path)
+    candidates = by_song(lyrics, songs, problems, path)
     for source_id, audio in songs.items():
         language, genre, _ = audio.parts
-        files = sorted(candidates.pop(source_id, []), key=_rank)
-        chosen = files[0] if files else None
-        unused += [(other, f"{chosen} is used instead") for other in files[1:]]
-        found = NOTHING
-        if chosen is not None:
-            found = read_lyrics(path / chosen, normalise_language(language), problems)
+        files = [path / file for file in candidates.pop(source_id, [])]
+        code = normalise_language(language)
+        chosen, found = choose_lyrics(files, (), path / audio, code, problems)
         rows.append(
             {
                 "source_id": source_id,
                 "audio_path": str(path / audio),
-                "lyrics_path": str(path / chosen) if chosen else None,
+                "lyrics_path": str(chosen) if chosen else None,
                 "lyrics": found.lyrics,
                 "lyrics_source": found.lyrics_source,
                 "lines": found.lines,
@@ -70,32 +76,15 @@ def read(path: Path) -> ReaderResult:
     return ReaderResult(sources_frame(rows), problems.rejects(), problems.warnings())
 
 
-def _assign(
-    lyrics: Mapping[str, list[PurePosixPath]],
-    songs: Mapping[str, PurePosixPath],
-    problems: Problems,
-    path: Path,
-) -> dict[str, list[PurePosixPath]]:
-    """Lyrics files by song: those of exactly its name, else of a name that differs in case or form.
-
-    Files that fit no song, or only songs with lyrics of exactly their name, keep their own name.
-    """
-    without: dict[str, list[str]] = {}
-    for song in songs:
-        if song not in lyrics:
-            without.setdefault(name_key(song), []).append(song)
-    assigned: dict[str, list[PurePosixPath]] = {}
-    for stem, files in lyrics.items():
-        owners = without.get(name_key(stem), []) if stem not in songs else []
-        if len(owners) > 1:
-            detail = f"fits each of the songs {', '.join(owners)}: taken for the first"
-            problems.warn(path / files[0], "bad_value", detail)
-        assigned.setdefault(owners[0] if owners else stem, []).extend(files)
-    return assigned
-
-
-def _rank(file: PurePosixPath) -> tuple[int, str]:
-    return SUFFIXES.index(file.suffix.lower()), file.as_posix()
+def _wrong_folder(path: Path, elsewhere: list[PurePosixPath]) -> SongatlasError:
+    layout = layout_of(path, elsewhere)
+    if layout:
+        return SongatlasError(layout.advice)
+    return SongatlasError(
+        f"{path}: none of its {len(elsewhere)} songs lies at {LAYOUT} (`{elsewhere[0]}` does not); "
+        "set corpus_path to the folder above the languages, or read any layout with `corpus: "
+        "library`"
+    )
 
 
 def _usable(

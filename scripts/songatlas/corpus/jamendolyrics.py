@@ -26,7 +26,7 @@ def read(path: Path) -> ReaderResult:
         SongatlasError: when `path` is no folder, or its table is absent or lacks a column.
     """
     problems = Problems(STAGE)
-    files = NamedFiles(path, list_files(path), problems)
+    files = NamedFiles(path, list_files(path, problems), problems)
     if not (path / CSV).is_file():
         raise SongatlasError(
             f"{path}: holds no {CSV}; set corpus_path to the folder of the data set that holds it"

@@ -3,11 +3,11 @@
 import hashlib
 import importlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from songatlas.config import READERS, several_corpora
-from songatlas.corpus.listing import expanded, list_files
+from songatlas.corpus.listing import AUDIO_SUFFIXES, expanded, list_files
 from songatlas.corpus.manifest_paths import locate, referenced, size_of
 from songatlas.errors import SongatlasError
 
@@ -26,8 +26,10 @@ MODULES = {
     "ultrastar": "ultrastar",
     "mirdata": "mirdata_reader",
 }
-TEXT_SUFFIXES = (".csv", ".json", ".jsonl", ".lrc", ".parquet", ".tsv", ".txt")
+TEXT_SUFFIXES = (*(".csv", ".json", ".jsonl", ".lrc", ".parquet", ".srt", ".tsv", ".txt", ".vtt"),)
 MAX_HASHED_BYTES = 1_000_000
+TAG_BYTES = 1 << 16
+"""So far from both ends of a file its tags stand."""
 
 
 SEVERAL = "several"
@@ -74,6 +76,7 @@ def module_of(reader: str) -> str:
 def read(reader: str, path: str | Path) -> "ReaderResult":
     """Read a corpus: its songs with languages as primary subtags, sorted by `source_id`.
 
+    Genres that differ in case, accents, blanks, hyphens or `&` are one, in its commonest spelling.
     `path` may begin with `~`, the home folder. `several` reads each corpus that `path` names
     (`config.several_corpora`), with the reader's name before its songs' `source_id`.
 
@@ -83,25 +86,23 @@ def read(reader: str, path: str | Path) -> "ReaderResult":
     """
     # Tables are heavy to import, and whoever plans a run asks this module for the digest alone.
     from songatlas import tables
+    from songatlas.corpus.genres import with_one_spelling
     from songatlas.corpus.languages import normalise_languages
     from songatlas.corpus.result import ReaderResult, concat
 
     parts = [(name, _read_one(name, folder)) for name, folder in corpora(reader, path)]
     for name, part in parts if reader == SEVERAL else []:
         part.sources["source_id"] = name + "/" + part.sources["source_id"].astype("str")
-    found = ReaderResult(
-        concat((part.sources for _, part in parts), tables.SOURCES),
-        concat((part.rejects for _, part in parts), tables.REJECTS),
-        concat((part.warnings for _, part in parts), tables.WARNINGS),
-    )
-    sources = _tidy(found.sources)
-    codes, uncertain = normalise_languages(sources, STAGE)
-    sources["language"] = codes
-    warnings = concat([found.warnings, uncertain], tables.WARNINGS)
+    sources = _tidy(concat((part.sources for _, part in parts), tables.SOURCES))
+    sources["language"], uncertain = normalise_languages(sources, STAGE)
+    sources["genre"], respelt = with_one_spelling(sources, STAGE)
+    warnings = concat([*(part.warnings for _, part in parts), uncertain, respelt], tables.WARNINGS)
+    rejects = concat((part.rejects for _, part in parts), tables.REJECTS)
     return ReaderResult(
         sources,
-        found.rejects.sort_values(list(tables.REJECTS.columns), ignore_index=True),
+        rejects.sort_values(list(tables.REJECTS.columns), ignore_index=True),
         warnings.sort_values(list(tables.WARNINGS.columns), ignore_index=True),
+        tuple(note for _, part in parts for note in part.notes),
     )
 
 
@@ -116,8 +117,9 @@ def listing_digest(reader: str, path: str | Path) -> str:
     """Digest of what a corpus consists of, cheap enough to take whenever a run is planned.
 
     Covers relative path and size of every file, and the content of text and table files below 1 MB
-    (of manifests, whatever their size). Times play no part. An edit that leaves the size of an
-    audio file as it was goes unnoticed.
+    (of manifests, whatever their size); for `library`, of other files the first and last 64 KB,
+    where tags stand. Times play no part. Another edit that leaves the size of an audio file as it
+    was goes unnoticed.
 
     Raises:
         SongatlasError: as `read`.
@@ -138,7 +140,29 @@ def listing_digest(reader: str, path: str | Path) -> str:
     else:
         for entry in list_files(path):
             _add(digest, entry.relative, entry.size, path / entry.relative)
+            if reader == "library" and entry.size > 0:
+                digest.update(_ends(path / entry.relative, entry.size))
     return digest.hexdigest()[:16]
+
+
+def first_lines(reader: str, path: str | Path) -> list[str]:
+    """What to say of a corpus before a run starts, by the names of its files alone.
+
+    A folder whose songs lie at `<language>/<genre>/<song>`, or one level too deep or too high, gets
+    a line; other readers than `folder` and `library` have none.
+
+    Raises:
+        SongatlasError: as `read`.
+    """
+    from songatlas.corpus.layout import layout_of
+
+    lines = []
+    for name, folder in corpora(reader, path):
+        if name in ("folder", "library"):
+            files = (PurePosixPath(entry.relative) for entry in list_files(folder))
+            layout = layout_of(folder, [f for f in files if f.suffix.lower() in AUDIO_SUFFIXES])
+            lines += [layout.advice] if layout else []
+    return lines
 
 
 def file_sizes(reader: str, path: str | Path) -> list[tuple[str, int]]:
@@ -163,6 +187,17 @@ def _add(digest: "hashlib._Hash", name: str, size: int, path: Path) -> None:
         digest.update(_content(path))
 
 
+def _ends(path: Path, size: int) -> bytes:
+    """Digest of a file's beginning and end, where tags stand: a new tag may leave the size."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(TAG_BYTES)
+            file.seek(max(TAG_BYTES, size - TAG_BYTES))
+            return hashlib.sha256(beginning + file.read(TAG_BYTES)).digest()
+    except OSError:  # reading the corpus reports it
+        return b"unreadable"
+
+
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -176,10 +211,11 @@ def _tidy(sources: "pd.DataFrame") -> "pd.DataFrame":
     from songatlas import tables
 
     extra = sorted(str(column) for column in sources if column not in tables.SOURCES.columns)
-    sources = sources[[*tables.SOURCES.columns, *extra]].copy()
-    for column in tables.SOURCES.columns:
-        sources[column] = sources[column].astype("str")
-    for column in ("title", "artist", "language", "genre", "license", "source_url"):
+    sources = sources.reindex(columns=[*tables.SOURCES.columns, *extra])
+    kinds = {tables.TEXT: "str", tables.I32: "Int32", tables.FLAG: "boolean"}
+    for column, kind in tables.SOURCES.columns.items():
+        sources[column] = sources[column].astype(kinds[kind])
+    for column in ("title", "artist", "album", "language", "genre", "license", "source_url"):
         stripped = sources[column].str.strip()
         sources[column] = stripped.mask(stripped == "")
     blank = sources["lyrics"].str.strip() == ""

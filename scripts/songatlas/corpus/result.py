@@ -12,11 +12,15 @@ from songatlas import tables
 
 @dataclass(frozen=True)
 class ReaderResult:
-    """Songs that a reader found (`tables.SOURCES`), what it set aside, what it found odd."""
+    """Songs that a reader found (`tables.SOURCES`), what it set aside, what it found odd.
+
+    `notes` are lines for the log: how it understood the corpus as a whole.
+    """
 
     sources: pd.DataFrame
     rejects: pd.DataFrame
     warnings: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 @dataclass

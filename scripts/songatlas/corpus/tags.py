@@ -1,38 +1,47 @@
 """Tags of audio files: what tinytag and FFmpeg (through PyAV) read, under one set of names.
 
-Neither reads them all: tinytag knows no Matroska, CAF, WavPack and APEv2, FFmpeg no synchronised
-lyrics, and only FFmpeg hands over the bytes of text that is not Unicode.
+Neither reads them all: tinytag knows no Matroska, CAF and WavPack, FFmpeg no synchronised lyrics,
+only FFmpeg hands over the bytes of text that is not Unicode, and an MP3's APEv2 tag is read here.
 """
 
-import functools
-import io
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from songatlas.corpus.ape_tags import read_ape_tags
+from songatlas.corpus.audio_files import open_audio
+from songatlas.corpus.genres import genres_of
+from songatlas.corpus.text_files import mended, misread_bytes
+
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "title": ("title",),
-    "artist": ("artist", "author"),
+    "artist": ("artist", "author", "performer"),
     "album_artist": ("albumartist", "album_artist", "album artist", "band", "ensemble"),
     "album": ("album",),
-    "year": ("year", "date", "tdrc", "tyer", "originaldate", "originalyear", "creation_time"),
+    "year": ("year", "date", "originaldate", "originalyear", "date_released", "date_recorded"),
     "track_number": ("track", "tracknumber", "part_number"),
     "genre": ("genre",),
     "language": ("language", "tlan"),
-    "lyrics": ("lyrics", "unsyncedlyrics", "syncedlyrics", "unsynced lyrics", "uslt", "sylt"),
+    "lyrics": ("lyrics", "unsyncedlyrics", "syncedlyrics", "unsynced lyrics", "uslt"),
     "bpm": ("bpm", "tbpm", "tempo", "tmpo"),
     "key": ("initial_key", "initialkey", "tkey", "key"),
-    "compilation": ("compilation", "itunescompilation", "tcmp", "cpil", "iscompilation"),
+    "compilation": ("compilation", "itunescompilation", "tcmp", "cpil"),
 }
 """Names that containers and taggers have for each field, lower case, the better one first."""
 
-GENRE_SEPARATORS = re.compile(r"\s*[;/|,\0\n、；／，]\s*")
-"""What stands between genres where a tag names several."""
+NO_LANGUAGE = ("und", "zxx", "mul", "mis", "xxx")
+"""Codes that name no language."""
+
+TRACK_LANGUAGE = ("mov", "matroska")
+"""Containers that give every stream a language, `eng` where nobody chose one."""
 
 MAX_CHARACTERS = 300
 """A title is a few words: of a longer tag (not of lyrics) the beginning is read."""
+
+MAX_LYRICS = 200_000
+"""Of the characters of lyrics in a tag: more are not kept in memory."""
 
 YEARS = range(1000, 3000)
 TEMPOS = (20.0, 999.0)
@@ -40,11 +49,24 @@ TEMPOS = (20.0, 999.0)
 
 
 @dataclass(frozen=True)
+class RawTags:
+    """The texts of one file's tags by field (`FIELDS`), as they were read, and what went wrong."""
+
+    texts: Mapping[str, list[str]]
+    problem: str | None = None
+
+    @property
+    def misread(self) -> bytes:
+        """The bytes of texts that are in another encoding than they were read in."""
+        flat = (misread_bytes(text) for texts in self.texts.values() for text in texts)
+        return b"\n".join(content for content in flat if content)
+
+
+@dataclass(frozen=True)
 class Tags:
     """What the tags of one file say; what they do not say is None or empty.
 
     `lyrics` are texts as they stand in the tags, of which some may have time stamps (LRC).
-    `problem` says why some tags could not be read.
     """
 
     title: str | None = None
@@ -59,80 +81,28 @@ class Tags:
     bpm: float | None = None
     key: str | None = None
     compilation: bool | None = None
-    problem: str | None = None
 
 
-def read_tags(path: Path) -> Tags:
-    """The tags of an audio file. Nothing that is wrong with them raises."""
+def read_tags(path: Path) -> RawTags:
+    """The tags of an audio file. Nothing that is wrong with them raises: `problem` says it."""
     values, problem = _by_tinytag(path)
-    for name, texts in _by_ffmpeg(path).items():
-        values.setdefault(name, []).extend(texts)
-    return _tags(values, problem)
+    pairs = [(name, text) for name, texts in read_ape_tags(path).items() for text in texts]
+    for name, text in [*_by_ffmpeg(path), *pairs]:
+        values.setdefault(name, []).append(text)
+    return RawTags({field: _texts(values, names) for field, names in FIELDS.items()}, problem)
 
 
-def genres_of(texts: Iterable[str]) -> tuple[str, ...]:
-    """Names of genres in their order, of texts such as `(17)`, `17` and `Rock/Pop; Indie`."""
-    names: dict[str, None] = {}
-    for text in texts:
-        for part in GENRE_SEPARATORS.split(re.sub(r"\((\d{1,3}|RX|CR)\)", r"\1;", text)):
-            name = numbered_genre(int(part)) if re.fullmatch(r"\d{1,3}", part) else _clean(part)
-            if name:
-                names.setdefault(name)
-    return tuple(names)
+def interpret(raw: RawTags, more: bytes = b"") -> Tags:
+    """Tags as values, in the encoding that they were written in.
 
-
-@functools.cache
-def numbered_genre(number: int) -> str | None:
-    """The genre that ID3v1 has under a number; None where it has none.
-
-    tinytag has the list but does not export it: it is asked for the genre of an empty ID3v1 tag.
+    `more` bytes of tags that are in the same encoding help to tell it where a file has few.
     """
-    from tinytag import TinyTag
-
-    if not 0 <= number < 255:
-        return None
-    empty = b"ID3\x03" + bytes(6) + b"TAG" + bytes(124) + bytes([number])
-    return TinyTag.get(file_obj=io.BytesIO(empty), duration=False).genre
-
-
-def _by_tinytag(path: Path) -> tuple[dict[str, list[str]], str | None]:
-    """Values by lower-case name, and what was wrong with the tags."""
-    from tinytag import ParseError, TinyTag, UnsupportedFormatError
-
-    try:
-        with path.open("rb") as file:
-            found = TinyTag.get(file_obj=file, duration=False)
-    except UnsupportedFormatError:
-        return {}, None
-    except (ParseError, OSError, ValueError, MemoryError) as error:
-        return {}, f"tags cannot be read ({error})"
-    values = found.as_dict().items()
-    return {name: list(map(str, texts)) for name, texts in values if isinstance(texts, list)}, None
-
-
-def _by_ffmpeg(path: Path) -> dict[str, list[str]]:
-    """Values by lower-case name, of the file and of its first audio stream."""
-    import av
-
-    from songatlas.audio.decode import FFMPEG_FORMATS
-
-    options = {"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": "file"}
-    values: dict[str, list[str]] = {}
-    try:
-        with av.open(str(path), options=options, metadata_errors="surrogateescape") as container:
-            streams = container.streams.audio[:1]
-            for metadata in (container.metadata, *(stream.metadata for stream in streams)):
-                for name, text in metadata.items():
-                    name = re.sub("^lyrics-.*", "lyrics", name.lower())
-                    values.setdefault(name, []).append(text)
-    except (av.FFmpegError, OSError, ValueError):  # probing says what is wrong with the file
-        return {}
-    return values
-
-
-def _tags(values: Mapping[str, list[str]], problem: str | None) -> Tags:
-    texts = {field: _texts(values, names) for field, names in FIELDS.items()}
-    first = {field: next(map(_clean, found), None) for field, found in texts.items()}
+    flat = [(field, text) for field, texts in raw.texts.items() for text in texts]
+    texts: dict[str, list[str]] = {field: [] for field in FIELDS}
+    for (field, _), text in zip(flat, mended([text for _, text in flat], more=more), strict=True):
+        texts[field].append(text if field == "lyrics" else _one_line(text))
+    first = {field: next(filter(None, found), None) for field, found in texts.items()}
+    named = first["language"] and first["language"].lower() not in NO_LANGUAGE
     return Tags(
         title=first["title"],
         artist=first["artist"],
@@ -141,29 +111,74 @@ def _tags(values: Mapping[str, list[str]], problem: str | None) -> Tags:
         year=_year(texts["year"]),
         track_number=_number(first["track_number"]),
         genres=genres_of(texts["genre"]),
-        language=first["language"],
-        lyrics=tuple(dict.fromkeys(texts["lyrics"])),
+        language=first["language"] if named else None,
+        lyrics=tuple({" ".join(text.split()): text for text in reversed(texts["lyrics"])}.values()),
         bpm=_tempo(first["bpm"]),
         key=first["key"],
         compilation=_flag(first["compilation"]),
-        problem=problem,
     )
+
+
+def _by_tinytag(path: Path) -> tuple[dict[str, list[str]], str | None]:
+    """Values by lower-case name, and what was wrong with the tags."""
+    from tinytag import TinyTag, TinyTagException, UnsupportedFormatError
+
+    try:
+        with path.open("rb") as file:
+            found = TinyTag.get(file_obj=file, duration=False)
+    except (UnsupportedFormatError, OSError):  # FFmpeg may know it; probing says what is wrong
+        return {}, None
+    except (TinyTagException, MemoryError) as error:
+        return {}, f"some tags cannot be read ({error})"
+    values = found.as_dict().items()
+    return {name: list(map(str, texts)) for name, texts in values if isinstance(texts, list)}, None
+
+
+def _by_ffmpeg(path: Path) -> list[tuple[str, str]]:
+    """Pairs of lower-case name and value, of a file and of its first audio stream."""
+    import av
+
+    try:
+        with open_audio(path) as container:
+            pairs = list(container.metadata.items())
+            for stream in container.streams.audio[:1]:
+                by_default = container.format.name.startswith(TRACK_LANGUAGE)
+                pairs += [
+                    (name, text)
+                    for name, text in stream.metadata.items()
+                    if not (by_default and name == "language")
+                ]
+    except (av.FFmpegError, OSError, ValueError):
+        return []
+    return [(re.sub("^lyrics-.*", "lyrics", name.lower()), text) for name, text in pairs]
 
 
 def _texts(values: Mapping[str, list[str]], names: Iterable[str]) -> list[str]:
-    return [text for name in names for text in values.get(name, []) if text.strip("\0 \t\r\n")]
+    """Values under some names, those first that lost no character."""
+    found = [text[:MAX_LYRICS] for name in names for text in values.get(name, [])]
+    return sorted(filter(_has_words, found), key=lambda text: "\ufffd" in text)
 
 
-def _clean(text: str) -> str:
-    """A tag in one line, without control characters."""
-    visible = "".join(
-        " " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign for sign in text
-    )
-    return " ".join(visible[:MAX_CHARACTERS].split())
+def _has_words(text: str) -> bool:
+    return bool(text.strip("\0 \t\r\n"))
+
+
+def _one_line(text: str) -> str:
+    """A tag without control characters, in one line."""
+    return " ".join("".join(_visible(text[:MAX_CHARACTERS])).split())
+
+
+def _visible(text: str) -> Iterator[str]:
+    for sign in text:
+        category = unicodedata.category(sign)
+        if category in ("Cc", "Zl", "Zp"):
+            yield "\0" if sign == "\0" else " "
+        elif category not in ("Cs", "Cn"):
+            yield sign
 
 
 def _year(dates: Iterable[str]) -> int | None:
-    numbers = (int(digits) for date in dates for digits in re.findall(r"(?<!\d)\d{4}(?!\d)", date))
+    numbers = (int(digits) for date in dates for digits in re.findall(r"(?<!\d)\d{4}", date))
     return next((number for number in numbers if number in YEARS), None)
 
 

@@ -40,6 +40,9 @@ LEGACY = {
 """The encodings that text in a language has where it is not Unicode, the commonest first. Other
 languages have `WESTERN` ones."""
 
+COMMON = ("cp1252", "cp1251", "gb18030", "big5hkscs", "cp932", "cp949", "cp1250")
+"""The encodings that texts in no known language have most often."""
+
 BY_ESCAPE = ("iso2022_jp_2", "iso2022_kr")
 """Encodings in ASCII alone, where an escape sequence announces letters."""
 
@@ -60,6 +63,9 @@ ODD_COST = 10.0
 RARITY = 0.15
 """So much of an odd sign is it that an encoding is not the commonest; it decides short texts."""
 
+LIKELIEST = 0.1
+"""Weight of an encoding's likeliest language beside that of all its languages."""
+
 MOST_ODD = 0.2
 """Share of odd signs from which on bytes are no text in UTF-16."""
 
@@ -68,6 +74,9 @@ QUOTES = "«»‘’“”„‚‹›¿¡…–—"
 
 FINAL_LETTERS = "ךםןףץةىς"
 """Letters that end words (Hebrew, Arabic, Greek)."""
+
+COMMON_SIGNS = (("gb2312", b"\xd7"), ("big5", b"\xc6"), ("euc_jp", b"\xcf"), ("euc_kr", b"\xc8"))
+"""Standards that list common signs first, and the first byte of the last of these."""
 
 LEADING_VOWELS = "เแโใไ"
 """Thai vowels that stand before a consonant."""
@@ -218,38 +227,44 @@ def _wide(data: bytes) -> Text | None:
 def _likeliest(data: bytes, encodings: Sequence[str], language: str | None) -> Text:
     """The text in the encoding that reads best; of equals, in the first."""
     sample = data[: RANKED_BYTES // 4 * 4]
-    scores = {
-        encoding: _plausibility(_beginning(sample, encoding), encoding, language)
-        for encoding in encodings
-    }
+    scores = {encoding: _plausibility(sample, encoding, language) for encoding in encodings}
     best = max(scores, key=scores.__getitem__)
     text = unicodedata.normalize("NFC", data.decode(best, "replace"))
     return Text(_clean(text), best, True, text.count("\ufffd"))
 
 
-def _plausibility(text: str, encoding: str, language: str | None) -> float:
+def _plausibility(sample: bytes, encoding: str, language: str | None) -> float:
     """Log-probability that py3langid gives the language, less what speaks against the encoding."""
-    against = _odd_signs(text) + RARITY * _rarity(encoding, language)
-    share = against / max(1, sum(sign > "\x7f" for sign in text))
-    return math.log(_probability(text, encoding, language) + 1e-4) - ODD_COST * share
+    # The sample may end inside a character.
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+    odd = _odd_signs(text) / max(1, sum(sign > "\x7f" for sign in text))
+    rarity = RARITY * _rarity(encoding, language) / max(1, sum(byte > 0x7F for byte in sample))
+    return math.log(_probability(text, encoding, language) + 1e-4) - ODD_COST * (odd + rarity)
 
 
 @functools.cache
 def _rarity(encoding: str, language: str | None) -> int:
-    """0 for the commonest encoding of a language, of all languages for Windows-1252; then 1, 2."""
-    of_languages = (LEGACY.get(language, WESTERN),) if language else (WESTERN, *LEGACY.values())
-    places = [names.index(encoding) for names in of_languages if encoding in names]
-    return min(2, min(places, default=2)) + (language is None and encoding not in WESTERN)
+    """0 for the commonest encoding of a language, then 1 and 2; of all languages up to 3."""
+    if language:
+        return min(2, [*LEGACY.get(language, WESTERN), encoding].index(encoding))
+    if encoding in COMMON:
+        return int(encoding != COMMON[0])
+    return 2 if any(encoding == names[0] for names in LEGACY.values()) else 3
 
 
 def _probability(text: str, encoding: str, language: str | None) -> float:
-    """Probability of the language, or of the likeliest one that the encoding is in use for."""
+    """Probability of the language; without one, of those that the encoding is in use for.
+
+    A few words do not tell Russian from Bulgarian, so that of these all count together; and a
+    little how sure the likeliest is.
+    """
     from songatlas.lyrics.language_id import languages, probabilities
 
     shares = dict(zip(languages(), probabilities([text])[0].tolist(), strict=True))
     if language in shares:
         return round(shares[language], 2)
-    return round(max(shares[code] for code in _languages_of(encoding, tuple(shares))), 2)
+    in_use = [shares[code] for code in _languages_of(encoding, tuple(shares))]
+    return round(sum(in_use) * max(in_use) ** LIKELIEST, 2)
 
 
 @functools.cache
@@ -270,7 +285,7 @@ def _odd_signs(text: str) -> int:
 
     That are controls, unassigned and private signs; symbols beside a letter; quotes between two;
     capitals behind a small letter; accents in rows; letters of another alphabet beside a Latin one;
-    final letters inside words, vowels without a consonant; rare Hangul.
+    final letters inside words; vowels without a consonant; rare signs of East Asia.
     """
     neighbours = zip(" " + text, text, text[1:] + " ", strict=False)
     return sum(_is_odd(*three) for three in neighbours if three[1] > "\x7f")
@@ -290,8 +305,8 @@ def _is_odd(before: str, sign: str, after: str) -> bool:
 def _is_odd_letter(before: str, sign: str, after: str) -> bool:
     if unicodedata.category(sign)[0] == "M":
         return unicodedata.category(before)[0] not in "LM"
-    if "가" <= sign <= "힣":
-        return not _decoded(sign.encode("cp949", "replace"), "euc_kr")
+    if "一" <= sign <= "鿿" or "가" <= sign <= "힣":
+        return not _is_common(sign)
     beside_latin = any(other.isascii() and other.isalpha() for other in (before, after))
     among_accents = all(other > "\x7f" and _is_latin(other) for other in (before, after))
     return (
@@ -303,6 +318,13 @@ def _is_odd_letter(before: str, sign: str, after: str) -> bool:
     )
 
 
+@functools.cache
+def _is_common(sign: str) -> bool:
+    """Whether a Chinese character or a Korean syllable is among the common ones of a standard."""
+    codes = ((sign.encode(encoding, "ignore")[:1], last) for encoding, last in COMMON_SIGNS)
+    return any(b"\x80" <= code <= last for code, last in codes)
+
+
 def _is_east_asian(sign: str) -> bool:
     return unicodedata.east_asian_width(sign) in "WFH"
 
@@ -310,11 +332,6 @@ def _is_east_asian(sign: str) -> bool:
 @functools.cache
 def _is_latin(sign: str) -> bool:
     return unicodedata.name(sign, "").startswith("LATIN")
-
-
-def _beginning(sample: bytes, encoding: str) -> str:
-    """A text's beginning, which may end inside a character."""
-    return codecs.getincrementaldecoder(encoding)("replace").decode(sample)
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:

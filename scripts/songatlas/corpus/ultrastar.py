@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from songatlas.corpus.genres import genres_of
 from songatlas.corpus.languages import normalise_language
 from songatlas.corpus.licenses import license_link, normalise_license
 from songatlas.corpus.listing import list_files
@@ -23,12 +24,15 @@ SUFFIX = ".txt"
 C4 = 60
 """MIDI note number that pitch 0 stands for."""
 
+AUDIO = ("AUDIO", "MP3")
+"""Keys that name the sound, the newer one first."""
+
 PITCHED = (":", "*")
 """Notes with a sung pitch: freestyle and rap notes carry a placeholder."""
 
 _HEADER = re.compile(r"^#([A-Za-z0-9]+)\s*:(.*)$")
 _NOTE = re.compile(r"^([:*FRG])\s*(-?\d+)\s+(\d+)\s+(-?\d+)(?: (.*))?$")
-_BREAK = re.compile(r"^-\s*(-?\d+)(?:\s+(-?\d+))?\s*$")
+_BREAK = re.compile(r"^-\s*(?:(-?\d+)(?:\s+(-?\d+))?)?\s*$")
 _TEMPO = re.compile(r"^B\s*(-?[\d.,]+)\s+([\d.,]+)\s*$")
 _VOICE = re.compile(r"^P\s*\d\s*$")
 
@@ -50,10 +54,11 @@ class Song:
 def read(path: Path) -> ReaderResult:
     """Read a folder with one folder per song: every text file with an UltraStar header."""
     problems = Problems(STAGE)
-    entries = list_files(path)
+    entries = list_files(path, problems)
     files = NamedFiles(path, entries, problems)
     rows = []
     seen: dict[str, str] = {}
+    texts: dict[Path | None, str] = {}
     for entry in entries:
         relative = PurePosixPath(entry.relative)
         if relative.suffix.lower() != SUFFIX:
@@ -78,21 +83,25 @@ def read(path: Path) -> ReaderResult:
             )
             continue
         seen[source_id] = relative.name
+        song, beside = parse(text.text), relative.parent.as_posix()
+        header = song.header
+        audio = _audio(header, files, file, beside)
+        if audio in texts:
+            problems.warn(file, "unused_file", f"{texts[audio]} is used for {audio}")
+            continue
         if text.guessed:
             problems.warn(file, "encoding_guessed", f"not UTF-8; read as {text.encoding}")
-        song = parse(text.text)
         if song.problems:
             more = f" (and {len(song.problems) - 1} more)" if len(song.problems) > 1 else ""
             problems.warn(file, "bad_lyrics", song.problems[0] + more)
-
-        header, beside = song.header, relative.parent.as_posix()
-        named = header.get("MP3") or header.get("AUDIO")
-        audio = files.find(named, file, beside) if named else None
         if audio is None:
-            told = f"#MP3 names `{named}`, which is not in the corpus" if named else "no #MP3"
-            problems.warn(file, "missing_audio", told)
+            listed = [f"#{key} names `{header[key]}`" for key in AUDIO if header.get(key)]
+            detail = f"{' and '.join(listed)}: not in the corpus" if listed else "no #MP3"
+            problems.warn(file, "missing_audio", detail)
+        else:
+            texts[audio] = relative.name
         license_file = files.find("license.txt", file, beside)
-        lyrics = song.text
+        lyrics, genres = song.text, genres_of([header.get("GENRE", "")])
         rows.append(
             {
                 "source_id": source_id,
@@ -103,7 +112,8 @@ def read(path: Path) -> ReaderResult:
                 "title": header.get("TITLE"),
                 "artist": header.get("ARTIST"),
                 "language": header.get("LANGUAGE"),
-                "genre": header.get("GENRE"),
+                "genre": next(iter(genres), None),
+                "genres": "; ".join(genres[1:]) or None,
                 "license": _license(license_file, header, problems),
                 "source_url": None,
                 "lines": to_json(song.lines),
@@ -111,6 +121,12 @@ def read(path: Path) -> ReaderResult:
             }
         )
     return ReaderResult(sources_frame(rows), problems.rejects(), problems.warnings())
+
+
+def _audio(header: Mapping[str, str], files: NamedFiles, file: Path, beside: str) -> Path | None:
+    """The first file that the header names and that is there."""
+    named = (files.find(header[key], file, beside) for key in AUDIO if header.get(key))
+    return next((audio for audio in named if audio), None)
 
 
 def parse(text: str) -> Song:
@@ -158,7 +174,8 @@ def parse(text: str) -> Song:
                 notes.append(Note(start, end, C4 + int(match[4]), word))
         elif match := _BREAK.match(row.strip()):
             end_line()
-            if relative:  # beats count from the last break: its last number says how far that is
+            # Beats count from the last break then: its last number says how far that is.
+            if relative and match[1]:
                 offset += int(match[2] or match[1])
         elif match := _TEMPO.match(row.strip()):
             beat, tempo = decimal(match[1]), decimal(match[2])
