@@ -112,7 +112,9 @@ onstart:
         held.append(running.begin(plan.config.run, Path(plan.results), settings, os.environ))
         logger.info(preflight(plan, stages_to_write(workflow)))
         if workflow.resource_settings.cores:
-            forecast = Forecast(plan, workflow.resource_settings.cores, lambda: jobs_left(workflow))
+            forecast = Forecast(
+                plan, workflow.resource_settings.cores, lambda: jobs_left(workflow)
+            )
             logger.info(forecast.first_lines())
             logger.addHandler(MinutesLeft(forecast, logger.info))
         for line in plan.dangers():

@@ -14,6 +14,7 @@ from typing import Any
 
 from songatlas import config as configuration
 from songatlas.config import EXCERPTS, MANY_SONGS, Config, several_corpora
+from songatlas.corpus.listing import AUDIO_SUFFIXES
 from songatlas.corpus.shards import shard_name
 from songatlas.encoders import cards
 from songatlas.errors import ConfigError, SongatlasError
@@ -29,10 +30,10 @@ DEMO_SEED = 0
 DEMO_SONGS, DEMO_SONG_S = 48, 40.0
 
 BYTES_PER_S = {
-    **dict.fromkeys((".aac", ".m4a", ".mp3", ".mp4", ".webm", ".wma"), 16e3),
-    **dict.fromkeys((".oga", ".ogg", ".opus"), 14e3),
-    **dict.fromkeys((".ape", ".flac", ".mka", ".wv"), 80e3),
-    **dict.fromkeys((".aif", ".aiff", ".caf", ".wav"), 88e3),
+    **dict.fromkeys(AUDIO_SUFFIXES, 16e3),
+    **dict.fromkeys((".oga", ".ogg", ".opus", ".spx"), 14e3),
+    **dict.fromkeys((".ape", ".flac", ".tak", ".tta", ".wv"), 80e3),
+    **dict.fromkeys((".aif", ".aifc", ".aiff", ".au", ".caf", ".w64", ".wav"), 88e3),
 }
 """Of small files of each kind: how long songs are before they have been opened, rather too long."""
 
