@@ -1,3 +1,4 @@
+# make map SONGS=FOLDER   a map of your music
 # make demo       set everything up and run the embedded demo
 # make test       set everything up, lint, unit tests, an end-to-end run
 # make test-slow  what is too long for `make test`
@@ -12,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup slurm kubernetes demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
+.PHONY: help setup map slurm kubernetes demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +43,11 @@ slurm: setup ## add Snakemake's plugin for Slurm (docs/cluster.md)
 
 kubernetes: setup ## add Snakemake's plugins for Kubernetes and S3 (docs/cluster.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[kubernetes]'
+
+# Make would read `$` in a path, and the shell quotes: neither sees it.
+quoted = '$(subst ','\'',$(value $(1)))'
+map: setup ## a map of your music (SONGS=FOLDER RUN=name)
+	@$(BIN)/python -m songatlas.map_library $(call quoted,SONGS) $(if $(filter command line environment,$(origin RUN)),$(call quoted,RUN),'') $(CORES)
 
 demo: setup ## run the embedded demo; ends with the comparison table
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1

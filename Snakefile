@@ -19,6 +19,7 @@ from snakemake.settings.types import ExecMode
 
 from songatlas import running
 from songatlas.errors import SongatlasError
+from songatlas.forecast import Forecast, MinutesLeft
 from songatlas.jobs import QUIET
 from songatlas.preflight import preflight
 from songatlas.report.ending import ending
@@ -98,6 +99,7 @@ rule all:
         *all_tables(),
         *all_figures("svg"),
         *html_pages(),
+        *([plan.path("report", "explorer")] if "explorer" in plan.config.targets else []),
         plan.card,
         plan.path("metrics.json"),
 
@@ -110,6 +112,12 @@ onstart:
         settings = plan.config.model_dump(mode="json")
         held.append(running.begin(plan.config.run, Path(plan.results), settings, os.environ))
         logger.info(preflight(plan, stages_to_write(workflow)))
+        if workflow.resource_settings.cores:
+            forecast = Forecast(
+                plan, workflow.resource_settings.cores, lambda: jobs_left(workflow)
+            )
+            logger.info(forecast.first_lines())
+            logger.addHandler(MinutesLeft(forecast, logger.info))
         for line in plan.dangers():
             logger.warning(line)
     except SongatlasError as error:

@@ -291,6 +291,8 @@ def all_tables():
         files["probes"] = ("csv", "md", "tex")
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
+    if "names" in plan.config.targets:
+        files |= {"names": ("csv", "md"), "captions": ("csv",)}
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
     paper = all_paper_tables() if plan.config.paper.include else []
     return [
@@ -360,6 +362,12 @@ def all_paper_tables():
         plan.path("tables", "paper_reconstruction_points.csv"),
         plan.path("report", "questions.md"),
     ]
+
+
+def jobs_left(workflow):
+    """Rule and model of every job that is known to be still to run."""
+    left = workflow.dag.needrun_jobs()
+    return [(job.rule.name, job.wildcards_dict.get("model")) for job in left]
 
 
 def stages_to_write(workflow):

@@ -132,6 +132,7 @@ def summaries(scale: str = "paper") -> list[dict]:
                     "seconds": 12.0,
                     "seconds_per_epoch": 1.0,
                     "batch_note": None,
+                    "time_note": None,
                     "peak_memory_gb": 0.5,
                 }
             )

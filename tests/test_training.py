@@ -4,6 +4,7 @@ import logging
 import struct
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from songatlas.training.data import Batches, Windows, prepare, read_windows
 from songatlas.training.device import choose_device, choose_precision
 from songatlas.training.fit import Trained, train
 from songatlas.training.schedule import Best, Schedule
+from songatlas.training.time_limit import TimeLimit
 from songatlas.training.weights import Description
 
 # Tiny layers: more threads only wait for one another.
@@ -361,6 +363,35 @@ def test_early_stopping_ends_the_run() -> None:
     summary = run(training=settings, loss=Loss(kl_warmup_epochs=2)).summary
     assert summary["epochs"] < 200
     assert summary["epochs"] - 1 == max(summary["best_epoch"], 1) + 3
+
+
+@pytest.mark.parametrize(("architecture", "pretraining"), [("basic_vae", 0), ("vade", 2)])
+def test_a_time_limit_ends_at_an_epoch_that_has_weights(
+    architecture: str, pretraining: int
+) -> None:
+    """The limit is over at once: the first epoch behind pretraining is the last."""
+    settings = QUICK.model_copy(update={"max_minutes": 1e-9})
+    small = {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 2} if pretraining else {}
+    trained = run(architecture=architecture, training=settings, options=small)
+    assert trained.summary["epochs"] == pretraining + 1
+    assert trained.summary["best_epoch"] == pretraining
+    assert trained.weights
+    assert f"after {pretraining + 1} epochs" in trained.summary["time_note"]
+    assert "depends on the machine" in trained.summary["time_note"]
+
+
+def test_a_time_limit_that_is_not_reached_changes_nothing() -> None:
+    limited = run(training=QUICK.model_copy(update={"max_minutes": 60.0}))
+    assert limited.summary["time_note"] is None
+    assert same_weights(limited, run())
+
+
+def test_time_before_an_interruption_counts() -> None:
+    resumed = SimpleNamespace(
+        history=[{"metric": "seconds", "value": 50.0}, {"metric": "loss", "value": 9.0}],
+        state={"seconds": 5.0},
+    )
+    assert TimeLimit(1.0, resumed).time_remaining() == pytest.approx(5.0)
 
 
 def test_history_has_every_metric_of_every_epoch() -> None:

@@ -23,7 +23,7 @@ def trained(model: str = "vae", seed: int = 0, **changes: Any) -> dict[str, Any]
         "best_validation_loss": 1.5, "reconstruction": 0.25, "reconstruction_db": 5.0, "kl": 40.0,
         "mutual_information": 3.0, "active_units": 2, "latent_dim": 3, "parameters": 1000,
         "seconds": 20.0, "seconds_per_epoch": 2.0, "peak_memory_gb": None, "monitor_reason": None,
-        "batch_note": None,
+        "batch_note": None, "time_note": None,
         "kl_per_unit": [1.0, 0.5, 0.0], "variance_per_unit": [0.9, 0.011, 0.009],
     }  # fmt: skip
     return facts | changes

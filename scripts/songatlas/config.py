@@ -36,6 +36,9 @@ DESCRIPTOR_BANDS = 20
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """Names become folder names, so they hold no separator and no dot."""
 
+EXCERPTS, MANY_SONGS = 10, 2_000
+"""Patches of a song that are heard, and the number of songs from which on."""
+
 VECTOR_LATENT_DIM = 16
 """Dimensions of the latent of a model of vectors, where the config leaves them open."""
 
@@ -48,6 +51,7 @@ Attribute = Literal["tempo", "brightness", "loudness"]
 Control = Literal["shuffled_labels", "random_windows"]
 Modality = Literal["audio", "lyrics"]
 SongSet = Literal["all", "train", "validation", "test"]
+Target = Literal["names", "explorer"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 
@@ -248,6 +252,12 @@ class Training(Section):
     plateau_patience: int = Field(5, ge=0, description="ReduceLROnPlateau patience, in epochs.")
     early_stopping_patience: int = Field(
         15, ge=1, description="Epochs without a better validation loss before training stops."
+    )
+    max_minutes: Positive | None = Field(
+        None,
+        description="Minutes after which a training ends, at the end of its epoch, with the best "
+        "epoch so far (null: no limit; pretraining ends in any case). How far it came then depends "
+        "on the machine, and `tables/training` says so.",
     )
     precision: Literal["auto", "bf16-mixed", "16-mixed", "32"] = Field(
         "auto",
@@ -951,12 +961,17 @@ class Config(Section):
         description="Languages of lyrics: `fill` takes a sure one where no language is given and "
         "warns where one contradicts the label, `check` only warns, `off` does neither.",
     )
-    excerpts: int | None = Field(
-        None,
-        ge=1,
-        le=10_000,
+    targets: Annotated[list[Target], BeforeValidator(_split_commas)] = Field(
+        [],
+        description="What a run makes beside its tables and figures: `names` (words for clusters "
+        "and songs), `explorer` (the page for the browser). Each can also be asked for by name.",
+    )
+    excerpts: Literal["auto"] | Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        "auto",
         description="How many patches of 3 s, spread evenly over a song, `musicnn` and "
-        "`descriptors` are computed on (null: the whole song). For large collections.",
+        "`descriptors` are computed on (null: the whole song). `auto`: "
+        f"{EXCERPTS} where a run begins with more than {MANY_SONGS:,} songs, else the whole song; "
+        "a run that grows keeps what it began with.",
     )
     text: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         None, description="What `snakemake query` looks for, in plain words."
@@ -1012,7 +1027,7 @@ class Config(Section):
             return value
         raise ValueError(_unknown("reader", value, (*READERS, "mirdata:<data set>")))
 
-    _no_duplicates = field_validator("seeds", "include")(_once)
+    _no_duplicates = field_validator("seeds", "include", "targets")(_once)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":

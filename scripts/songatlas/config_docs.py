@@ -40,7 +40,9 @@ On the command line set the flat keys, for instance
 | `real_songs.yaml` | both, cross-validated by song |
 | `retrieval.yaml` | both: do audio and lyrics of a song find each other? |
 | `fusion_jamendolyrics.yaml` | audio and lyrics fused in five ways, on JamendoLyrics |
-| `folder.yaml`, `manifest.yaml` | your own songs |
+| `library.yaml` | your own music as it lies (`make map`) |
+| `folder.yaml`, `manifest.yaml` | your own songs in `<language>/<genre>/` folders, in a table |
+| `full.yaml` | behind one of these: every model and baseline |
 | `paper.yaml` | the reference study's protocol at full size |
 """
 

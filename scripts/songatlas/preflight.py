@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from songatlas.amounts import amounts
 from songatlas.errors import SongatlasError
 from songatlas.features import registry
 from songatlas.files import free_bytes
@@ -11,12 +12,8 @@ from songatlas.models.count import count_parameters
 from songatlas.running import FOLDER
 from songatlas.workflow import Plan
 
-DEMO_SONGS, DEMO_SONG_S = 48, 40.0
 DEMO_BYTES = 60_000_000
 """The demo's songs as FLAC."""
-
-BYTES_PER_S = {".mp3": 16e3, ".m4a": 16e3, ".ogg": 14e3, ".flac": 80e3, ".wav": 88e3}
-"""Of small files of each kind: how long songs are before they have been opened, rather too long."""
 
 BRANCH_BYTES = 4_000_000
 """Figures, analyses and pages of one representation."""
@@ -57,8 +54,8 @@ class Need:
 def need(plan: Plan, parameters: dict[str, int]) -> Need:
     """Estimate of a plan whose models have so many `parameters`."""
     config = plan.config
-    counted = _counted_windows(plan)
-    windows = _guessed_windows(plan) if counted is None else counted
+    music = amounts(plan)
+    windows = music.windows
     row_bytes = [registry.feature(name).row_bytes(config, name) for name in plan.features]
     seeds = len(config.seeds)
     weights = [4 * parameters.get(name, 0) for name in plan.models]
@@ -78,7 +75,7 @@ def need(plan: Plan, parameters: dict[str, int]) -> Need:
     # whole. Models train one after another.
     temporary = 2 * 4 * max(weights, default=0)
     scaled = {stage: round(MARGIN * size) for stage, size in stages.items()}
-    return Need(windows, counted is not None, scaled, temporary)
+    return Need(windows, music.known, scaled, temporary)
 
 
 def preflight(plan: Plan, stages: Collection[str] | None = None) -> str:
@@ -112,32 +109,6 @@ def preflight(plan: Plan, stages: Collection[str] | None = None) -> str:
     if needed.known:
         raise NoSpaceError(said + advice)
     return f"{said}{advice}; it starts all the same, since this is a guess"
-
-
-def _counted_windows(plan: Plan) -> int | None:
-    path = Path(plan.path("corpus", "windows.parquet"))
-    if not path.is_file():
-        return None
-    import pyarrow.parquet as pq
-
-    try:
-        return int(pq.read_metadata(path).num_rows)
-    except OSError:
-        return None
-
-
-def _guessed_windows(plan: Plan) -> int:
-    config = plan.config
-    if config.corpus == "demo":
-        lengths = [DEMO_SONG_S] * DEMO_SONGS
-    else:
-        try:
-            sizes = plan.corpus_sizes()
-        except SongatlasError:  # where it is needed, listing it says what is wrong with it
-            sizes = []
-        lengths = [size / BYTES_PER_S[suffix] for suffix, size in sizes if suffix in BYTES_PER_S]
-    length, hop = config.windows.length_s, config.windows.hop_s
-    return sum(int(max(0.0, seconds - length) // hop) + 1 for seconds in lengths)
 
 
 def _size(folder: Path) -> int:

@@ -279,6 +279,23 @@ def refuse_older(folder: Path) -> None:
         return  # whoever reads it says what is wrong
 
 
+def begun_with(run: str) -> Any:
+    """The config that a run was begun with; None where there is no such run.
+
+    Of a run that was restored from elsewhere: the one that it ended with.
+    """
+    results, begun = Path("results") / run, run_lock(run).with_suffix(".yaml")
+    if not results.is_dir():
+        return None
+    if begun.is_file():
+        return json.loads(begun.read_text(encoding="utf-8"))
+    if not (ended := results / "config.yaml").is_file():
+        return None
+    import yaml
+
+    return yaml.safe_load(ended.read_text(encoding="utf-8"))
+
+
 def before_start(run: str) -> list[str]:
     """Clear what dead runs locked; what there is to say of that and of who works on `run`."""
     said = [

@@ -13,18 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from songatlas import config as configuration
-from songatlas.config import Config, several_corpora
+from songatlas.config import EXCERPTS, MANY_SONGS, Config, several_corpora
+from songatlas.corpus.listing import AUDIO_SUFFIXES
 from songatlas.corpus.shards import shard_name
 from songatlas.encoders import cards
-from songatlas.errors import ConfigError
+from songatlas.errors import ConfigError, SongatlasError
 from songatlas.features import registry as features
 from songatlas.features.registry import Feature
 from songatlas.fingerprint import ROOT, fingerprint
 from songatlas.models import registry
+from songatlas.running import begun_with
 
 DEMO_FOLDER = "results/corpora/demo"
 DEMO_NAME = "Synthetic demo corpus"
 DEMO_SEED = 0
+DEMO_SONGS, DEMO_SONG_S = 48, 40.0
+
+BYTES_PER_S = {
+    **dict.fromkeys(AUDIO_SUFFIXES, 16e3),
+    **dict.fromkeys((".oga", ".ogg", ".opus", ".spx"), 14e3),
+    **dict.fromkeys((".ape", ".flac", ".tak", ".tta", ".wv"), 80e3),
+    **dict.fromkeys((".aif", ".aifc", ".aiff", ".au", ".caf", ".w64", ".wav"), 88e3),
+}
+"""Of small files of each kind: how long songs are before they have been opened, rather too long."""
 
 CENTRED_BY = "language_id"
 """The feature that names the language of lyrics where vectors are centred by language."""
@@ -48,6 +59,8 @@ class Plan:
             raise configuration.problems_error(problems)
         self.config: Config = configuration.load(values)
         self.results = f"results/{self.config.run}"
+        if self.config.excerpts == "auto":
+            self.config = self.config.model_copy(update={"excerpts": self._excerpts()})
         self.shards = [shard_name(index) for index in range(self.config.shards)]
         self.left_out = self._left_out()
         self.models = [name for name in self.config.selected_models if name not in self.left_out]
@@ -57,6 +70,13 @@ class Plan:
         if self.left_out and not (self.models or self.baselines):
             raise ConfigError("\n".join(self.left_out.values()))
         self._check_lyrics_encoder()
+
+    def _excerpts(self) -> int | None:
+        """What the run began with; of one that begins, `EXCERPTS` where it has many songs."""
+        begun = begun_with(self.config.run)
+        if begun is not None:
+            return begun["excerpts"]
+        return EXCERPTS if self.n_audio_files > MANY_SONGS else None
 
     # --- names -------------------------------------------------------------------------------
 
@@ -485,11 +505,27 @@ class Plan:
             return self._recorded_listing() or "absent"
         return listing_digest(self.config.corpus, Path(self.corpus_path))
 
-    def corpus_sizes(self) -> list[tuple[str, int]]:
-        """Suffix (lower case, with its dot) and bytes of every file that the corpus consists of."""
+    @functools.cached_property
+    def audio_bytes(self) -> list[tuple[str, int]]:
+        """Suffix (lower case, with its dot) and bytes of every file that may be a song.
+
+        None of the demo's, which is not there yet, and where the corpus cannot be listed: where it
+        is needed, listing it says what is wrong with it.
+        """
         from songatlas.corpus.readers import file_sizes
 
-        return file_sizes(self.config.corpus, self.corpus_path)
+        if self.config.corpus == "demo":
+            return []
+        try:
+            sizes = file_sizes(self.config.corpus, self.corpus_path)
+        except SongatlasError:
+            return []
+        return [(suffix, size) for suffix, size in sizes if suffix in BYTES_PER_S]
+
+    @property
+    def n_audio_files(self) -> int:
+        """Songs of a corpus that nobody has opened yet, by their files."""
+        return DEMO_SONGS if self.config.corpus == "demo" else len(self.audio_bytes)
 
     def _recorded_listing(self) -> str | None:
         path = Path(self.path("corpus", "sources.parquet"))

@@ -35,6 +35,7 @@ NEEDED = (
     "latent_dim",
     "monitor_reason",
     "batch_note",
+    "time_note",
     "kl_per_unit",
     "variance_per_unit",
     *MEASURES,
@@ -103,8 +104,7 @@ def _note(mine: Sequence[Mapping[str, Any]]) -> str | None:
             continue
         if item["monitor_reason"]:
             notes.append(f"watched the training loss: {item['monitor_reason']}")
-        if item["batch_note"]:
-            notes.append(str(item["batch_note"]))
+        notes += [item[key] for key in ("batch_note", "time_note") if item[key]]
         if collapsed(item["active_units"], item["latent_dim"]):
             notes.append(f"collapsed posterior (seed {item['seed']})")
     return "; ".join(dict.fromkeys(notes)) or None

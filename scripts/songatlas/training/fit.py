@@ -38,6 +38,7 @@ from songatlas.training.module import TrainingModule
 from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Schedule
 from songatlas.training.stored import StoredSpectrograms
+from songatlas.training.time_limit import TimeLimit
 from songatlas.training.weights import Description, save_weights
 
 logger = logging.getLogger(__name__)
@@ -94,8 +95,8 @@ def train(
     training stops when it has not improved for `early_stopping_patience` epochs; the best epoch's
     weights are kept. The watched loss is the validation loss at the full KL weight; where no song
     with audio fell to validation it is the training loss, and the summary says so. The same seed
-    on the same machine with as many threads gives the same weights. The global random state of
-    torch is set.
+    on the same machine with as many threads gives the same weights, unless `max_minutes` end the
+    training (see `time_limit`). The global random state of torch is set.
 
     With `resume_folder`, `last-<digest>.ckpt` there is written between batches at most every
     `resume_every_s` seconds, and when a stop signal comes; a run that was interrupted continues
@@ -174,7 +175,8 @@ def train(
     held_out = Batches(
         windows, validation_rows, size, pairs=model.pairs, whole_songs=model.whole_songs
     )
-    _fit(module, held_out, device, precision, progress_bar, tensorboard)
+    limit = TimeLimit(training.max_minutes, module)
+    _fit(module, held_out, device, precision, progress_bar, tensorboard, limit)
     model.load_state_dict(module.best.weights)
     _finish(model, Batches(windows, rows, size), device)
     history = pd.DataFrame(module.history)
@@ -220,6 +222,7 @@ def train(
             "monitor": watched,
             "monitor_reason": None if validated else NO_VALIDATION,
             "batch_note": _batch_note(module, size),
+            "time_note": limit.note(int(history["epoch"].max()) + 1),
             "reconstruction": best.get("reconstruction"),
             "reconstruction_db": best.get("reconstruction_db"),
             "kl": best.get("kl"),
@@ -291,6 +294,7 @@ def not_trained(
             "monitor": "train",
             "monitor_reason": note,
             "batch_note": None,
+            "time_note": None,
             "reconstruction": None,
             "reconstruction_db": None,
             "kl": None,
@@ -362,12 +366,13 @@ def _fit(
     precision: str,
     progress_bar: bool,
     tensorboard: str | Path | None,
+    limit: TimeLimit,
 ) -> None:
     if tensorboard is not None and module.first_epoch == 0:
         # What an earlier training left there would be drawn as the same curve.
         shutil.rmtree(tensorboard, ignore_errors=True)
     left = module.schedule.n_epochs - module.first_epoch
-    callbacks: list[lightning.Callback] = [TQDMProgressBar()] if progress_bar else []
+    callbacks = [limit, *([TQDMProgressBar()] if progress_bar else [])]
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     deterministic = torch.are_deterministic_algorithms_enabled()
     with warnings.catch_warnings():

@@ -410,7 +410,8 @@ class TrainingModule(lightning.LightningModule):
             }
             self.logger.log_metrics({**curves, "learning_rate": rate}, step=epoch)
         done = self.best.exhausted(epoch) or self.converged(epoch)
-        self.trainer.should_stop = bool(agreed(self.device, done)[0])
+        # A time limit may have set it.
+        self.trainer.should_stop |= bool(agreed(self.device, done)[0])
 
     def converged(self, epoch: int) -> bool:
         """Whether the model says that it has arrived."""
