@@ -300,6 +300,7 @@ def all_tables():
         "comparison": ("csv", "md", "tex", "txt"),
         "disentanglement": ("csv", "md", "tex"),
         "fates": ("csv",),
+        "continuity": ("csv",),
     }
     if plan.near_copies:
         files["near_copies"] = ("csv",)

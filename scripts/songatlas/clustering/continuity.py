@@ -1,0 +1,133 @@
+"""Clusters that go on: made again, a clustering keeps the numbers of the one before.
+
+Clusters are matched by their songs with those of the clustering before, by the assignment that
+shares most songs (Kuhn 1955, doi:10.1002/nav.3800020109).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from songatlas import tables
+
+NOISE = -1
+KEYS = ["level", "algorithm", "k"]
+ROWS = ["old_number", "new_number", "songs_shared", "share"]
+
+
+@dataclass(frozen=True)
+class Renumbering:
+    """What the numbers of a clustering become, and which clusters go on.
+
+    `number_of` (K,) is the new number of every cluster, a permutation of 0 to K − 1. `rows` has the
+    columns `ROWS` of `tables.CONTINUITY`.
+    """
+
+    number_of: np.ndarray
+    rows: pd.DataFrame
+
+    def applied(self, labels: np.ndarray) -> np.ndarray:
+        """Labels (n,) in their new numbers; noise stays noise."""
+        return np.append(self.number_of, NOISE)[labels].astype(labels.dtype)
+
+
+def renumber(labels: pd.Series, before: pd.Series) -> Renumbering:
+    """Give each cluster the number of the one that it continues, if that is below K.
+
+    Clusters that continue none, or one with a higher number, take the numbers left, in order.
+
+    Args:
+        labels: int from 0 to K − 1, or `NOISE`, by song (or window).
+        before: the same of the clustering before.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    shared = _shared(labels, before)
+    counts, olds = shared.to_numpy(), shared.index.to_numpy(np.int64)
+    old, new = linear_sum_assignment(counts, maximize=True)
+    goes_on = counts[old, new] > 0
+    old, new = old[goes_on], new[goes_on]
+    number_of = _numbers(counts.shape[1], olds[old], new)
+    either = counts.sum(axis=1)[old] + counts.sum(axis=0)[new] - counts[old, new]
+    matched = pd.DataFrame(
+        {
+            "old_number": olds[old],
+            "new_number": number_of[new],
+            "songs_shared": counts[old, new],
+            "share": counts[old, new] / either,
+        }
+    )
+    gone = pd.DataFrame({"old_number": np.delete(olds, old)})
+    come = pd.DataFrame({"new_number": np.delete(number_of, new)})
+    rows = pd.concat([matched, gone, come])[ROWS].fillna({"songs_shared": 0})
+    return Renumbering(number_of, rows.sort_values(ROWS[:2], ignore_index=True))
+
+
+def _shared(labels: pd.Series, before: pd.Series) -> pd.DataFrame:
+    """How many songs each old cluster (rows) and each new one (columns 0 to K − 1) share."""
+    both = pd.DataFrame({"old": before, "new": labels}).dropna()
+    counts = pd.crosstab(both["old"], both["new"])
+    olds = sorted(set(before) - {NOISE})
+    return counts.reindex(index=olds, columns=range(labels.max() + 1), fill_value=0)
+
+
+def _numbers(n: int, old_numbers: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """The number (n,) of each cluster: the old one where that is below n, else one left over."""
+    number_of = np.full(n, NOISE)
+    usable = old_numbers < n
+    number_of[clusters[usable]] = old_numbers[usable]
+    number_of[number_of == NOISE] = np.setdiff1d(np.arange(n), number_of)
+    return number_of
+
+
+def continued(
+    clusters: pd.DataFrame, before: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Clusters (`tables.CLUSTERS`) with the numbers of those before, and `tables.CONTINUITY`.
+
+    A clustering continues the one of its level and algorithm with the same k, else the nearest k.
+    Votes of windows take the numbers of the windows' clusters; they have no rows of their own.
+    """
+    if before is None or clusters.empty:
+        return clusters, tables.empty(tables.CONTINUITY)
+    labels, found, parts = clusters["label"].copy(), {}, []
+    groups = clusters.groupby(KEYS, dropna=False)
+    for (level, algorithm, k), rows in sorted(groups, key=lambda group: group[0][0] != "window"):
+        voted = (algorithm, k) if pd.notna(k) else (algorithm, None)
+        if level == "song_vote" and voted in found:
+            labels[rows.index] = found[voted].applied(rows["label"].to_numpy())
+            continue
+        one = renumber(_by_point(rows), _by_point(_predecessor(before, level, algorithm, k)))
+        labels[rows.index] = one.applied(rows["label"].to_numpy())
+        if level == "window":
+            found[voted] = one
+        else:
+            parts.append(one.rows.assign(level=level, algorithm=algorithm, k=k))
+    return clusters.assign(label=labels), continuity_frame(parts)
+
+
+def _predecessor(before: pd.DataFrame, level: str, algorithm: str, k: float | None) -> pd.DataFrame:
+    """The rows of the clustering that one of this level, algorithm and k continues."""
+    alike = before[(before["level"] == level) & (before["algorithm"] == algorithm)]
+    return nearest_k(alike, k) if pd.notna(k) else alike[alike["k"].isna()]
+
+
+def nearest_k(before: pd.DataFrame, k: float) -> pd.DataFrame:
+    """The rows of the clustering with k clusters, else of that with the nearest number."""
+    ks = before["k"].dropna().unique()
+    return before[before["k"] == min(ks, key=lambda one: (abs(one - k), one), default=k)]
+
+
+def _by_point(rows: pd.DataFrame) -> pd.Series:
+    """Labels by window, or by song where there are no windows."""
+    points = rows["window_id"].fillna(rows["track_id"])
+    return pd.Series(rows["label"].to_numpy(), points.to_numpy())
+
+
+def continuity_frame(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of `tables.CONTINUITY` from those of several clusterings."""
+    frame = pd.concat([tables.empty(tables.CONTINUITY), *parts], ignore_index=True)
+    whole = ("k", "old_number", "new_number", "songs_shared")
+    return frame.astype(dict.fromkeys(whole, "Int32"))
