@@ -13,6 +13,8 @@ from songatlas.corpus.near_copies import (
     COURSE,
     DISTANCE,
     DURATION_S,
+    SHORT_DISTANCE,
+    SHORT_S,
     WIDTH,
     correlation,
     near_copies,
@@ -109,8 +111,8 @@ def test_pairs_are_those_of_a_comparison_of_all_with_all(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "BLOCK_ROWS", 7)
     monkeypatch.setattr(module, "CHUNK_ROWS", 5)
     rng = np.random.default_rng(0)
-    z = rng.standard_normal((60, 4)).astype(np.float32)
-    durations_s = rng.uniform(100.0, 110.0, 60).round(1)
+    z = rng.standard_normal((60, 5)).astype(np.float32) * 1.5
+    durations_s = rng.uniform(0.0, 10.0, 60).round(1)
     found = near_pairs(z, durations_s)
     pairs = {frozenset(pair) for pair in zip(found.left, found.right, strict=True)}
     expected = {
@@ -118,11 +120,12 @@ def test_pairs_are_those_of_a_comparison_of_all_with_all(monkeypatch: pytest.Mon
         for i in range(60)
         for j in range(i)
         if abs(durations_s[i] - durations_s[j]) <= DURATION_S
-        and np.linalg.norm(z[i] - z[j]) <= DISTANCE
+        and np.linalg.norm(z[i] - z[j])
+        <= (SHORT_DISTANCE if max(durations_s[[i, j]]) < SHORT_S else DISTANCE)
     }
     assert len(found.left) == len(pairs)
     assert pairs == expected
-    assert 20 < len(pairs) < 600
+    assert 20 < len(pairs) < 300
 
 
 def test_the_course_is_what_windows_have_beyond_their_mean() -> None:

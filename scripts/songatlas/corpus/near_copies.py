@@ -23,11 +23,16 @@ DURATION_S = 1.0
 DISTANCE = 3.0
 """Largest Euclidean distance of two copies' vectors of songs."""
 
-COURSE = 0.5
+COURSE = 0.9
 """Smallest correlation of two copies' courses."""
 
 COURSE_WINDOWS = 3
 """Fewer windows than this have no course: there the distance decides alone."""
+
+SHORT_S = 5.0
+SHORT_DISTANCE = 4.5
+"""Largest distance of songs that are shorter than `SHORT_S`: one patch of `musicnn` or two, whose
+vector depends on the encoding more than the mean of many does."""
 
 BLOCK_ROWS = 1024
 CHUNK_ROWS = 16384
@@ -81,7 +86,7 @@ def near_copies(
 
 
 def near_pairs(z: np.ndarray, durations_s: np.ndarray) -> Pairs:
-    """Songs that last equally long (`DURATION_S`) and sound alike (`DISTANCE`).
+    """Songs that last equally long (`DURATION_S`) and sound alike (`DISTANCE`, `SHORT_DISTANCE`).
 
     Every song is compared with those that last up to `DURATION_S` longer: of a million songs with
     a thousand a second, each with a thousand.
@@ -92,17 +97,20 @@ def near_pairs(z: np.ndarray, durations_s: np.ndarray) -> Pairs:
     """
     order = np.argsort(durations_s, kind="stable")
     sorted_z, sorted_s = z[order], durations_s[order]
+    reach = np.where(sorted_s < SHORT_S, SHORT_DISTANCE, DISTANCE)
     square = np.einsum("nd,nd->n", sorted_z, sorted_z)
     found = [np.zeros((2, 0), np.int64)]
     for block, chunk in _blocks(sorted_s):
         apart = square[block, None] + square[chunk] - 2.0 * (sorted_z[block] @ sorted_z[chunk].T)
-        rows, columns = np.nonzero(apart <= (DISTANCE * 1.01) ** 2)  # float32: checked below
+        # A little more than the reach: these are float32, and measured exactly below.
+        rows, columns = np.nonzero(apart <= (1.01 * reach[block, None]) ** 2)
         found.append(np.stack([rows + block.start, columns + chunk.start]))
     left, right = np.concatenate(found, axis=1)
     exact = sorted_z[left].astype(np.float64) - sorted_z[right]
     pairs = Pairs(order[left], order[right], np.linalg.norm(exact, axis=1))
     longer_s = sorted_s[right] - sorted_s[left]
-    return pairs.where((left < right) & (longer_s <= DURATION_S) & (pairs.distance <= DISTANCE))
+    near = (longer_s <= DURATION_S) & (pairs.distance <= reach[right])
+    return pairs.where(near & (left < right))
 
 
 def _blocks(sorted_s: np.ndarray) -> Iterator[tuple[slice, slice]]:
