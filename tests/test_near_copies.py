@@ -21,7 +21,7 @@ from songatlas.corpus.near_copies import (
     near_pairs,
     songs_seen,
 )
-from songatlas.corpus.shared_splits import shared_splits, write_split_views
+from songatlas.corpus.shared_splits import recordings, shared_splits, write_split_views
 
 SPLIT = {"a": "train", "b": "test", "c": "validation", "d": "train"}
 
@@ -168,4 +168,5 @@ def test_splits_are_shared_in_views_and_nowhere_else(tmp_path: Path) -> None:
         frame = tables.read(path, table)
         of_song = frame.groupby("track_id")["split"].agg(lambda splits: set(splits))
         assert of_song.to_dict() == {"a": {"train"}, "b": {"train"}, "c": {"validation"}}
+    assert recordings(groups) == {"a": "a", "b": "a"}
     assert shared_splits(tracks("abc"), None)["split"].tolist() == ["train", "test", "validation"]

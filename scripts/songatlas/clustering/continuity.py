@@ -92,30 +92,31 @@ def continued(
     """
     if before is None or clusters.empty:
         return clusters, tables.empty(tables.CONTINUITY)
-    labels, found, parts = clusters["label"].copy(), {}, []
-    groups = clusters.groupby(KEYS, dropna=False)
-    for (level, algorithm, k), rows in sorted(groups, key=lambda group: group[0][0] != "window"):
-        voted = (algorithm, k) if pd.notna(k) else (algorithm, None)
-        if level == "song_vote" and voted in found:
-            labels[rows.index] = found[voted].applied(rows["label"].to_numpy())
-            continue
-        one = renumber(_by_point(rows), _by_point(_predecessor(before, level, algorithm, k)))
-        labels[rows.index] = one.applied(rows["label"].to_numpy())
-        if level == "window":
-            found[voted] = one
-        else:
-            parts.append(one.rows.assign(level=level, algorithm=algorithm, k=k))
+    labels, parts = clusters["label"].copy(), []
+    of_windows: dict[tuple[str, int | None], Renumbering] = {}
+    groups = [rows for _, rows in clusters.groupby(KEYS, dropna=False)]
+    for rows in sorted(groups, key=lambda rows: str(rows["level"].iloc[0]) != "window"):
+        level, algorithm = str(rows["level"].iloc[0]), str(rows["algorithm"].iloc[0])
+        k = None if rows["k"].isna().any() else int(rows["k"].iloc[0])
+        found = of_windows.get((algorithm, k)) if level == "song_vote" else None
+        if found is None:
+            alike = before[(before["level"] == level) & (before["algorithm"] == algorithm)]
+            found = renumber(_by_point(rows), _by_point(nearest_k(alike, k)))
+            if level == "window":
+                of_windows[algorithm, k] = found
+            else:
+                parts.append(found.rows.assign(level=level, algorithm=algorithm, k=k))
+        labels[rows.index] = found.applied(rows["label"].to_numpy())
     return clusters.assign(label=labels), continuity_frame(parts)
 
 
-def _predecessor(before: pd.DataFrame, level: str, algorithm: str, k: float | None) -> pd.DataFrame:
-    """The rows of the clustering that one of this level, algorithm and k continues."""
-    alike = before[(before["level"] == level) & (before["algorithm"] == algorithm)]
-    return nearest_k(alike, k) if pd.notna(k) else alike[alike["k"].isna()]
+def nearest_k(before: pd.DataFrame, k: int | None) -> pd.DataFrame:
+    """The rows of the clustering with k clusters, else of that with the nearest number.
 
-
-def nearest_k(before: pd.DataFrame, k: float) -> pd.DataFrame:
-    """The rows of the clustering with k clusters, else of that with the nearest number."""
+    k is None where the algorithm finds it: such a clustering has no number in `before` either.
+    """
+    if k is None:
+        return before[before["k"].isna()]
     ks = before["k"].dropna().unique()
     return before[before["k"] == min(ks, key=lambda one: (abs(one - k), one), default=k)]
 

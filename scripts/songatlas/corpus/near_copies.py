@@ -30,7 +30,7 @@ COURSE_WINDOWS = 3
 """Fewer windows than this have no course: there the distance decides alone."""
 
 SHORT_S = 5.0
-SHORT_DISTANCE = 4.5
+SHORT_DISTANCE = 5.0
 """Largest distance of songs that are shorter than `SHORT_S`: one patch of `musicnn` or two, whose
 vector depends on the encoding more than the mean of many does."""
 

@@ -26,6 +26,19 @@ def shared_splits(frame: pd.DataFrame, near_copies: str | Path | None) -> pd.Dat
     return frame.assign(split=of_group.fillna(frame["split"]))
 
 
+def recordings(near_copies: str | Path | None) -> dict[str, str]:
+    """By song of each group of near copies: the song of it that the run had first.
+
+    Raises:
+        TableError: when the table is missing or breaks its schema.
+    """
+    if near_copies is None:
+        return {}
+    groups = tables.read(near_copies, tables.NEAR_COPIES)
+    first = groups[groups["first"]].set_index("group")["track_id"]
+    return dict(zip(groups["track_id"], groups["group"].map(first), strict=True))
+
+
 def write_split_views(
     near_copies: str | Path,
     *,
