@@ -44,8 +44,7 @@ def renumber(labels: pd.Series, before: pd.Series) -> Renumbering:
     """
     from scipy.optimize import linear_sum_assignment
 
-    shared = _shared(labels, before)
-    counts, olds = shared.to_numpy(), shared.index.to_numpy(np.int64)
+    olds, counts = _shared(labels, before)
     old, new = linear_sum_assignment(counts, maximize=True)
     goes_on = counts[old, new] > 0
     old, new = old[goes_on], new[goes_on]
@@ -65,12 +64,15 @@ def renumber(labels: pd.Series, before: pd.Series) -> Renumbering:
     return Renumbering(number_of, rows.sort_values(ROWS[:2], ignore_index=True))
 
 
-def _shared(labels: pd.Series, before: pd.Series) -> pd.DataFrame:
-    """How many songs each old cluster (rows) and each new one (columns 0 to K − 1) share."""
-    both = pd.DataFrame({"old": before, "new": labels}).dropna()
-    counts = pd.crosstab(both["old"], both["new"])
-    olds = sorted(set(before) - {NOISE})
-    return counts.reindex(index=olds, columns=range(labels.max() + 1), fill_value=0)
+def _shared(labels: pd.Series, before: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The old numbers (m,), and how many songs each shares with each new one, (m, K)."""
+    olds = np.unique(before[before != NOISE])
+    old = before.reindex(labels.index, fill_value=NOISE).to_numpy()
+    new = labels.to_numpy()
+    both = (old != NOISE) & (new != NOISE)
+    counts = np.zeros((len(olds), int(new.max()) + 1), np.int64)
+    np.add.at(counts, (np.searchsorted(olds, old[both]), new[both]), 1)
+    return olds, counts
 
 
 def _numbers(n: int, old_numbers: np.ndarray, clusters: np.ndarray) -> np.ndarray:
