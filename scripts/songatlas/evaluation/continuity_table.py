@@ -19,4 +19,5 @@ def continuity_table(paths: Sequence[str | Path]) -> pd.DataFrame:
         model = tables.read_metadata(path)["model"]
         parts.append(tables.read(path, tables.CONTINUITY).assign(representation=model))
     columns = ["representation", *tables.CONTINUITY.columns]
-    return pd.concat(parts)[columns].sort_values(columns[:6], ignore_index=True)
+    frame = pd.concat(parts)[columns].sort_values(columns[:6], ignore_index=True)
+    return frame.astype({"k": "Int64", "old_number": "Int64", "new_number": "Int64"})
