@@ -72,6 +72,7 @@ wildcard_constraints:
 include: "rules/common.smk"
 include: "rules/corpus.smk"
 include: "rules/features.smk"
+include: "rules/near_copies.smk"
 include: "rules/encoders.smk"
 include: "rules/training.smk"
 include: "rules/latents.smk"

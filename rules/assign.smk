@@ -20,6 +20,7 @@ rule assign:
         "../envs/torch.yaml"
     params:
         run=lambda wildcards: plan.results,
+        near_copies=lambda wildcards: plan.near_copies,
         state=lambda wildcards: plan.finished_state,
         listing=lambda wildcards: plan.new_listing,
         branches=plan.assign_branches,
@@ -49,6 +50,7 @@ rule drift:
         "../envs/torch.yaml"
     params:
         run=lambda wildcards: plan.results,
+        near_copies=lambda wildcards: plan.near_copies,
         state=lambda wildcards: plan.finished_state,
         branches=plan.assign_branches,
         assign=plan.section("assign"),

@@ -1,4 +1,4 @@
-"""Clusters and scores: one job per model and seed."""
+"""Clusters and scores, one job per model and seed; which clusters go on from the run before."""
 
 
 rule clusters:
@@ -7,8 +7,9 @@ rule clusters:
         latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
         labels=corpus_table("classes"),
     output:
-        clusters=plan.path("clusters", "{model}", "seed-{seed}.parquet"),
+        clusters=reads_its_own(plan.path("clusters", "{model}", "seed-{seed}.parquet")),
         scores=plan.path("scores", "{model}", "seed-{seed}.parquet"),
+        continuity=plan.path("clusters", "{model}", "continuity-{seed}.parquet"),
     log:
         plan.path("logs", "clusters", "{model}-seed-{seed}.log"),
     benchmark:
@@ -27,3 +28,31 @@ rule clusters:
         "Clustering {wildcards.model}, seed {wildcards.seed}"
     script:
         "../scripts/clusters.py"
+
+
+rule continuity_table:
+    """Which cluster continues which, since each clustering was last made."""
+    input:
+        clusters=plan.branch_files(
+            "clusters/{model}/continuity-{seed}.parquet", plan.first_branches
+        ),
+        consensus=[] if plan.folds else plan.consensus_files("-continuity.parquet"),
+    output:
+        report(
+            plan.path("tables", "continuity.csv"),
+            caption="captions/continuity.rst",
+            category="Tables",
+            labels={"table": "continuity of clusters"},
+        ),
+    log:
+        plan.path("logs", "continuity_table.log"),
+    benchmark:
+        plan.path("benchmarks", "continuity_table.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code_of("continuity_table"),
+    message:
+        "Listing which clusters go on"
+    script:
+        "../scripts/continuity_table.py"

@@ -61,6 +61,35 @@ def corpus_table(name):
     return path
 
 
+def split_table(name):
+    """`songs` or `audio_windows` of the corpus, near copies of one recording in one split.
+
+    Whatever trains, fits or scores by split reads these; others read the corpus's own.
+    """
+
+    def path(wildcards):
+        corpus = corpus_output()
+        if plan.near_copies is None:
+            return getattr(corpus, name)
+        return plan.path("features", "near_copies", f"{name}.parquet")
+
+    return path
+
+
+def near_copies():
+    """The groups of near copies, for scripts that give songs their splits; none without."""
+    return [] if plan.near_copies is None else plan.near_copies
+
+
+def reads_its_own(path):
+    """An output that its job reads before it replaces it: what a run remembers of its past.
+
+    Snakemake cannot leave in place what lies in a remote storage; there nothing is remembered.
+    """
+    remote = workflow.storage_settings.default_storage_provider is not None
+    return path if remote else update(path)
+
+
 def shard_table(wildcards):
     """The windows of one shard and where their songs lie, which is no reason to run again."""
     return ancient(corpus_output().shards[int(wildcards.shard)])
@@ -77,18 +106,19 @@ demo_audio = ancient(f"{plan.corpus_path}/audio") if plan.config.corpus == "demo
 def model_features(wildcards):
     """Named inputs of a trained model: its features, windows and the labels it is shown."""
     corpus = corpus_output()
+    songs, windows = split_table("songs")(wildcards), split_table("audio_windows")(wildcards)
     read = plan.model_inputs(wildcards.model)
-    files = {"windows": corpus.audio_windows}
+    files = {"windows": windows}
     vectors = plan.config.models[wildcards.model].vectors
     if vectors:
         files |= {name: plan.parts(feature) for name, feature in vectors.items()}
-        songs = plan.song_parts(vectors["audio"]) if "audio" in vectors else []
-        return files | {"tracks": corpus.songs, "audio_songs": songs}
+        whole = plan.song_parts(vectors["audio"]) if "audio" in vectors else []
+        return files | {"tracks": songs, "audio_songs": whole}
     for feature in (feature for name in read for feature in features.read_as(name)):
         parts = plan.parts(feature.name)
         files[feature.name] = parts if feature.reads == "audio" else parts[0]
     if "songs" in read:
-        files["tracks"] = corpus.songs
+        files["tracks"] = songs
     for label in ("language", "genre"):
         if label in read:
             files["labels"] = getattr(corpus, label)
@@ -103,12 +133,11 @@ def trained_latents_inputs(wildcards):
 
 def baseline_inputs(wildcards):
     """The one feature that a baseline reads, and the tables that say whose it is."""
-    corpus = corpus_output()
     feature = plan.feature_of(wildcards.model)
     files = {
         "features": plan.parts(feature),
-        "windows": corpus.audio_windows,
-        "tracks": corpus.songs,
+        "windows": split_table("audio_windows")(wildcards),
+        "tracks": split_table("songs")(wildcards),
     }
     if plan.song_parts(feature):
         files["songs"] = plan.song_parts(feature)
@@ -271,7 +300,10 @@ def all_tables():
         "comparison": ("csv", "md", "tex", "txt"),
         "disentanglement": ("csv", "md", "tex"),
         "fates": ("csv",),
+        "continuity": ("csv",),
     }
+    if plan.near_copies:
+        files["near_copies"] = ("csv",)
     if not plan.folds:
         files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}
     if plan.models or plan.pretrained_rows:

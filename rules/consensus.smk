@@ -10,9 +10,10 @@ rule consensus:
         ),
         labels=corpus_table("classes"),
     output:
-        consensus=plan.path("analysis", "consensus", "{model}.parquet"),
+        consensus=reads_its_own(plan.path("analysis", "consensus", "{model}.parquet")),
         choice=plan.path("analysis", "consensus", "{model}-choice.parquet"),
         quality=plan.path("analysis", "consensus", "{model}-quality.parquet"),
+        continuity=plan.path("analysis", "consensus", "{model}-continuity.parquet"),
     log:
         plan.path("logs", "consensus", "{model}.log"),
     benchmark:

@@ -22,7 +22,7 @@ rule adapt_encoder:
     input:
         shards=lambda wildcards: [ancient(path) for path in corpus_output().shards],
         contents=lambda wildcards: corpus_output().contents,
-        windows=corpus_table("audio_windows"),
+        windows=split_table("audio_windows"),
         audio=demo_audio,
     output:
         weights=plan.path(

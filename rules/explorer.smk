@@ -5,6 +5,7 @@ rule explorer:
     """A folder that opens by a double click on its index.html."""
     input:
         tracks=corpus_table("tracks"),
+        near_copies=near_copies(),
         labels=corpus_table("labels"),
         windows=corpus_table("windows"),
         lines=corpus_table("lines"),

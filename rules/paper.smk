@@ -7,6 +7,7 @@ rule paper_corpus:
         tracks=corpus_table("tracks"),
         labels=corpus_table("labels"),
         windows=corpus_table("windows"),
+        near_copies=near_copies(),
     output:
         paper_tables("dataset", "splits"),
         paper_tables("dataset_vs_published", "splits_vs_published"),

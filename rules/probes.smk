@@ -7,6 +7,7 @@ rule probing:
         latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
         classes=corpus_table("classes"),
         factors=corpus_table("factors"),
+        near_copies=near_copies(),
     output:
         plan.path("analysis", "probes", "{model}", "seed-{seed}.parquet"),
     log:

@@ -79,6 +79,7 @@ rule features:
         *(part for feature in sorted(plan.features) for part in plan.parts(feature)),
         *plan.problem_files("rejects"),
         *plan.problem_files("warnings"),
+        near_copies(),
 
 
 for name in plan.models:

@@ -33,6 +33,7 @@ rule summary:
     """One page: what was run on what, what won, what to distrust."""
     input:
         comparison=rules.comparison.output.csv,
+        near_copies=near_copies(),
         tracks=corpus_table("tracks"),
         labels=corpus_table("labels"),
         windows=corpus_table("windows"),

@@ -41,8 +41,8 @@ rule retrieval:
         lyrics=plan.branch_files(
             "analysis/ablations/{model}/seed-{seed}-lyrics.parquet", plan.branches_of(plan.joint)
         ),
-        songs=corpus_table("songs"),
-        windows=corpus_table("audio_windows") if plan.joint_encoders else [],
+        songs=split_table("songs"),
+        windows=split_table("audio_windows") if plan.joint_encoders else [],
         encoded=[part for name in plan.joint_encoders for part in plan.parts(plan.feature_of(name))],
         words=[
             plan.path("analysis", "retrieval", f"{plan.encoder_of(name)}.parquet")

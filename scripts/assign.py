@@ -12,7 +12,7 @@ with job(snakemake.log[0], snakemake.threads) as log:
 
     settings = Assign(**snakemake.params.assign)
     log.result = assign_songs(
-        Finished(Path(snakemake.params.run)),
+        Finished(Path(snakemake.params.run), snakemake.params.near_copies),
         chosen(snakemake.params.branches, settings),
         settings,
         Windows(**snakemake.params.windows),

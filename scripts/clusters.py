@@ -11,6 +11,7 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.input.labels,
         snakemake.output.clusters,
         snakemake.output.scores,
+        snakemake.output.continuity,
         model=snakemake.params.model,
         seed=snakemake.params.seed,
         clustering=Clustering(**snakemake.params.clustering),

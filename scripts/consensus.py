@@ -12,6 +12,7 @@ with job(snakemake.log[0], snakemake.threads):
         consensus_path=snakemake.output.consensus,
         choice_path=snakemake.output.choice,
         quality_path=snakemake.output.quality,
+        continuity_path=snakemake.output.continuity,
         model=snakemake.params.model,
         clustering=Clustering(**snakemake.params.clustering),
         evaluation=Evaluation(**snakemake.params.evaluation),

@@ -11,6 +11,7 @@ with job(snakemake.log[0], snakemake.threads):
     write_page(
         Inputs(
             tracks=snakemake.input.tracks,
+            near_copies=snakemake.input.get("near_copies") or None,
             labels=snakemake.input.labels,
             windows=snakemake.input.windows,
             lines=snakemake.input.lines,

@@ -14,4 +14,5 @@ with job(snakemake.log[0], snakemake.threads):
         model=snakemake.params.model,
         seed=snakemake.params.seed,
         settings=Probes(**snakemake.params.probes),
+        near_copies=snakemake.input.get("near_copies") or None,
     )

@@ -10,6 +10,7 @@ with job(snakemake.log[0], snakemake.threads):
     inputs = read_inputs(
         comparison=snakemake.input.comparison,
         tracks=snakemake.input.tracks,
+        near_copies=snakemake.input.get("near_copies") or None,
         labels=snakemake.input.labels,
         windows=snakemake.input.windows,
         rejects=snakemake.input.get("rejects", []),

@@ -227,6 +227,7 @@ def written(tmp_path, request):
             tmp_path / "labels.parquet",
             tmp_path / f"clusters-{seed}.parquet",
             tmp_path / f"scores-{seed}.parquet",
+            tmp_path / f"continuity-{seed}.parquet",
             model="m_1",
             seed=seed,
             clustering=QUICK,

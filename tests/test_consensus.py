@@ -354,6 +354,7 @@ def written(folder: Path, runs: list[np.ndarray], n: int, note: str = "") -> dic
         latents,
         folder / "labels.parquet",
         **paths,
+        continuity_path=folder / "continuity.parquet",
         model="vae",
         clustering=CLUSTERING,
         evaluation=EVALUATION,

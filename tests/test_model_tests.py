@@ -218,6 +218,7 @@ def test_the_table_is_written_in_three_forms(tmp_path: Path) -> None:
         clusters.append(tmp_path / f"{name}-clusters.parquet")
         write_clusters_and_scores(
             latents, tmp_path / "labels.parquet", clusters[-1], scores[-1],
+            tmp_path / "continuity.parquet",
             model=name, seed=0, clustering=CLUSTERING, evaluation=EVALUATION,
         )  # fmt: skip
     files = {kind: tmp_path / f"tests.{kind}" for kind in ("csv", "md", "tex")}

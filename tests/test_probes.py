@@ -10,7 +10,7 @@ from songatlas import tables
 from songatlas.baselines.layers import write_encoder_latents
 from songatlas.config import Baseline, Clustering, Probes
 from songatlas.evaluation.factors import Factor
-from songatlas.evaluation.probes_table import for_readers, gather, measure, write_table
+from songatlas.evaluation.probes_table import for_readers, gather, groups_of, measure, write_table
 from songatlas.evaluation.probing import probe
 
 N, DIM = 120, 8
@@ -203,3 +203,11 @@ def test_the_layer_that_knows_the_task_is_chosen_and_labels_are_owned_up_to(
     frame, info = write("probe", "language")
     assert len(frame) == 0
     assert "no layer could be chosen by a probe of language: no song has it" in info["note"]
+
+
+def test_near_copies_are_never_apart() -> None:
+    labels = pd.DataFrame({"track_id": ["a", "b", "c"], "artist": ["x", "Various", None]})
+    copies = {"a": "a", "b": "a"}
+    of_artists = groups_of(labels, ["a", "b", "c"], apart=True, recording_of=copies)
+    assert of_artists == ["artist x", "artist x", "song c"]
+    assert groups_of(labels, ["b"], apart=False, recording_of=copies) == ["song a"]

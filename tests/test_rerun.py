@@ -62,8 +62,8 @@ WITH_PAGES = {"architectures", "changes_table", "comparison", "consensus_tables"
 WITH_PAGES |= {"training_table", APART}
 """What writes Markdown, which `pages` shows."""
 
-CONSENSUS = {"consensus_tables", "figure_choice_of_k"}
-"""What gathers the consensus of every representation."""
+CONSENSUS = {"consensus_tables", "figure_choice_of_k", "continuity_table"}
+"""What gathers the consensus, and the clusters that go on, of every representation."""
 
 MATRICES = "figure_confusion"
 """The confusion matrices of every representation."""

@@ -237,6 +237,7 @@ def test_written_tables_are_the_same_every_time(tmp_path):
             tmp_path / "labels.parquet",
             tmp_path / f"clusters-{name}.parquet",
             tmp_path / f"scores-{name}.parquet",
+            tmp_path / f"continuity-{name}.parquet",
             model="m",
             seed=3,
             clustering=CLUSTERING,

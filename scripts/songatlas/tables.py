@@ -5,6 +5,7 @@ Every file carries its table's name and `schema_version` in the metadata, is wri
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ import pyarrow.parquet as pq
 
 from songatlas.errors import OtherVersionError, TableError
 from songatlas.files import atomic as atomic
+
+logger = logging.getLogger(__name__)
 
 VERSIONS = {"probed": 2, "tracks": 2}
 """Schema version by table; 1 where none is named. A new nullable column is no new version
@@ -259,6 +262,18 @@ SHARD = Table(
 )
 """The windows of one shard's songs: all that the audio features read."""
 
+SONGS_SEEN = Table("songs_seen", {"track_id": TEXT, "first_seen": I32}, key=("track_id",))
+"""When a run got each song: 0 of those that it began with, then counting on as songs come."""
+
+NEAR_COPIES = Table(
+    "near_copies",
+    {"group": I32, "track_id": TEXT, "first": FLAG, "split": TEXT, "distance": F64},
+    key=("track_id",),
+    allowed={"split": (*SPLITS, *FOLDS)},
+)
+"""Songs that are one recording in several encodings, by `group`. `first` marks the song that the
+run had first, whose split the group takes; `distance` is that to the song's nearest copy."""
+
 LATENTS = Table(
     "latents",
     {
@@ -287,6 +302,24 @@ CLUSTERS = Table(
     nullable=frozenset(["window_id", "k", "probability"]),
     allowed={"level": LEVELS},
 )
+
+CONTINUITY = Table(
+    "continuity",
+    {
+        "level": TEXT,
+        "algorithm": TEXT,
+        "k": I32,
+        "old_number": I32,
+        "new_number": I32,
+        "songs_shared": I32,
+        "share": F64,
+    },
+    nullable=frozenset(["k", "old_number", "new_number", "share"]),
+    allowed={"level": ("song", "song_vote")},
+)
+"""Clusters beside those that they continue. `songs_shared` are in both; `share` is their share of
+the songs that were clustered both times and are in either. `old_number` is null of a new cluster,
+`new_number` of one that is gone."""
 
 SUPERVISION = ("none", "elsewhere", "labels")
 """Whose labels a representation saw: nobody's, other people's (pretrained weights), this corpus's.
@@ -515,6 +548,21 @@ def read(
     for name in absent if columns is None else set(absent).intersection(columns):
         arrow = arrow.append_column(name, pa.nulls(len(arrow), table.columns[name]))
     return arrow.to_pandas()
+
+
+def read_previous(path: str | Path, table: Table) -> pd.DataFrame | None:
+    """What a job wrote to its own output before; None where there is nothing that it can read.
+
+    A table of another version, or a damaged one, is said in the job's log and counts as nothing:
+    the job is about to replace it.
+    """
+    if not Path(path).exists():
+        return None
+    try:
+        return read(path, table)
+    except TableError as error:
+        logger.warning("starts anew without what it wrote before: %s", error)
+        return None
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -327,6 +327,12 @@ class Plan:
             read |= {feature.name for feature in self.features_of_model(name)}
         return read
 
+    @property
+    def near_copies(self) -> str | None:
+        """The groups of near copies; None where no `musicnn` is there to find them by."""
+        found_by_sound = "musicnn" in self.features
+        return self.path("features", "near_copies", "groups.parquet") if found_by_sound else None
+
     def features_of_model(self, name: str) -> list[Feature]:
         """The features that a trained model reads."""
         vectors = self.config.models[name].vectors

@@ -31,7 +31,7 @@ from songatlas import config
 from songatlas.evaluation.scores import write_clusters_and_scores
 latents, labels, clusters, scores, algorithms, levels = sys.argv[1:]
 write_clusters_and_scores(
-    latents, labels, clusters, scores, model="simulated", seed=0,
+    latents, labels, clusters, scores, clusters + ".continuity", model="simulated", seed=0,
     clustering=config.Clustering(algorithms=algorithms, k="10", levels=levels),
     evaluation=config.Evaluation(),
 )

@@ -1,7 +1,7 @@
 """Consensus partitions of one model's songs, the suggested k, and the quality of every cluster."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from songatlas import config, tables
 from songatlas.clustering.algorithms import WITHOUT_K, cluster
 from songatlas.clustering.choice import JOINT, Choice, choose_k
 from songatlas.clustering.consensus import Consensus, consensus
+from songatlas.clustering.continuity import continuity_frame, nearest_k, renumber
 from songatlas.clustering.levels import Points, points_of
 from songatlas.clustering.reduction import reduce_width
 from songatlas.errors import SongatlasError
@@ -20,11 +21,12 @@ from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
 
 @dataclass(frozen=True)
 class Found:
-    """Rows of the tables `consensus`, `choice` and `quality`, and what to say of them."""
+    """Rows of the tables `consensus`, `choice`, `quality` and `continuity`, and words on them."""
 
     consensus: pd.DataFrame
     choice: pd.DataFrame
     quality: pd.DataFrame
+    continuity: pd.DataFrame
     sentence: str
     note: str
 
@@ -41,12 +43,14 @@ def consensus_of(
     clustering: config.Clustering,
     evaluation: config.Evaluation,
     consensus: config.Consensus,
+    before: pd.DataFrame | None = None,
 ) -> Found:
     """Suggest k and build the consensus at that k and at every task's number of classes.
 
     Args:
         runs: the songs of each training seed, the same ones in the same order.
         labels: label by song of every task.
+        before: the table `consensus` before, whose clusters' numbers the new ones keep.
     """
     songs = runs[0]
     reduced = [
@@ -67,10 +71,14 @@ def consensus_of(
     classes = {n_classes(dict(of_song), songs.track_ids) for of_song in labels.values()}
     ks = sorted({k for k in (*classes, choice.joint) if k is not None and k >= 2})
     partitions, qualities, notes = [], [], [each.note for each in reduced[:1]]
+    continuity: list[pd.DataFrame] = []
     for k in ks:
         found = _at(z, k, clustering, evaluation.seed)
         notes.append(f"k = {k}: {found.note}" if found.note else None)
         if found.labels is not None:
+            if before is not None:
+                found, rows = _continued(found, k, songs, before)
+                continuity.append(rows)
             partitions.append(
                 pd.DataFrame(
                     {
@@ -86,6 +94,7 @@ def consensus_of(
         _joined(partitions, tables.CONSENSUS),
         choice_frame(choice),
         _joined(qualities, tables.QUALITY),
+        continuity_frame(continuity),
         choice.sentence,
         "; ".join(filter(None, notes)),
     )
@@ -103,6 +112,22 @@ def _at(z: Sequence[np.ndarray], k: int, clustering: config.Clustering, seed: in
     if found and not partitions:
         return Consensus(None, note=found[0].note)
     return consensus(partitions, k, seed=seed)
+
+
+def _continued(
+    found: Consensus, k: int, songs: Points, before: pd.DataFrame
+) -> tuple[Consensus, pd.DataFrame]:
+    """A consensus in the numbers of the one before, and rows of `tables.CONTINUITY`."""
+    old = nearest_k(before, k)
+    labels = pd.Series(found.labels, songs.track_ids)
+    new = renumber(labels, pd.Series(old["label"].to_numpy(), old["track_id"].to_numpy()))
+    ordered = np.argsort(new.number_of)
+    found = replace(
+        found,
+        labels=new.applied(labels.to_numpy()),
+        of_cluster=None if found.of_cluster is None else found.of_cluster[ordered],
+    )
+    return found, new.rows.assign(level="song", algorithm="consensus", k=k)
 
 
 def _joined(parts: Sequence[pd.DataFrame], table: tables.Table) -> pd.DataFrame:
@@ -131,13 +156,15 @@ def write_consensus(
     consensus_path: str | Path,
     choice_path: str | Path,
     quality_path: str | Path,
+    continuity_path: str | Path,
     model: str,
     clustering: config.Clustering,
     evaluation: config.Evaluation,
     consensus: config.Consensus,
 ) -> None:
-    """Read the latents of all seeds of one model and write the three tables.
+    """Read the latents of all seeds of one model and write the four tables.
 
+    A consensus that lies at `consensus_path` already is the one before (`consensus_of`).
     One thread, as in `write_clusters_and_scores`.
 
     Raises:
@@ -159,7 +186,12 @@ def write_consensus(
     labels = song_tasks(tables.read(labels_path, tables.LABELS), evaluation.tasks)
     with threadpool_limits(1):
         found = consensus_of(
-            runs, labels, clustering=clustering, evaluation=evaluation, consensus=consensus
+            runs,
+            labels,
+            clustering=clustering,
+            evaluation=evaluation,
+            consensus=consensus,
+            before=tables.read_previous(consensus_path, tables.CONSENSUS),
         )
     metadata = {
         "model": model,
@@ -169,6 +201,8 @@ def write_consensus(
         "sentence": found.sentence,
         "note": "; ".join(filter(None, (info.get("note"), found.note))),
     }
-    tables.write(found.consensus, consensus_path, tables.CONSENSUS, metadata)
     tables.write(found.choice, choice_path, tables.CHOICE, metadata)
     tables.write(found.quality, quality_path, tables.QUALITY, metadata)
+    tables.write(found.continuity, continuity_path, tables.CONTINUITY, metadata)
+    # Last: a job that is killed before finds the consensus before once more.
+    tables.write(found.consensus, consensus_path, tables.CONSENSUS, metadata)

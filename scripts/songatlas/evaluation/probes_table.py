@@ -1,6 +1,6 @@
 """Probes of every representation: one table per model and seed, and all of them together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from songatlas import config, tables
 from songatlas.clustering.levels import points_of
+from songatlas.corpus.shared_splits import recordings
 from songatlas.evaluation import layout
 from songatlas.evaluation.factors import factor
 from songatlas.evaluation.probing import LINEAR, probe, unknown
@@ -41,8 +42,18 @@ EXPLAINED = (
 )
 
 
-def groups_of(labels: pd.DataFrame, songs: Sequence[str], *, apart: bool) -> list[str]:
-    """The artist of every song, or the song where none is known or artists need not be apart."""
+def groups_of(
+    labels: pd.DataFrame,
+    songs: Sequence[str],
+    *,
+    apart: bool,
+    recording_of: Mapping[str, str] | None = None,
+) -> list[str]:
+    """The artist of every song, or the song where none is known or artists need not be apart.
+
+    Near copies count as their recording (`shared_splits.recordings`), so they are never apart.
+    """
+    songs = [(recording_of or {}).get(song, song) for song in songs]
     artist = labels.set_index("track_id")["artist"]
     return [
         f"artist {artist[song]}"
@@ -60,6 +71,7 @@ def measure(
     seed: int,
     supervision: str,
     settings: config.Probes,
+    recording_of: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Rows of `tables.PROBES` of one model and seed.
 
@@ -67,6 +79,7 @@ def measure(
         latents: rows of the latents table; songs count, as the mean of their windows or by a vector
             of their own.
         labels: `track_id`, `artist`, `language`, `genre` and every `factor_` column.
+        recording_of: by near copy its recording; one recording is never on both sides of a fold.
     """
     points = points_of(latents, "song")
     songs = [str(song) for song in points.track_ids]
@@ -74,7 +87,7 @@ def measure(
     rows = []
     for task in settings.tasks:
         target = factor(known, task, songs)
-        groups = groups_of(labels, songs, apart=task != ARTIST)
+        groups = groups_of(labels, songs, apart=task != ARTIST, recording_of=recording_of)
         for name, hidden in ((LINEAR, None), (f"mlp_{settings.hidden}", settings.hidden)):
             found = unknown("it has no vectors of songs")
             if songs:
@@ -118,6 +131,7 @@ def write_probes(
     model: str,
     seed: int,
     settings: config.Probes,
+    near_copies: str | Path | None = None,
 ) -> None:
     """Read one model's latents and the corpus views `classes` and `factors`, write its probes.
 
@@ -136,6 +150,7 @@ def write_probes(
             seed=seed,
             supervision=tables.read_metadata(latents_path).get("supervision", "none"),
             settings=settings,
+            recording_of=recordings(near_copies),
         )
     tables.write(frame, output, tables.PROBES, {"model": model, "seed": seed})
 

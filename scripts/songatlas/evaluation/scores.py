@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
+from songatlas.clustering.continuity import continued
 from songatlas.clustering.levels import (
     Attempt,
     Points,
@@ -322,14 +323,16 @@ def write_clusters_and_scores(
     labels_path: str | Path,
     clusters_path: str | Path,
     scores_path: str | Path,
+    continuity_path: str | Path,
     *,
     model: str,
     seed: int,
     clustering: config.Clustering,
     evaluation: config.Evaluation,
 ) -> None:
-    """Read the latents of one model, write its clusters and scores.
+    """Read the latents of one model, write its clusters, scores and continuity.
 
+    Clusters that lie at `clusters_path` already are those before: the new ones keep their numbers.
     Numerical libraries are kept to one thread: sums over several threads differ in the last digit
     from run to run, and a clustering can turn on it.
 
@@ -359,5 +362,9 @@ def write_clusters_and_scores(
         "supervision": info.get("supervision", "none"),
         "note": info.get("note") or "",
     }
-    tables.write(clusters, clusters_path, tables.CLUSTERS, metadata)
+    before = tables.read_previous(clusters_path, tables.CLUSTERS)
+    clusters, continuity = continued(clusters, before)
     tables.write(scores, scores_path, tables.SCORES, metadata)
+    tables.write(continuity, continuity_path, tables.CONTINUITY, metadata)
+    # Last: a job that is killed before finds the clusters before once more.
+    tables.write(clusters, clusters_path, tables.CLUSTERS, metadata)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import tables
+from songatlas.corpus.shared_splits import shared_splits
 from songatlas.explorer.scripts import packed
 
 
@@ -31,14 +32,19 @@ class Catalogue:
         return _rows(self.windows["window_id"], window_ids)
 
 
-def read_catalogue(tracks: str | Path, labels: str | Path, windows: str | Path) -> Catalogue:
-    """Join a corpus's tables.
+def read_catalogue(
+    tracks: str | Path,
+    labels: str | Path,
+    windows: str | Path,
+    near_copies: str | Path | None = None,
+) -> Catalogue:
+    """Join a corpus's tables; near copies are shown in the split that they share.
 
     Raises:
         TableError: when a table is missing or breaks its schema.
     """
     return catalogue(
-        tables.read(tracks, tables.TRACKS),
+        shared_splits(tables.read(tracks, tables.TRACKS), near_copies),
         tables.read(labels, tables.LABELS),
         tables.read(windows, tables.WINDOWS),
     )

@@ -50,6 +50,7 @@ class Inputs:
     clusters: Mapping[str, str]
     logmel: Sequence[str]
     descriptors: Sequence[str]
+    near_copies: str | None = None
 
 
 def write_page(
@@ -65,7 +66,7 @@ def write_page(
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(BUNDLE, folder)
-    found = read_catalogue(inputs.tracks, inputs.labels, inputs.windows)
+    found = read_catalogue(inputs.tracks, inputs.labels, inputs.windows, inputs.near_copies)
     lines = lyrics_of_songs(found, tables.read(inputs.lines, tables.LINES))
     attributes, sound, every = _attributes(inputs, found)
     scripts.write(folder / "data/descriptors.js", "descriptors", packed(every.values))

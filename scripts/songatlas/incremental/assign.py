@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
+from songatlas.clustering.continuity import renumber
 from songatlas.clustering.levels import Points, attempts, points_of
 from songatlas.clustering.reduction import reduce_both
 from songatlas.errors import SongatlasError
@@ -144,9 +145,12 @@ def place(
         if found.labels is None or key not in wanted:
             continue
         before = labels[attempt.algorithm, -1 if attempt.k is None else attempt.k]
+        # Fitted once more, the clusters are in no order; the run's may have kept older numbers.
+        fitted_again = pd.Series(found.labels, everyone.track_ids)
+        numbered = renumber(fitted_again, pd.Series(before)).applied(found.labels)
         again = [
             before[track] == label
-            for track, label in zip(fitted.track_ids, found.labels, strict=False)
+            for track, label in zip(fitted.track_ids, numbered, strict=False)
             if track in before
         ]
         n = len(fitted)
@@ -161,7 +165,7 @@ def place(
                     "seed": branch.seed,
                     "algorithm": attempt.algorithm,
                     "k": pd.array([attempt.k] * len(ids), dtype="Int32"),
-                    "label": found.labels[n:],
+                    "label": numbered[n:],
                     "probability": np.full(len(ids), np.nan, np.float32)
                     if found.probability is None
                     else found.probability[n:],

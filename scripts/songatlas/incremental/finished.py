@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from songatlas import tables
+from songatlas.corpus.shared_splits import shared_splits
 from songatlas.errors import SongatlasError
 
 
@@ -26,9 +27,10 @@ class Branch:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run by its folder `results/<run>`."""
+    """A run by its folder `results/<run>`, and its groups of near copies where it has them."""
 
     folder: Path
+    near_copies: str | None = None
 
     def latents(self, branch: Branch) -> pd.DataFrame:
         """The vectors of the run's songs and windows (`tables.LATENTS`)."""
@@ -56,8 +58,9 @@ class Finished:
         return tables.read(self._there("corpus", "tracks.parquet"), tables.TRACKS, columns)
 
     def windows(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Columns of the run's windows."""
-        return tables.read(self._there("corpus", "windows.parquet"), tables.WINDOWS, columns)
+        """Columns of the run's windows, `track_id` and `split` among them."""
+        path = self._there("corpus", "windows.parquet")
+        return shared_splits(tables.read(path, tables.WINDOWS, columns), self.near_copies)
 
     def parts(self, feature: str) -> list[Path]:
         """Files of one feature."""

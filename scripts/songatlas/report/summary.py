@@ -12,6 +12,7 @@ import pandas as pd
 from songatlas import tables
 from songatlas.corpus.folds import PREFIX
 from songatlas.corpus.languages import given_languages
+from songatlas.corpus.shared_splits import shared_splits
 from songatlas.errors import SongatlasError
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 from songatlas.report.ending import WORDS as FATE_WORDS
@@ -59,6 +60,7 @@ class Inputs:
     trainings: Sequence[Mapping[str, Any]]
     fates: pd.DataFrame | None = None
     pretrained: Sequence[Mapping[str, Any]] = ()
+    near_copies: pd.DataFrame | None = None
 
 
 NEEDED = ("model", "seed", "active_units", "latent_dim")
@@ -69,6 +71,7 @@ def read_inputs(
     *,
     comparison: str | Path,
     tracks: str | Path,
+    near_copies: str | Path | None = None,
     labels: str | Path,
     windows: str | Path,
     rejects: str | Path | Sequence[str | Path],
@@ -95,7 +98,7 @@ def read_inputs(
             )
     return Inputs(
         comparison=read_comparison(comparison),
-        tracks=tables.read(tracks, tables.TRACKS),
+        tracks=shared_splits(tables.read(tracks, tables.TRACKS), near_copies),
         labels=tables.read(labels, tables.LABELS),
         windows=tables.read(windows, tables.WINDOWS),
         rejects=_each_song_once(_together(_several(rejects), tables.REJECTS)),
@@ -103,6 +106,7 @@ def read_inputs(
         trainings=facts,
         fates=None if fates is None else read_fates(fates),
         pretrained=pretrained,
+        near_copies=(None if near_copies is None else tables.read(near_copies, tables.NEAR_COPIES)),
     )
 
 
@@ -179,6 +183,12 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         + (f"; {detected.sum()} of them detected in lyrics." if detected.any() else "."),
         f"Genres: {_tally(inputs.labels['genre'])}.",
     ]
+    if inputs.near_copies is not None and len(inputs.near_copies):
+        recordings = inputs.near_copies["group"].nunique()
+        lines.append(
+            f"{len(inputs.near_copies)} songs are {_count(recordings, 'recording')} in several "
+            "encodings (`tables/near_copies.csv`); each recording has one split."
+        )
     trained = _trained(inputs)
     models = list(dict.fromkeys(inputs.comparison["model"]))
     baselines = [name for name in models if name not in trained]
