@@ -1,6 +1,6 @@
 """Runs the steps of the check one after another and writes every result down at once.
 
-The steps are run by a process of its own (`steps.py`), so that a step that hangs or dies costs itself
+The steps are run by a process of its own (`gpu_steps.py`), so that a step that hangs or dies costs itself
 alone: the process is ended and a new one goes on with the next step.
 """
 
@@ -32,6 +32,9 @@ LIMITS_S = {
 }
 """Steps in order, and how long each may take in seconds."""
 
+START, START_LIMIT_S = "start", 90
+"""Until a process has imported what it needs."""
+
 
 class Results:
     """The rows so far, in a file that is whole after every one."""
@@ -59,7 +62,7 @@ class Worker:
     def __init__(self, arguments: list[str]) -> None:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "steps.py"), *arguments],
+            [sys.executable, str(HERE / "gpu_steps.py"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -76,9 +79,10 @@ class Worker:
 
     def run(self, step: str, limit_s: float, results: Results) -> bool:
         """Run a step; whether the process can go on with the next one."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(step + "\n")
-        self.process.stdin.flush()
+        if step != START:
+            assert self.process.stdin is not None
+            self.process.stdin.write(step + "\n")
+            self.process.stdin.flush()
         until = time.monotonic() + limit_s
         while True:
             try:
@@ -108,7 +112,9 @@ def check(arguments: argparse.Namespace) -> int:
         asked += ["--small"] if arguments.small else []
         worker: Worker | None = None
         for step in arguments.steps:
-            worker = worker or Worker(asked)
+            if worker is None:
+                worker = Worker(asked)
+                worker.run(START, START_LIMIT_S * arguments.patience, results)
             if not worker.run(step, LIMITS_S[step] * arguments.patience, results):
                 worker.end()
                 worker = None

@@ -283,10 +283,10 @@ class Architecture(Model):
         """[audio | lyrics | shared], (B, latent_dim); a missing modality's block is zeros."""
         return self.encode(batch, batch["has_mel"], batch["has_lyrics"])[0]
 
-    def summarise(self, batch: Batch) -> Tensor:
+    def summary(self, batch: Batch, z: Tensor) -> Tensor:
         """The embedding, and which modalities are there, (B, latent_dim + 2)."""
         flags = torch.stack([batch["has_mel"], batch["has_lyrics"]], 1)
-        return torch.cat([self.embed(batch), flags.float()], 1)
+        return torch.cat([z, flags.float()], 1)
 
     def embed_song(self, summaries: Tensor) -> Tensor:
         """Block by block the mean of the windows that have it, (latent_dim,).

@@ -127,7 +127,7 @@ class MixturePrior(nn.Module):
 
         Empty where no step was trained since then.
         """
-        mass = self.mass.double().cpu().numpy()
+        mass = self.mass.cpu().double().numpy()
         self.mass.zero_()
         return np.flatnonzero(mass < share * mass.sum())
 
@@ -151,7 +151,7 @@ class MixturePrior(nn.Module):
         parts = log_responsibilities.argmax(1).cpu().numpy()
         if len(components) == self.n_components:
             parts[:] = components[0]
-        weights = torch.softmax(self.weight_logits.double(), 0).cpu().numpy()
+        weights = torch.softmax(self.weight_logits.cpu().double(), 0).numpy()
         bisections = {c: _bisect(points[parts == c], seed) for c in np.unique(parts)}
         for c in components:
             host = max(bisections, key=lambda part: bisections[part][0])

@@ -217,9 +217,10 @@ class Architecture(Model):
         """The posterior mean, (B, latent_dim); zeros for a row without either modality."""
         return self.encode(batch, batch["has_mel"], batch["has_lyrics"])[0]
 
-    def assign(self, batch: Batch) -> Tensor:
+    def cluster(self, z: Tensor) -> Tensor:
         """Component with the largest responsibility at the posterior mean, (B,) int64."""
-        return self.prior.log_responsibilities(self.embed(batch)).argmax(1)
+        with torch.autocast(z.device.type, enabled=False):
+            return self.prior.log_responsibilities(z).argmax(1)
 
     @torch.no_grad()
     def sample(self, component: int, n: int, seed: int) -> dict[str, Tensor]:

@@ -93,7 +93,10 @@ class IsometricTower(nn.Module):
     def projection(self) -> Tensor:
         """(n_in, n_out) with orthonormal columns, or rows where there are fewer of those."""
         with torch.autocast(self.directions.device.type, enabled=False):
-            basis, triangle = torch.linalg.qr(self.directions.float())
+            directions = self.directions.float()
+            # MPS has no QR.
+            given = directions.cpu() if directions.device.type == "mps" else directions
+            basis, triangle = (found.to(directions.device) for found in torch.linalg.qr(given))
             # QR leaves signs open; fixed ones make the basis a smooth function of the directions.
             signed = basis * torch.where(triangle.diagonal() < 0, -1.0, 1.0)
         return signed if self.narrows else signed.T

@@ -15,7 +15,7 @@ from songatlas.training.data import Windows, prepare
 from songatlas.training.fit import Trained
 from songatlas.training.weights import Description
 
-from measure import seconds
+from gpu_instruments import seconds
 
 WARM_UP = 3
 """Steps before those that are timed."""
@@ -33,9 +33,7 @@ def train(
     """The library's own training for so many epochs."""
     changed = {"device": device, "max_epochs": epochs, "early_stopping_patience": epochs + 100}
     settings = training.model_copy(update={**changed, **more.pop("settings", {})})
-    return fit.train(
-        windows, description, settings, loss, name="check", beta=1.0, seed=0, **more
-    )
+    return fit.train(windows, description, settings, loss, name="check", beta=1.0, seed=0, **more)
 
 
 def epoch_seconds(trained: Trained) -> list[float]:
@@ -107,6 +105,3 @@ def loop_seconds(
 
     steps(WARM_UP)
     return seconds(device, lambda: steps(n_steps)) / n_steps
-
-
-Way = Callable[[], float]

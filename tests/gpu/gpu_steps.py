@@ -13,7 +13,6 @@ import platform
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -34,9 +33,9 @@ from songatlas.training.embed import write_latents
 from songatlas.training.fit import Trained
 from songatlas.training.module import TrainingModule
 
-import measure
-import ways
-from corpus import (
+import gpu_instruments as instruments
+import gpu_ways as ways
+from gpu_corpus import (
     FULL,
     SMALL,
     Sizes,
@@ -122,7 +121,7 @@ def versions(bench: Bench) -> Iterator[Row]:
 
 
 def _ceilings(bench: Bench) -> Row:
-    flop_per_s, bytes_per_s = measure.ceilings(bench.device, bench.small)
+    flop_per_s, bytes_per_s = instruments.ceilings(bench.device, bench.small)
     return {"tflop_per_s": flop_per_s / 1e12, "gb_per_s": bytes_per_s / 1e9}
 
 
@@ -157,7 +156,7 @@ def _loss_and_gradient(
     batch = windows.batch(np.arange(len(windows)))
     pair = windows.mel[torch.arange(len(windows)).flip(0)]
     model = model.to(device)
-    model.start_epoch(-1, np.arange(0), lambda: np.zeros((0, 1)))
+    model.resume({name: values.to(device) for name, values in model.progress().items()})
     torch.manual_seed(0)
     with _DrawnOnTheCPU(), torch.autocast(device, dtype=dtype, enabled=dtype is not None):
         ready = prepare({key: v.to(device) for key, v in {**batch, "pair": pair}.items()})
@@ -241,7 +240,7 @@ def _one_epoch(bench: Bench, studied: Studied) -> Row:
     n_steps = bench.sizes.n_windows // bench.sizes.batch_size
     profiled, last = min(PROFILED_STEPS, n_steps - 1), 2 + ("vade" in studied.name)
     kernels: list[float] = []
-    with measure.kernel_seconds(1, profiled, last, kernels):
+    with instruments.kernel_seconds(1, profiled, last, kernels):
         trained = bench.train(studied, None, 3)
     took = ways.epoch_seconds(trained)[-2]
     row: Row = {"seconds": took, "peak_memory_gb": trained.summary["peak_memory_gb"]}
@@ -272,10 +271,10 @@ def _floor(bench: Bench) -> Row:
 
     for _ in range(3):
         step()
-    counted = measure.Roofline(*measure.ceilings(bench.device, bench.small))
+    counted = instruments.Roofline(*instruments.ceilings(bench.device, bench.small))
     with counted:
         step()
-    took = min(measure.seconds(bench.device, step) for _ in range(10))
+    took = min(instruments.seconds(bench.device, step) for _ in range(10))
     floor = {"floor_ms": 1e3 * counted.seconds, "gflop": counted.flop / 1e9}
     return {**floor, "gb": counted.bytes / 1e9, "ms": 1e3 * took, "times": took / counted.seconds}
 
@@ -290,7 +289,7 @@ def _waits(bench: Bench, studied: Studied) -> Row:
     found: Counter[str] = Counter()
     n_batches = WATCHED_STEPS + 2
     last = 0 + ("vade" in studied.name)
-    with measure.synchronisations(1, WATCHED_STEPS, last, found):
+    with instruments.synchronisations(1, WATCHED_STEPS, last, found):
         bench.train(studied, n_batches * bench.sizes.batch_size, 1)
     return {"a_step": sum(found.values()) / WATCHED_STEPS, "where": dict(found.most_common(5))}
 
@@ -306,8 +305,8 @@ def memory(bench: Bench) -> Iterator[Row]:
 
 def _cap(bench: Bench, bytes_: float) -> AbstractContextManager[None]:
     if bench.device == "cuda":
-        return measure.memory_cap(bytes_)
-    return measure.pretended_cap(bench.sizes.batch_size)
+        return instruments.memory_cap(bytes_)
+    return instruments.pretended_cap(bench.sizes.batch_size)
 
 
 def _capped(bench: Bench, studied: Studied, n: int) -> Row:
@@ -336,8 +335,8 @@ def _in_parts(bench: Bench, studied: Studied, n: int) -> Row:
 
 def _cap_in_parts(bench: Bench, bytes_: float) -> AbstractContextManager[None]:
     if bench.device == "cuda":
-        return measure.memory_cap(bytes_)
-    return measure.pretended_cap(bench.sizes.batch_size // 2)
+        return instruments.memory_cap(bytes_)
+    return instruments.pretended_cap(bench.sizes.batch_size // 2)
 
 
 def _same_loss(whole: Trained, parts: Trained, share: float) -> Row:
@@ -385,11 +384,9 @@ def die(bench: Bench) -> None:
     def end(_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with measure.around_steps(3, 1, 1, lambda: None, end):
+    with instruments.around_steps(3, 1, 1, lambda: None, end):
         n = 6 * bench.sizes.batch_size
-        bench.train(
-            basic, n, RESUMED_EPOCHS, resume_folder=bench.folder, resume_every_s=0.0
-        )
+        bench.train(basic, n, RESUMED_EPOCHS, resume_folder=bench.folder, resume_every_s=0.0)
 
 
 def latents(bench: Bench) -> Iterator[Row]:
@@ -406,7 +403,7 @@ def _latents(bench: Bench) -> Row:
     def write() -> None:
         write_latents(model, windows, path, name="conv_vae", device=bench.device)
 
-    took = min(measure.seconds(bench.device, write) for _ in range(2))
+    took = min(instruments.seconds(bench.device, write) for _ in range(2))
     return {"seconds": took, "windows": len(windows), "windows_per_s": len(windows) / took}
 
 
@@ -431,7 +428,11 @@ def _musicnn(bench: Bench) -> Row:
 
     embed()
     song_s = n * PATCH_FRAMES * 256 / 16000
-    return {"times_real_time": song_s / measure.seconds("cpu", embed), "networks": 2, "on": "cpu"}
+    return {
+        "times_real_time": song_s / instruments.seconds("cpu", embed),
+        "networks": 2,
+        "on": "cpu",
+    }
 
 
 def _random_weights(seed: int) -> dict[str, np.ndarray]:
@@ -521,6 +522,7 @@ def say(answers: TextIO, row: Row) -> None:
 
 
 def serve(bench: Bench, answers: TextIO) -> None:
+    say(answers, {"finished": "start"})
     for line in sys.stdin:
         step = line.strip()
         began = time.perf_counter()
