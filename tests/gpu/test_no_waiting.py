@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from gpu_corpus import SMALL, Variant, every_architecture, make_windows, started, windows_of
 from songatlas.config import Loss, Training
 from songatlas.models.base import Model
+from songatlas.models.deep_clustering import DeepClustering
 from songatlas.models.quantiser import Quantiser
 from songatlas.training import module as training_module
 from songatlas.training.data import Batches, Windows, prepare
@@ -59,7 +60,8 @@ def on_meta(model: Model, windows: Windows) -> tuple[Model, Iterator[dict[str, T
     # What happens in the first step alone (a codebook's start) may ask.
     model(prepare(next(iter(batches(model, windows)))))
     moved = model.to("meta")
-    model.resume({name: values.to("meta") for name, values in model.progress().items()})
+    if isinstance(model, DeepClustering) and model.target is not None:
+        model.target = model.target.to(torch.device("meta"))
     for part in moved.modules():
         if isinstance(part, Quantiser):
             part._seen_version = part.initialised._version

@@ -16,6 +16,7 @@ from songatlas.models.towers import (
     IsometricTower,
     Standardiser,
     info_nce,
+    mean_of_rows,
     pooled_statistics,
     product_of_experts,
     similarity_loss,
@@ -187,8 +188,7 @@ class Architecture(Model):
     def forward(self, batch: Batch) -> Pass:
         heard, read = batch["has_mel"], batch["has_lyrics"]
         if self.training:
-            if heard.any():
-                self.statistics.see(pooled_statistics(batch["mel"][heard]))
+            self.statistics.see(pooled_statistics(batch["mel"]), heard)
             heard, read = drop_modality(heard, read, self.modality_dropout)
         mu, logvar, present, extra = self.encode(batch, heard, read)
         noisy = present & self._gaussian(mu)
@@ -245,10 +245,11 @@ class Architecture(Model):
             rows = extra[kept] if self.fusion == "late" else batch[has]
             error = _mean_squared_error(decoded, target, rows)
             start, stop = self.blocks[name]
-            kept_rows = extra[kept]
-            geometry = similarity_loss(target[kept_rows], done.mu[kept_rows, start:stop])
+            geometry = similarity_loss(target, done.mu[:, start:stop], extra[kept])
             shown[name] = error.detach()
-            here = (calibrated_nll(error) if scale == "elbo" else error) if rows.any() else error
+            here = error
+            if scale == "elbo":
+                here = torch.where(rows.any(), calibrated_nll(error), error)
             distortion = distortion + 2.0 * weights[name] * (here + geometry)
             values = n_values[name] if scale == "elbo" else self.latent_dim
             rate = rate + 2.0 * weights[name] * (
@@ -261,12 +262,11 @@ class Architecture(Model):
         if self.fusion == "early":
             start, stop = self.blocks["shared"]
             either = extra["heard"] | extra["read"]
-            geometry = similarity_loss(extra["joined"][either], done.mu[either, start:stop])
+            geometry = similarity_loss(extra["joined"], done.mu[:, start:stop], either)
             distortion = distortion + geometry
         if self.fusion == "contrastive":
             pairs = extra["heard"] & extra["read"]
-            temperature = done.mu.new_tensor(self.temperature)
-            contrast, right = info_nce(extra["audio"][pairs], extra["lyrics"][pairs], temperature)
+            contrast, right = info_nce(extra["audio"], extra["lyrics"], self.temperature, pairs)
             distortion = distortion + contrast
             shown |= {"contrastive": contrast.detach(), "accuracy": right}
         return {
@@ -313,9 +313,7 @@ def _mlp(n_in: int, width: int, n_out: int) -> nn.Sequential:
 
 def _mean_squared_error(decoded: Tensor, target: Tensor, rows: Tensor) -> Tensor:
     """Over the values of some rows; 0 without any."""
-    if not rows.any():
-        return decoded.float().sum() * 0.0
-    return F.mse_loss(decoded[rows].float(), target[rows].float())
+    return mean_of_rows((decoded.float() - target.float()).square(), rows).mean()
 
 
 def drop_modality(heard: Tensor, read: Tensor, rate: float) -> tuple[Tensor, Tensor]:

@@ -129,7 +129,8 @@ class Architecture(Model):
             dropout,
         )
         self.prior = MixturePrior(n_components, latent_dim)
-        self.kinds: dict[int, int] = {}
+        self._kinds: dict[int, int] = {}
+        self._seen: list[tuple[Tensor, Tensor]] = []
 
     def encode(self, batch: Batch, heard: Tensor, read: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance (B, latent_dim) of the posterior.
@@ -160,10 +161,18 @@ class Architecture(Model):
             (self.audio, "audio", batch["has_mel"]),
             (self.lyrics, "lyrics", batch["has_lyrics"]),
         ):
-            if has.any():
-                tower.standardiser.see(batch[name][has].float())
+            tower.standardiser.see(batch[name].float(), has)
         kinds = batch["has_mel"].long() + LYRICS * batch["has_lyrics"].long()
-        self.kinds.update(zip(batch["row"].tolist(), kinds.tolist(), strict=True))
+        # Read when somebody asks: the host would wait for the device in every step.
+        self._seen.append((batch["row"], kinds))
+
+    @property
+    def kinds(self) -> dict[int, int]:
+        """Which modalities each row has that training showed, by its number."""
+        for rows, kinds in self._seen:
+            self._kinds.update(zip(rows.tolist(), kinds.tolist(), strict=True))
+        self._seen = []
+        return self._kinds
 
     def terms(
         self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
@@ -184,15 +193,15 @@ class Architecture(Model):
         )
         kl = self._kl(done, heard | read)
         counted = paid(kl, 0.0 if done.logvar is None else free_bits, self.latent_dim)
-        errors = [_mean(square) for square in squares]
+        errors = [total / n.clamp_min(1) for total, n in squares]
         if scale == "paper":
-            distortion = _mean(torch.cat([square.flatten() for square in squares]))
+            (total, n), (other, m) = squares
+            distortion = (total + other) / (n + m).clamp_min(1)
             rate = counted / self.latent_dim
         else:
             n_values = self.spec.audio_dim + self.spec.lyrics_dim
             nats = [
-                square.numel() * calibrated_nll(error)
-                for square, error in zip(squares, errors, strict=True)
+                n * calibrated_nll(error) for (_, n), error in zip(squares, errors, strict=True)
             ]
             distortion = torch.stack(nats).sum() / (len(kl) * n_values)
             rate = counted / n_values
@@ -207,11 +216,9 @@ class Architecture(Model):
 
     def _kl(self, done: Pass, rows: Tensor) -> Tensor:
         """Of the posterior from the mixture, (B,) in nats; 0 outside of `rows` (B,) bool."""
-        kl = torch.zeros_like(done.mu[:, 0])
         if done.logvar is None or done.z is None:
-            return kl
-        kl[rows] = self.prior.kl(done.mu[rows], done.logvar[rows], done.z[rows])
-        return kl
+            return torch.zeros_like(done.mu[:, 0])
+        return self.prior.kl(done.mu, done.logvar, done.z, rows=rows)
 
     def embed(self, batch: Batch) -> Tensor:
         """The posterior mean, (B, latent_dim); zeros for a row without either modality."""
@@ -274,7 +281,7 @@ class Architecture(Model):
         All of them where the rows are not known: before training, and where several processes
         train, each of which has seen some.
         """
-        kinds = np.array([self.kinds[row] for row in sorted(self.kinds)])
+        kinds = np.array([kind for _, kind in sorted(self.kinds.items())])
         if len(kinds) != len(latents) or not (kinds > NEITHER).any():
             return latents, BOTH
         chosen = int(np.bincount(kinds[kinds > NEITHER]).argmax())
@@ -286,7 +293,7 @@ class Architecture(Model):
         return {"kinds": torch.tensor(sorted(self.kinds.items())).reshape(-1, 2)}
 
     def resume(self, progress: Mapping[str, Tensor]) -> None:
-        self.kinds = dict(progress["kinds"].tolist())
+        self._kinds, self._seen = dict(progress["kinds"].tolist()), []
 
 
 class _Tower(nn.Module):
@@ -332,9 +339,10 @@ class _Tower(nn.Module):
         """(B, latent_dim) → (B, n_values) float32."""
         return self.standardiser.back((self.decoder(z) + self.decoder_network(z)).float())
 
-    def squares(self, decoded: Tensor, values: Tensor, rows: Tensor) -> Tensor:
-        """Squared errors (rows, n_values) of some rows, in standardised units."""
-        return ((decoded[rows] - values[rows].float()) / self.standardiser.scale()).square()
+    def squares(self, decoded: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum of the squared errors of some rows, in standardised units, and how many there are."""
+        square = ((decoded - values.float()) / self.standardiser.scale()).square()
+        return torch.where(rows[:, None], square, 0.0).sum(), rows.sum() * square.shape[1]
 
 
 class _OneScale(Standardiser):
@@ -343,11 +351,6 @@ class _OneScale(Standardiser):
     def scale(self) -> Tensor:
         deviation = self.variance.mean().sqrt()
         return torch.where(deviation > CONSTANT, deviation, 1.0)
-
-
-def _mean(values: Tensor) -> Tensor:
-    """Of all values; 0 of none."""
-    return values.sum() / max(values.numel(), 1)
 
 
 def _scaler(n_values: int, each: bool) -> Standardiser:
