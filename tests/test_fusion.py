@@ -16,9 +16,9 @@ from songatlas.models.fusion import Architecture, drop_modality
 from songatlas.models.towers import (
     Standardiser,
     info_nce,
-    similarity_loss,
     pooled_statistics,
     product_of_experts,
+    similarity_loss,
 )
 from songatlas.training.data import Windows, prepare
 from songatlas.training.embed import only

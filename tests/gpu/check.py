@@ -1,6 +1,6 @@
 """Runs the steps of the check one after another and writes every result down at once.
 
-The steps are run by a process of its own (`gpu_steps.py`), so that a step that hangs or dies costs itself
+A process of their own runs the steps (`gpu_steps.py`), so that one that hangs or dies costs itself
 alone: the process is ended and a new one goes on with the next step.
 """
 
@@ -48,7 +48,7 @@ class Results:
         self.content["seconds"] = round(time.monotonic() - self.started, 1)
         temporary = self.path.with_suffix(".part")
         temporary.write_text(json.dumps(self.content, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, self.path)
+        temporary.replace(self.path)
         print(json.dumps(row), flush=True)
 
     @property

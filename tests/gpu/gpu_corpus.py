@@ -72,7 +72,7 @@ def paper() -> tuple[list[Studied], Training, Loss]:
 
 
 def make_windows(sizes: Sizes, n: int | None = None) -> Windows:
-    """Seeded noise around one pattern per kind of song, float16 in dB; all songs are of training."""
+    """Seeded noise around one pattern per kind of song, float16 in dB; all of training."""
     n = n or sizes.n_windows
     random = np.random.default_rng(0)
     song = np.arange(n) // WINDOWS_PER_SONG

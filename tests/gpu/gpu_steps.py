@@ -21,20 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from songatlas.config import Loss, Training
-from songatlas.models.base import Model
-from songatlas.training.data import Windows, prepare
-from songatlas.training.device import choose_precision
-from songatlas.training.embed import write_latents
-from songatlas.training.fit import Trained
-from songatlas.training.module import TrainingModule
-
 import gpu_instruments as instruments
 import gpu_ways as ways
+import numpy as np
+import torch
 from gpu_corpus import (
     FULL,
     SMALL,
@@ -47,6 +37,12 @@ from gpu_corpus import (
     started,
     windows_of,
 )
+from torch import Tensor, nn
+
+from songatlas.models.base import Model
+from songatlas.training.data import Windows, prepare
+from songatlas.training.embed import write_latents
+from songatlas.training.fit import Trained
 
 CARD_GB = 12.0
 """The card that a training has to fit."""
@@ -100,6 +96,8 @@ def attempt(what: str, work: Callable[[], Row]) -> Row:
     """The row of one model; where it fails, what it said."""
     try:
         return {"what": what, **work()}
+    except ModuleNotFoundError as error:
+        return {"what": what, "skipped": f"no module {error.name}"}
     except Exception as error:
         return {"what": what, "error": f"{type(error).__name__}: {str(error).strip()[:500]}"}
 
@@ -174,17 +172,18 @@ def _without_dropout(model: nn.Module) -> None:
             module.dropout = 0.0
 
 
+LIKE = {torch.randn_like: torch.randn, torch.rand_like: torch.rand}
+FRESH = (torch.randn, torch.rand, torch.randint, torch.randperm)
+
+
 class _DrawnOnTheCPU(torch.overrides.TorchFunctionMode):
     """Random draws come from the CPU's generator, whatever device asks."""
 
-    LIKE = {torch.randn_like: torch.randn, torch.rand_like: torch.rand}
-    FRESH = (torch.randn, torch.rand, torch.randint, torch.randperm)
-
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if func in self.LIKE:
-            return self.LIKE[func](args[0].shape).to(args[0])
-        if func in self.FRESH:
+        if func in LIKE:
+            return LIKE[func](args[0].shape).to(args[0])
+        if func in FRESH:
             device = kwargs.pop("device", None)
             return func(*args, **kwargs).to(device)
         return func(*args, **kwargs)

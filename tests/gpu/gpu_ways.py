@@ -1,10 +1,11 @@
 """Three ways to train the same network for as many steps: the library's, a plain loop, the study's."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from gpu_instruments import seconds
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -14,8 +15,6 @@ from songatlas.training import fit
 from songatlas.training.data import Windows, prepare
 from songatlas.training.fit import Trained
 from songatlas.training.weights import Description
-
-from gpu_instruments import seconds
 
 WARM_UP = 3
 """Steps before those that are timed."""

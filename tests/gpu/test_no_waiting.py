@@ -14,6 +14,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gpu_corpus import SMALL, Variant, every_architecture, make_windows, started, windows_of
+
 from songatlas.config import Loss, Training
 from songatlas.models.base import Model
 from songatlas.models.deep_clustering import DeepClustering
@@ -50,9 +51,7 @@ def backward_without_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def batches(model: Model, windows: Windows) -> Batches:
     rows = np.arange(len(windows))
-    return Batches(
-        windows, rows, N_WINDOWS, 0, pairs=model.pairs, whole_songs=model.whole_songs
-    )
+    return Batches(windows, rows, N_WINDOWS, 0, pairs=model.pairs, whole_songs=model.whole_songs)
 
 
 def on_meta(model: Model, windows: Windows) -> tuple[Model, Iterator[dict[str, Tensor]]]:
@@ -98,8 +97,6 @@ def test_a_step_needs_no_value_of_the_device(variant: Variant) -> None:
     sums.posterior.add_waiting()
     assert sums.posterior.sums is not None
     assert sums.posterior.sums.device.type == "meta"
-
-
 
 
 def test_a_step_with_bound_attributes_needs_no_value_either() -> None:

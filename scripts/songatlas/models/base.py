@@ -26,7 +26,7 @@ Batch = Mapping[str, Tensor]
 - `descriptors` (B, descriptors_dim) float32 (architectures that join them);
 - `label` (B,) int64, −1 where unknown (label-conditioned architectures only);
 - `row` (B,) int64, which window this is; `track` (B,) int64, equal for windows of one song;
-- `song` (B,) int64 and `song_size` (S,) int64: which of the batch's songs each window is of, and how
+- `song` (B,) int64, which of the batch's S songs each window is of, and `song_size` (S,) int64, how
   many windows each has there (training of architectures with `whole_songs`);
 - `pair` (B, 1, n_mels, n_frames) and `pair_db` (B, n_mels, n_frames): another window of the same
   song (training of architectures with `pairs`; a song's only window is its own pair).

@@ -10,6 +10,9 @@ from songatlas.models.blocks import SLOPE
 CONSTANT = 1e-4
 """A statistic that deviates less than this between windows says nothing of them."""
 
+WITHOUT_QR = ("mps",)
+"""Kinds of devices on which torch cannot decompose a matrix."""
+
 
 def pooled_statistics(mel: Tensor) -> Tensor:
     """What a window sounds like, whenever it happens: (B, 1, F, T) → (B, 3 F) float32.
@@ -97,8 +100,7 @@ class IsometricTower(nn.Module):
         """(n_in, n_out) with orthonormal columns, or rows where there are fewer of those."""
         with torch.autocast(self.directions.device.type, enabled=False):
             directions = self.directions.float()
-            # MPS has no QR.
-            given = directions.cpu() if directions.device.type == "mps" else directions
+            given = directions.cpu() if directions.device.type in WITHOUT_QR else directions
             basis, triangle = (found.to(directions.device) for found in torch.linalg.qr(given))
             # QR leaves signs open; fixed ones make the basis a smooth function of the directions.
             signed = basis * torch.where(triangle.diagonal() < 0, -1.0, 1.0)
