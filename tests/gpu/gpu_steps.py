@@ -191,11 +191,10 @@ class _DrawnOnTheCPU(torch.overrides.TorchFunctionMode):
 
 def fifty_steps(bench: Bench) -> Iterator[Row]:
     """(c) Seconds of a step: the library's training, a plain loop, the study's; in turns."""
-    models, training, loss = paper()
     sizes = bench.sizes
     n = (sizes.n_steps + ways.WARM_UP) * sizes.batch_size
     for turn in (1, 2):
-        for studied in models:
+        for studied in paper()[0]:
             yield {"turn": turn, **attempt(studied.name, lambda: _three_ways(bench, studied, n))}  # noqa: B023
 
 

@@ -1,4 +1,4 @@
-"""Three ways to train the same network for as many steps: the library's, a plain loop, the study's."""
+"""Three ways to train one network for as many steps: the library's, a plain loop, the study's."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -112,15 +112,10 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def asked(workflow: Any, rule: str, what: str = "gpu") -> Any:
     """A resource of a rule, with a model in the place of its wildcard."""
-    value = workflow.get_rule(rule).resources[what].value
-    if not callable(value):
-        return value
-    return value(SimpleNamespace(model="fusion_late", seed="0", modality="mel"))
-
-
-def rule_globals(workflow: Any) -> dict[str, Any]:
-    value = workflow.get_rule("latents").resources["gpu"].value
-    return value.__globals__
+    resource = workflow.get_rule(rule).resources[what]
+    if not resource.is_evaluable():
+        return resource.value
+    return resource.evaluate(SimpleNamespace(model="fusion_late", seed="0", modality="mel")).value
 
 
 def test_every_job_that_may_touch_a_card_says_so(workflow: Any) -> None:
@@ -134,7 +129,7 @@ def test_every_job_that_may_touch_a_card_says_so(workflow: Any) -> None:
 def test_jobs_beside_training_ask_where_a_card_may_be(
     workflow: Any, monkeypatch: pytest.MonkeyPatch, here: bool, local: bool
 ) -> None:
-    names = rule_globals(workflow)
+    names = workflow.globals
     plugin = SimpleNamespace(common_settings=SimpleNamespace(local_exec=local))
     monkeypatch.setattr(workflow, "_executor_plugin", plugin)
     monkeypatch.setitem(names, "has_card", lambda: here)
@@ -148,6 +143,6 @@ def test_jobs_beside_training_ask_where_a_card_may_be(
 def test_a_model_that_is_to_stay_on_the_cpu_asks_for_no_card(
     workflow: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = rule_globals(workflow)
+    names = workflow.globals
     monkeypatch.setitem(names, "card_here", lambda: True)
     assert [names["cards_for"](device) for device in ("auto", "cuda", "cpu")] == [1, 1, 0]

@@ -1,4 +1,4 @@
-"""A training step asks the device for no value: torch's `meta` device, which has none, can do it."""
+"""A training step asks the device for no value: `meta`, a device that has none, can do it."""
 
 import sys
 from collections.abc import Iterator
