@@ -32,6 +32,9 @@ LIMITS_S = {
 }
 """Steps in order, and how long each may take in seconds."""
 
+TOTAL_LIMIT_S = 420
+"""Of all steps together."""
+
 START, START_LIMIT_S = "start", 90
 """Until a process has imported what it needs."""
 
@@ -88,7 +91,7 @@ class Worker:
             try:
                 line = self.lines.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
-                results.add({"step": step, "error": f"not finished within {limit_s:g} s"})
+                results.add({"step": step, "error": f"not finished within {limit_s:.0f} s"})
                 return False
             if line is None:
                 code = self.process.wait()
@@ -107,15 +110,20 @@ class Worker:
 def check(arguments: argparse.Namespace) -> int:
     """Run the chosen steps; 1 where a row holds an error, else 0."""
     results = Results(arguments.out, {"device": arguments.device, "small": arguments.small})
+    until = time.monotonic() + TOTAL_LIMIT_S * arguments.patience
     with tempfile.TemporaryDirectory(prefix="songatlas-gpu-") as folder:
         asked = ["--device", arguments.device, "--folder", folder]
         asked += ["--small"] if arguments.small else []
         worker: Worker | None = None
         for step in arguments.steps:
+            left = until - time.monotonic()
+            if left <= 0:
+                results.add({"step": step, "error": "not begun: no time was left"})
+                continue
             if worker is None:
                 worker = Worker(asked)
                 worker.run(START, START_LIMIT_S * arguments.patience, results)
-            if not worker.run(step, LIMITS_S[step] * arguments.patience, results):
+            if not worker.run(step, min(left, LIMITS_S[step] * arguments.patience), results):
                 worker.end()
                 worker = None
         if worker is not None:

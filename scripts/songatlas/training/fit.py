@@ -467,7 +467,7 @@ def _digest(settings: Any, identity: str, windows: Windows) -> str:
         digest.update(windows.mel.identity())
     else:
         flat = windows.mel.flatten(1)  # songs without audio have none
-        digest.update(np.ascontiguousarray(flat[:, ::997].numpy()).tobytes())
+        digest.update(np.ascontiguousarray(flat[:, ::997].cpu().numpy()).tobytes())
     for values in (
         windows.label,
         windows.audio,
@@ -476,5 +476,5 @@ def _digest(settings: Any, identity: str, windows: Windows) -> str:
         windows.descriptors,
     ):
         if values is not None:
-            digest.update(np.ascontiguousarray(values.numpy()).tobytes())
+            digest.update(np.ascontiguousarray(values.cpu().numpy()).tobytes())
     return digest.hexdigest()[:16]

@@ -296,7 +296,8 @@ class TrainingModule(lightning.LightningModule):
             SongatlasError: as `lower_part_size`.
         """
         self.plateau.optimizer.zero_grad()
-        if not self.best.give_way():
+        # One of several processes cannot try again without the others.
+        if n_ranks() > 1 or not self.best.give_way():
             self.lower_part_size(n)
 
     def lower_part_size(self, n: int) -> None:
