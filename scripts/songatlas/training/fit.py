@@ -101,7 +101,8 @@ def train(
     training stops when it has not improved for `early_stopping_patience` epochs; the best epoch's
     weights are kept. The watched loss is the validation loss at the full KL weight; where no song
     with audio fell to validation it is the training loss, and the summary says so. The same seed
-    on the same machine with as many threads gives the same weights. The global random state of
+    on the same machine with as many threads gives the same weights (on a GPU but for rounding,
+    unless `training.deterministic`). The global random state of
     torch is set.
 
     With `resume_folder`, `last-<digest>.ckpt` there is written between batches at most every

@@ -240,6 +240,9 @@ class TrainingModule(lightning.LightningModule):
             if not (first and out_of_memory(error)):
                 raise
             state.clear()
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            if scaler is not None:
+                scaler.update()  # it takes the scale off gradients once between two updates
             return None
         return found[0]
 
