@@ -51,6 +51,9 @@ PROFILED_STEPS = 20
 WATCHED_STEPS = 4
 COMPILE_LIMIT_S = 60
 
+FP16_SCALE = 1024.0
+"""Of the loss, so that small gradients do not vanish (a GradScaler finds its own)."""
+
 Row = dict[str, Any]
 
 
@@ -159,9 +162,10 @@ def _loss_and_gradient(
     with _DrawnOnTheCPU(), torch.autocast(device, dtype=dtype, enabled=dtype is not None):
         ready = prepare({key: v.to(device) for key, v in {**batch, "pair": pair}.items()})
         loss = model.loss(ready, kl_weight=1.0, scale="elbo")["loss"]
-    loss.backward()
+    scale = FP16_SCALE if dtype == torch.float16 else 1.0
+    (loss * scale).backward()
     gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-    return float(loss.detach()), torch.cat(gradients).double().cpu()
+    return float(loss.detach()), torch.cat(gradients).cpu().double() / scale
 
 
 def _without_dropout(model: nn.Module) -> None:
