@@ -1,9 +1,11 @@
 """Functions that rules share: what is known only once the corpus checkpoint has run."""
 
+import functools
 from types import SimpleNamespace
 
 from snakemake.exceptions import IncompleteCheckpointException
 
+from songatlas.cards import has_card
 from songatlas.features import registry as features
 from songatlas.workflow import CENTRED_BY
 
@@ -223,8 +225,29 @@ def model_params(key):
 
 
 def model_device(wildcards):
-    """The device that a trained model's config names; nothing else of `training` is read again."""
-    return {"device": plan.model(wildcards.model)["training"]["device"]}
+    """Where and in which precision a model is trained; nothing else of `training` is read again."""
+    training = plan.model(wildcards.model)["training"]
+    return {name: training[name] for name in ("device", "precision")}
+
+
+@functools.cache
+def card_here():
+    """Whether jobs may find a card: on a cluster's nodes, or on this machine."""
+    plugin = workflow.executor_plugin
+    return (plugin is not None and not plugin.common_settings.local_exec) or has_card()
+
+
+def cards_for(device):
+    """Cards that a job beside trainings asks for, whose config names this device.
+
+    Where there is none, asking would let such jobs queue one behind another for nothing.
+    """
+    return int(device != "cpu" and card_here())
+
+
+def card_of_model(wildcards):
+    """Cards that a job asks for which reads a trained model."""
+    return cards_for(plan.model(wildcards.model)["training"]["device"])
 
 
 def code_of(script):

@@ -73,6 +73,9 @@ rule traversals:
         model=one_of(plan.variational),
     conda:
         "../envs/torch.yaml"
+    resources:
+        gpu=card_of_model,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
     params:
         model=lambda wildcards: wildcards.model,
         logmel=plan.section("logmel", "sample_rate_hz", "hop_length"),

@@ -16,6 +16,9 @@ rule ablated_latents:
         modality="mel|lyrics",
     conda:
         "../envs/torch.yaml"
+    resources:
+        gpu=card_of_model,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
     params:
         model=lambda wildcards: wildcards.model,
         seed=lambda wildcards: int(wildcards.seed),

@@ -89,6 +89,8 @@ rule query:
     conda:
         "../envs/torch.yaml"
     resources:
+        gpu=lambda wildcards: cards_for(plan.config.training.device),
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
         weights_lock=plan.config.pretrained.lock,
     params:
         text=plan.config.text,

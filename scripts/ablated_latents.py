@@ -2,17 +2,20 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
+with job(
+    snakemake.log[0], snakemake.threads, keep_memory=True, gpus=snakemake.resources.gpu
+) as log:
     from songatlas import tables
     from songatlas.config import Training
     from songatlas.training.controls import controlled, note
     from songatlas.training.data import read_inputs
-    from songatlas.training.device import choose_device
+    from songatlas.training.device import choose_device, embedding_precision
     from songatlas.training.embed import write_latents
     from songatlas.training.weights import load_weights
 
     source, params = snakemake.input, snakemake.params
-    device = choose_device(Training(**params.training).device)
+    training = Training(**params.training)
+    device = choose_device(training.device)
     model, description = load_weights(source.weights, device)
     if model is None:
         log.warning("%s: %s", params.model, description.note)
@@ -32,6 +35,7 @@ with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
             snakemake.output.latents,
             name=params.model,
             device=device,
+            precision=embedding_precision(training.precision, device),
             keep=params.modality,
             supervision=description.supervision,
             note=note(description.control, description.control_of),

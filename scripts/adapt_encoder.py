@@ -4,7 +4,9 @@ from pathlib import Path
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
+with job(
+    snakemake.log[0], snakemake.threads, keep_memory=True, gpus=snakemake.resources.gpu
+) as log:
     from songatlas.config import Adaptation, Pretrained
     from songatlas.encoders.adapt import adapt, training_windows
 

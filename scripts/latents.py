@@ -2,11 +2,13 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
+with job(
+    snakemake.log[0], snakemake.threads, keep_memory=True, gpus=snakemake.resources.gpu
+) as log:
     from songatlas.config import Training
     from songatlas.training.controls import controlled, note
     from songatlas.training.data import read_inputs
-    from songatlas.training.device import choose_device
+    from songatlas.training.device import choose_device, embedding_precision
     from songatlas.training.embed import (
         check_labels,
         write_latents,
@@ -16,7 +18,8 @@ with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
     from songatlas.training.weights import load_weights
 
     source, name, output = snakemake.input, snakemake.params.model, snakemake.output
-    device = choose_device(Training(**snakemake.params.training).device)
+    training = Training(**snakemake.params.training)
+    device = choose_device(training.device)
     model, description = load_weights(source.weights, device)
     if model is None:
         log.warning("%s: %s", name, description.note)
@@ -36,6 +39,7 @@ with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
             output.latents,
             name=name,
             device=device,
+            precision=embedding_precision(training.precision, device),
             supervision=description.supervision,
             note=note(description.control, description.control_of),
         )

@@ -2,7 +2,7 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads) as log:
+with job(snakemake.log[0], snakemake.threads, gpus=snakemake.resources.gpu) as log:
     from songatlas.config import Pretrained
     from songatlas.retrieval.encoded import write_lyrics_vectors
 

@@ -2,7 +2,7 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads) as log:
+with job(snakemake.log[0], snakemake.threads, gpus=snakemake.resources.gpu) as log:
     from songatlas.config import Lyrics, Pretrained
     from songatlas.errors import SongatlasError
     from songatlas.retrieval.query import NOBODY, write_query

@@ -2,7 +2,7 @@
 
 from songatlas.jobs import job, progress
 
-with job(snakemake.log[0], snakemake.threads) as log:
+with job(snakemake.log[0], snakemake.threads, gpus=snakemake.resources.gpu) as log:
     from songatlas import tables
     from songatlas.config import Pretrained, Transcription
     from songatlas.corpus.probe import PROBED

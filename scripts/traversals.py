@@ -2,7 +2,9 @@
 
 from songatlas.jobs import job
 
-with job(snakemake.log[0], snakemake.threads, keep_memory=True) as log:
+with job(
+    snakemake.log[0], snakemake.threads, keep_memory=True, gpus=snakemake.resources.gpu
+) as log:
     from songatlas.config import LogMel, Training
     from songatlas.training.controls import controlled
     from songatlas.training.data import read_inputs

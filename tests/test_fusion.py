@@ -18,6 +18,7 @@ from songatlas.models.towers import (
     info_nce,
     pooled_statistics,
     product_of_experts,
+    similarity_loss,
 )
 from songatlas.training.data import Windows, prepare
 from songatlas.training.embed import only
@@ -172,13 +173,27 @@ def test_contrast_is_symmetric_and_least_for_aligned_pairs() -> None:
     torch.manual_seed(0)
     x = torch.nn.functional.normalize(torch.randn(8, 16), dim=1)
     y = torch.nn.functional.normalize(torch.randn(8, 16), dim=1)
-    temperature = torch.tensor(0.1)
-    torch.testing.assert_close(info_nce(x, y, temperature)[0], info_nce(y, x, temperature)[0])
-    aligned, accuracy = info_nce(x, x, temperature)
-    assert aligned < info_nce(x, y, temperature)[0]
-    assert aligned < info_nce(x, x.roll(1, 0), temperature)[0]
+    every = torch.ones(8, dtype=torch.bool)
+    torch.testing.assert_close(info_nce(x, y, 0.1, every)[0], info_nce(y, x, 0.1, every)[0])
+    aligned, accuracy = info_nce(x, x, 0.1, every)
+    assert aligned < info_nce(x, y, 0.1, every)[0]
+    assert aligned < info_nce(x, x.roll(1, 0), 0.1, every)[0]
     assert float(accuracy) == 1.0
-    assert float(info_nce(x[:1], y[:1], temperature)[0]) == 0.0
+    assert float(info_nce(x, y, 0.1, torch.arange(8) < 1)[0]) == 0.0
+
+
+def test_rows_that_are_no_pair_have_no_part_in_a_contrast_or_a_geometry() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(8, 16, requires_grad=True), torch.randn(8, 16, requires_grad=True)
+    rows = torch.tensor([True, True, False, True, False, True, True, False])
+    every = torch.ones(int(rows.sum()), dtype=torch.bool)
+    for loss in (lambda *of: info_nce(of[0], of[1], 0.1, of[2])[0], similarity_loss):
+        found, expected = loss(x, y, rows), loss(x[rows], y[rows], every)
+        torch.testing.assert_close(found, expected)
+        gradients = torch.autograd.grad(found, (x, y), retain_graph=True)
+        assert all(not gradient[~rows].any() for gradient in gradients)
+        for one, other in zip(gradients, torch.autograd.grad(expected, (x, y)), strict=True):
+            torch.testing.assert_close(one, other)
 
 
 def test_a_standardiser_knows_all_batches_it_saw() -> None:
@@ -188,7 +203,9 @@ def test_a_standardiser_knows_all_batches_it_saw() -> None:
     torch.testing.assert_close(standardise(x), x)  # nothing seen yet
     for _ in range(3):
         for part in x[torch.randperm(30)].split(7):
-            standardise.see(part)
+            rows = torch.arange(len(part) + 2) < len(part)
+            padded = torch.cat([part, torch.full((2, 4), 99.0)])
+            standardise.see(*((part,) if len(part) == 7 else (padded, rows)))
     found, expected = standardise(x), (x - x.mean(0))[:, :3] / x.std(0, correction=0)[:3]
     torch.testing.assert_close(found[:, :3], expected, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(found[:, 3], torch.zeros(30), atol=1e-3, rtol=0.0)

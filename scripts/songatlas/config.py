@@ -270,6 +270,11 @@ class Training(Section):
         "training; with `auto`, another machine does not: name the device where results of another "
         "must not stand in.",
     )
+    deterministic: bool = Field(
+        False,
+        description="On a GPU: the same seed gives the same weights to the last bit, with slower "
+        "kernels. On a CPU it always does.",
+    )
 
 
 class Loss(Section):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from songatlas.cards import own_cards
 from songatlas.errors import SongatlasError
 from songatlas.files import DiskFullError, is_disk_full
 from songatlas.interruption import Interrupted, StopSignals
@@ -46,7 +47,9 @@ def log_file(log: str | Path) -> logging.FileHandler:
 
 
 @contextmanager
-def job(log: str | Path, threads: int = 1, *, keep_memory: bool = False) -> Iterator[JobLog]:
+def job(
+    log: str | Path, threads: int = 1, *, keep_memory: bool = False, gpus: int = 0
+) -> Iterator[JobLog]:
     """Log to `log` and to standard error; keep numerical libraries to `threads` threads.
 
     A finished job says so in one line: its name, its `result`, its time. A `SongatlasError` ends
@@ -54,7 +57,8 @@ def job(log: str | Path, threads: int = 1, *, keep_memory: bool = False) -> Iter
     file. A stop signal ends it with a message and the code that shells give (143 for SIGTERM), and
     so does the end of the Snakemake that started it. Import numerical libraries inside or after
     this block's start, since most read their thread count once. `keep_memory` is for jobs that
-    allocate large blocks again and again (see `memory.keep_freed_memory`).
+    allocate large blocks again and again (see `memory.keep_freed_memory`). `gpus` cards are this
+    job's alone while it runs (see `cards.own_cards`).
     """
     started = time.monotonic()
     if keep_memory:
@@ -76,7 +80,7 @@ def job(log: str | Path, threads: int = 1, *, keep_memory: bool = False) -> Iter
     to_screen.addFilter(lambda record: record.name != "py.warnings")
     logger = JobLog(logging.getLogger("songatlas"), {})
     try:
-        with StopSignals(), watched(log, os.environ):
+        with StopSignals(), watched(log, os.environ), own_cards(gpus):
             yield logger
         line = f"{_name(Path(log))}: {logger.result} ({time.monotonic() - started:.1f} s)"
         logger.info("%s", line)

@@ -134,7 +134,8 @@ def attribute_loss(
         dimensions: the A columns of `z` that are bound, in the order of the attributes.
         delta: how soon a distance in the latent counts as large.
     """
-    bound = z[:, list(dimensions)].float()
+    # A list as an index would be copied to the device in every step.
+    bound = torch.stack([z[:, dimension] for dimension in dimensions], dim=1).float()
     attributes = attributes.to(bound)
     distance = torch.tanh(delta * (bound[:, None] - bound[None]))
     unlike = attributes[:, None] - attributes[None]

@@ -26,6 +26,8 @@ Batch = Mapping[str, Tensor]
 - `descriptors` (B, descriptors_dim) float32 (architectures that join them);
 - `label` (B,) int64, −1 where unknown (label-conditioned architectures only);
 - `row` (B,) int64, which window this is; `track` (B,) int64, equal for windows of one song;
+- `song` (B,) int64, which of the batch's S songs each window is of, and `song_size` (S,) int64, how
+  many windows each has there (training of architectures with `whole_songs`);
 - `pair` (B, 1, n_mels, n_frames) and `pair_db` (B, n_mels, n_frames): another window of the same
   song (training of architectures with `pairs`; a song's only window is its own pair).
 """
@@ -88,6 +90,18 @@ class Pass:
     """(B, 1, n_mels, n_frames), of vectors (B, d); None where nothing is decoded."""
     extra: Mapping[str, Tensor] | None = None
     """What else `terms` needs."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What latents are written from, of one pass through the network."""
+
+    z: Tensor
+    """(B, d) float32, as `Model.embed` gives it."""
+    summary: Tensor
+    """(B, s) float32, as `Model.summarise` gives it."""
+    cluster: Tensor | None
+    """(B,) int64, as `Model.assign` gives it."""
 
 
 class Model(nn.Module, ABC):
@@ -174,13 +188,26 @@ class Model(nn.Module, ABC):
         done = self(batch)
         return self.terms(batch, done, kl_weight=kl_weight, scale=scale, free_bits=free_bits)
 
+    def embed_once(self, batch: Batch) -> Embedded:
+        """`embed`, `summarise` and `assign` of one pass."""
+        z = self.embed(batch)
+        return Embedded(z, self.summary(batch, z), self.cluster(z))
+
     def assign(self, batch: Batch) -> Tensor | None:
         """The model's own cluster of each window, (B,) int64; None when it has no clusters."""
+        return self.embed_once(batch).cluster
+
+    def cluster(self, z: Tensor) -> Tensor | None:
+        """The same from `embed` of the windows."""
         return None
 
     def summarise(self, batch: Batch) -> Tensor:
         """What `embed_song` needs of each window, (B, s) float32."""
-        return self.embed(batch)
+        return self.embed_once(batch).summary
+
+    def summary(self, batch: Batch, z: Tensor) -> Tensor:
+        """The same from `embed` of the windows."""
+        return z
 
     def embed_song(self, summaries: Tensor) -> Tensor:
         """A song's vector (d',) from `summarise` of all its windows, (n, s): their mean."""

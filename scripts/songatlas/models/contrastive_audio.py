@@ -141,7 +141,8 @@ class Architecture(Model):
     def finish(self, batches: Callable[[], Iterable[Batch]]) -> None:
         """Measure scales and the covariance within songs on the training windows."""
         found = [(self.features(batch), batch["track"]) for batch in batches()]
-        features = torch.cat([z for z, _ in found]).double().cpu()
+        # MPS has no float64.
+        features = torch.cat([z for z, _ in found]).cpu().double()
         track = torch.cat([song for _, song in found]).cpu()
         shift, scale = features.mean(0), features.std(0, correction=0)
         # A part's weight in distances must not depend on how many dimensions it has.
@@ -149,8 +150,8 @@ class Architecture(Model):
         share[self.latent_dim :] = len(scale) - self.latent_dim
         scale = torch.where(scale > CONSTANT, scale * share.sqrt(), 1.0)
         whitener = within_song_whitener((features - shift) / scale, track, self.whitening)
-        self.shift.copy_(shift)  # type: ignore[operator]
-        self.transform.copy_(whitener / scale[:, None])  # type: ignore[operator]
+        self.shift.copy_(shift.to(self.shift.dtype))  # type: ignore[operator]
+        self.transform.copy_((whitener / scale[:, None]).to(self.shift.dtype))  # type: ignore[operator]
 
 
 def within_song_whitener(z: Tensor, track: Tensor, share: float) -> Tensor:

@@ -133,6 +133,7 @@ class DeepClustering(Model):
         self.centroids = nn.Parameter(torch.zeros(n_clusters, latent_dim))
         # Not a buffer: it belongs to a training, not to the trained model.
         self.target: Target | None = None
+        self.shows_changed = False
 
     def begin(self, batches: Callable[[], Iterable[Batch]]) -> None:
         """What the autoencoder does before training."""
@@ -145,9 +146,9 @@ class DeepClustering(Model):
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
         return self.autoencoder.decode(z, batch)
 
-    def assign(self, batch: Batch) -> Tensor:
+    def cluster(self, z: Tensor) -> Tensor:
         """Cluster with the largest soft assignment, (B,) int64."""
-        return log_assignments(self.embed(batch), self.centroids).argmax(1)
+        return log_assignments(z, self.centroids).argmax(1)
 
     def pretraining_terms(
         self, batch: Batch, done: Pass, scale: Scale, free_bits: float
@@ -164,7 +165,7 @@ class DeepClustering(Model):
         cross_entropy = -(p * log_q).sum(1).mean()
         entropy = torch.special.entr(p).sum(1).mean()
         terms = {"loss": cross_entropy, "target_kl": (cross_entropy - entropy).detach()}
-        if self.training and self.target.changed.isfinite():
+        if self.training and self.shows_changed:
             terms["changed"] = self.target.changed
         return terms
 
@@ -198,6 +199,7 @@ class DeepClustering(Model):
             self._refresh(rows, torch.as_tensor(latents(), device=self.centroids.device))
         assert self.target is not None, "a resumed training brings its targets"
         self.target = self.target.to(self.centroids.device)
+        self.shows_changed = bool(self.target.changed.isfinite())
         self.autoencoder.eval()
 
     def _refresh(self, rows: np.ndarray, latents: Tensor) -> None:
@@ -231,3 +233,4 @@ class DeepClustering(Model):
     def resume(self, progress: Mapping[str, Tensor]) -> None:
         """Take back what `progress` gave."""
         self.target = Target(**progress) if progress else None
+        self.shows_changed = self.target is not None and bool(self.target.changed.isfinite())

@@ -19,6 +19,7 @@ from songatlas.models.towers import (
     IsometricTower,
     Standardiser,
     info_nce,
+    mean_of_rows,
     pooled_statistics,
     product_of_experts,
     similarity_loss,
@@ -260,10 +261,11 @@ class Fusion(Model):
             rows = extra[kept] if self.fusion == "late" else batch[has]
             error = _mean_squared_error(decoded, target, rows)
             start, stop = self.blocks[name]
-            kept_rows = extra[kept]
-            geometry = similarity_loss(target[kept_rows], done.mu[kept_rows, start:stop])
+            geometry = similarity_loss(target, done.mu[:, start:stop], extra[kept])
             shown[name] = error.detach()
-            here = (calibrated_nll(error) if scale == "elbo" else error) if rows.any() else error
+            here = error
+            if scale == "elbo":
+                here = torch.where(rows.any(), calibrated_nll(error), error)
             distortion = distortion + 2.0 * weights[name] * (here + geometry)
             values = n_values[name] if scale == "elbo" else self.latent_dim
             rate = rate + 2.0 * weights[name] * (
@@ -276,12 +278,11 @@ class Fusion(Model):
         if self.fusion == "early":
             start, stop = self.blocks["shared"]
             either = extra["heard"] | extra["read"]
-            geometry = similarity_loss(extra["joined"][either], done.mu[either, start:stop])
+            geometry = similarity_loss(extra["joined"], done.mu[:, start:stop], either)
             distortion = distortion + geometry
         if self.fusion == "contrastive":
             pairs = extra["heard"] & extra["read"]
-            temperature = done.mu.new_tensor(self.temperature)
-            contrast, right = info_nce(extra["audio"][pairs], extra["lyrics"][pairs], temperature)
+            contrast, right = info_nce(extra["audio"], extra["lyrics"], self.temperature, pairs)
             distortion = distortion + contrast
             shown |= {"contrastive": contrast.detach(), "accuracy": right}
         return {
@@ -298,10 +299,10 @@ class Fusion(Model):
         """[audio | lyrics | shared], (B, latent_dim); a missing modality's block is zeros."""
         return self.encode(batch, batch["has_mel"], batch["has_lyrics"])[0]
 
-    def summarise(self, batch: Batch) -> Tensor:
+    def summary(self, batch: Batch, z: Tensor) -> Tensor:
         """The embedding, and which modalities are there, (B, latent_dim + 2)."""
         flags = torch.stack([batch["has_mel"], batch["has_lyrics"]], 1)
-        return torch.cat([self.embed(batch), flags.float()], 1)
+        return torch.cat([z, flags.float()], 1)
 
     def embed_song(self, summaries: Tensor) -> Tensor:
         """Block by block the mean of the windows that have it, (latent_dim,).
@@ -371,8 +372,8 @@ class Architecture(Fusion):
 
     def forward(self, batch: Batch) -> Pass:
         heard = batch["has_mel"]
-        if self.training and heard.any():
-            self.statistics.see(pooled_statistics(batch["mel"][heard]))
+        if self.training:
+            self.statistics.see(pooled_statistics(batch["mel"]), heard)
         return super().forward(batch)
 
     def decode(self, z: Tensor, batch: Batch) -> Tensor:
@@ -456,9 +457,7 @@ def _mlp(n_in: int, width: int, n_out: int) -> nn.Sequential:
 
 def _mean_squared_error(decoded: Tensor, target: Tensor, rows: Tensor) -> Tensor:
     """Over the values of some rows; 0 without any."""
-    if not rows.any():
-        return decoded.float().sum() * 0.0
-    return F.mse_loss(decoded[rows].float(), target[rows].float())
+    return mean_of_rows((decoded.float() - target.float()).square(), rows).mean()
 
 
 def drop_modality(heard: Tensor, read: Tensor, rate: float) -> tuple[Tensor, Tensor]:

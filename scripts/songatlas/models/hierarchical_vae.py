@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from songatlas.errors import ConfigError
-from songatlas.models.base import LOGVAR_LIMIT, Batch, InputSpec, Model, Pass
+from songatlas.models.base import LOGVAR_LIMIT, Batch, Embedded, InputSpec, Model, Pass
 from songatlas.models.blocks import ConvDecoder, ConvEncoder
 from songatlas.models.losses import Scale, objective
 
@@ -117,7 +117,7 @@ class Architecture(Model):
     def run(self, batch: Batch, *, sample: bool) -> Pass:
         """A pass with sampled latents or with posterior means."""
         hidden = self.hidden(batch)
-        _, song, size = batch["track"].unique(return_inverse=True, return_counts=True)
+        song, size = songs_of(batch)
         sums = hidden.new_zeros(len(size), hidden.shape[1]).index_add(0, song, hidden)
         song_mu, song_logvar = self.song_posterior(sums / size[:, None])
         s = draw(song_mu, song_logvar) if sample else song_mu
@@ -154,11 +154,12 @@ class Architecture(Model):
 
     def embed(self, batch: Batch) -> Tensor:
         """Mean of q(s | the window alone), (B, latent_dim)."""
-        return self.song_posterior(self.hidden(batch))[0]
+        return self.embed_once(batch).z
 
-    def summarise(self, batch: Batch) -> Tensor:
-        """h_w of each window, (B, 256)."""
-        return self.hidden(batch)
+    def embed_once(self, batch: Batch) -> Embedded:
+        """That, and h_w of each window (B, 256) as summaries."""
+        hidden = self.hidden(batch)
+        return Embedded(self.song_posterior(hidden)[0], hidden, None)
 
     def embed_song(self, summaries: Tensor) -> Tensor:
         """Mean of q(s | all windows), (latent_dim,)."""
@@ -167,6 +168,14 @@ class Architecture(Model):
     def reconstruct(self, batch: Batch) -> Tensor | None:
         """Spectrograms from posterior means, the songs' from the windows that the batch has."""
         return self.run(batch, sample=False).reconstruction
+
+
+def songs_of(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Number of each window's song among the batch's, (B,), and how many windows each has, (S,)."""
+    if "song" in batch:
+        return batch["song"], batch["song_size"]
+    _, song, size = batch["track"].unique(return_inverse=True, return_counts=True)
+    return song, size
 
 
 def draw(mu: Tensor, logvar: Tensor) -> Tensor:

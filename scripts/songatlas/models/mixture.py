@@ -56,11 +56,19 @@ class MixturePrior(nn.Module):
         log_density = -0.5 * (distance + self.logvars.sum(1) + z.shape[1] * math.log(2.0 * math.pi))
         return torch.log_softmax(torch.log_softmax(self.weight_logits, 0) + log_density, 1)
 
-    def kl(self, mu: Tensor, logvar: Tensor, z: Tensor, parts: Tensor | None = None) -> Tensor:
+    def kl(
+        self,
+        mu: Tensor,
+        logvar: Tensor,
+        z: Tensor,
+        parts: Tensor | None = None,
+        rows: Tensor | None = None,
+    ) -> Tensor:
         """KL of q(z, c | x) from p(z, c), (B,), in nats (equation 12 of the paper).
 
         `mu` and `logvar` are those of q(z | x), `z` is a sample of it, all (B, latent_dim). With
-        `parts` (B,) int64 q(c | x) is that component for certain instead of p(c | z).
+        `parts` (B,) int64 q(c | x) is that component for certain instead of p(c | z). Rows outside
+        of `rows` (B,) bool have a KL of 0, and belong to no component.
         """
         # Autocast would round squares and differences of latents to bfloat16.
         with torch.autocast(mu.device.type, enabled=False):
@@ -69,7 +77,8 @@ class MixturePrior(nn.Module):
                 gamma = log_gamma.exp()
                 entropy = -(gamma * log_gamma).sum(1)
                 if self.training:
-                    self.mass += gamma.detach().sum(0)
+                    counted = gamma.detach() if rows is None else gamma.detach() * rows[:, None]
+                    self.mass += counted.sum(0)
             else:
                 gamma = F.one_hot(parts, self.n_components).to(mu.dtype)
                 entropy = mu.new_zeros(len(mu))
@@ -80,12 +89,13 @@ class MixturePrior(nn.Module):
                 + (self.means.square() * precision + self.logvars).sum(1)
             )
             log_weights = torch.log_softmax(self.weight_logits, 0)
-            return (
+            kl: Tensor = (
                 0.5 * (gamma * expected).sum(1)
                 - (gamma * log_weights).sum(1)
                 - entropy
                 - 0.5 * (1.0 + logvar).sum(1)
             )
+            return kl if rows is None else torch.where(rows, kl, 0.0)
 
     @torch.no_grad()
     def initialise(
@@ -127,7 +137,7 @@ class MixturePrior(nn.Module):
 
         Empty where no step was trained since then.
         """
-        mass = self.mass.double().cpu().numpy()
+        mass = self.mass.cpu().double().numpy()
         self.mass.zero_()
         return np.flatnonzero(mass < share * mass.sum())
 
@@ -151,7 +161,7 @@ class MixturePrior(nn.Module):
         parts = log_responsibilities.argmax(1).cpu().numpy()
         if len(components) == self.n_components:
             parts[:] = components[0]
-        weights = torch.softmax(self.weight_logits.double(), 0).cpu().numpy()
+        weights = torch.softmax(self.weight_logits.cpu().double(), 0).numpy()
         bisections = {c: _bisect(points[parts == c], seed) for c in np.unique(parts)}
         for c in components:
             host = max(bisections, key=lambda part: bisections[part][0])

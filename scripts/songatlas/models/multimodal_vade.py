@@ -186,15 +186,15 @@ class Architecture(Model):
         )
         kl = self._kl(done, heard | read)
         counted = paid(kl, 0.0 if done.logvar is None else free_bits, self.latent_dim)
-        errors = [_mean(square) for square in squares]
+        errors = [total / n.clamp_min(1) for total, n in squares]
         if scale == "paper":
-            distortion = _mean(torch.cat([square.flatten() for square in squares]))
+            (total, n), (other, m) = squares
+            distortion = (total + other) / (n + m).clamp_min(1)
             rate = counted / self.latent_dim
         else:
             n_values = self.spec.audio_dim + self.spec.lyrics_dim
             nats = [
-                square.numel() * calibrated_nll(error)
-                for square, error in zip(squares, errors, strict=True)
+                n * calibrated_nll(error) for (_, n), error in zip(squares, errors, strict=True)
             ]
             distortion = torch.stack(nats).sum() / (len(kl) * n_values)
             rate = counted / n_values
@@ -209,19 +209,18 @@ class Architecture(Model):
 
     def _kl(self, done: Pass, rows: Tensor) -> Tensor:
         """Of the posterior from the mixture, (B,) in nats; 0 outside of `rows` (B,) bool."""
-        kl = torch.zeros_like(done.mu[:, 0])
         if done.logvar is None or done.z is None:
-            return kl
-        kl[rows] = self.prior.kl(done.mu[rows], done.logvar[rows], done.z[rows])
-        return kl
+            return torch.zeros_like(done.mu[:, 0])
+        return self.prior.kl(done.mu, done.logvar, done.z, rows=rows)
 
     def embed(self, batch: Batch) -> Tensor:
         """The posterior mean, (B, latent_dim); zeros for a row without either modality."""
         return self.encode(batch, batch["has_mel"], batch["has_lyrics"])[0]
 
-    def assign(self, batch: Batch) -> Tensor:
+    def cluster(self, z: Tensor) -> Tensor:
         """Component with the largest responsibility at the posterior mean, (B,) int64."""
-        return self.prior.log_responsibilities(self.embed(batch)).argmax(1)
+        with torch.autocast(z.device.type, enabled=False):
+            return self.prior.log_responsibilities(z).argmax(1)
 
     @torch.no_grad()
     def sample(self, component: int, n: int, seed: int) -> dict[str, Tensor]:
@@ -276,7 +275,7 @@ class Architecture(Model):
 
         All of them where the rows are not known, without `begin`.
         """
-        kinds = np.array([self.kinds[row] for row in sorted(self.kinds)])
+        kinds = np.array([kind for _, kind in sorted(self.kinds.items())])
         if len(kinds) != len(latents) or not (kinds > NEITHER).any():
             return latents, BOTH
         chosen = int(np.bincount(kinds[kinds > NEITHER]).argmax())
@@ -325,14 +324,10 @@ class _Tower(nn.Module):
         """(B, latent_dim) → (B, n_values) float32."""
         return self.standardiser.back(self.decoder(z)[0].float())
 
-    def squares(self, decoded: Tensor, values: Tensor, rows: Tensor) -> Tensor:
-        """Squared errors (rows, n_values) of some rows, in standardised units."""
-        return ((decoded[rows] - values[rows].float()) / self.standardiser.scale()).square()
-
-
-def _mean(values: Tensor) -> Tensor:
-    """Of all values; 0 of none."""
-    return values.sum() / max(values.numel(), 1)
+    def squares(self, decoded: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum of the squared errors of some rows, in standardised units, and how many there are."""
+        square = ((decoded - values.float()) / self.standardiser.scale()).square()
+        return torch.where(rows[:, None], square, 0.0).sum(), rows.sum() * square.shape[1]
 
 
 def _variance_within(points: np.ndarray, parts: np.ndarray) -> np.ndarray:

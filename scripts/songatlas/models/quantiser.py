@@ -67,6 +67,7 @@ class Quantiser(nn.Module):
         self.register_buffer("counts", torch.ones(n_codes))
         self.register_buffer("sums", torch.zeros(n_codes, code_dim))
         self.register_buffer("initialised", torch.tensor(False))
+        self._seen_version = -1
 
     @property
     def n_codes(self) -> int:
@@ -77,7 +78,7 @@ class Quantiser(nn.Module):
         # Autocast would round squares and differences to bfloat16.
         with torch.autocast(vectors.device.type, enabled=False):
             vectors = vectors.float()
-            if self.training and not self.initialised:
+            if self.training and self.is_new():
                 self.initialise(rows_of_all(vectors.detach()))
             codes = self.nearest(vectors)
             values = self.codebook[codes]
@@ -85,6 +86,16 @@ class Quantiser(nn.Module):
             if self.training:
                 self.update(rows_of_all(vectors.detach()), rows_of_all(codes))
             return Quantised(vectors + (values - vectors).detach(), codes, commitment)
+
+    def is_new(self) -> bool:
+        """Whether no batch has set the codebook yet; a device is asked once, until that changes."""
+        version = self.initialised._version
+        if version == self._seen_version:
+            return False
+        if not bool(self.initialised):
+            return True
+        self._seen_version = version
+        return False
 
     @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:
@@ -111,11 +122,13 @@ class Quantiser(nn.Module):
         self.counts.lerp_(counts, 1.0 - self.ema_decay)
         self.sums.lerp_(sums, 1.0 - self.ema_decay)
         dead = self.counts < self.restart_threshold
-        if dead.any():
-            self.counts[dead] = self.restart_threshold
-            self.sums[dead] = self.draw(vectors)[dead] * self.restart_threshold
-        alive = self.counts > FADED
-        self.codebook[alive] = self.sums[alive] / self.counts[alive, None]
+        # A CPU is asked for nothing; a device would make the host wait for the answer.
+        if dead.device.type != "cpu" or dead.any():
+            drawn = self.draw(vectors) * self.restart_threshold
+            self.counts.masked_fill_(dead, self.restart_threshold)
+            self.sums.copy_(torch.where(dead[:, None], drawn, self.sums))
+        alive = (self.counts > FADED)[:, None]
+        self.codebook.copy_(torch.where(alive, self.sums / self.counts[:, None], self.codebook))
 
     def totals(self, vectors: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """How many vectors chose each code, (n_codes,), and their sums, (n_codes, code_dim)."""
@@ -137,5 +150,5 @@ def perplexity(codes: Tensor, n_codes: int) -> tuple[Tensor, Tensor]:
 
     The first is exp of the entropy of their frequencies: `n_codes` when all are equally frequent.
     """
-    share = torch.bincount(codes.flatten(), minlength=n_codes).float() / codes.numel()
+    share = F.one_hot(codes.flatten(), n_codes).sum(0).float() / codes.numel()
     return torch.special.entr(share).sum().exp(), (share > 0).sum().float()

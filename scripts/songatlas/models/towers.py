@@ -12,6 +12,9 @@ from songatlas.models.blocks import SLOPE
 CONSTANT = 1e-4
 """A statistic that deviates less than this between windows says nothing of them."""
 
+WITHOUT_QR = ("mps",)
+"""Kinds of devices on which torch cannot decompose a matrix."""
+
 
 def pooled_statistics(mel: Tensor) -> Tensor:
     """What a window sounds like, whenever it happens: (B, 1, F, T) → (B, 3 F) float32.
@@ -41,13 +44,16 @@ class Standardiser(nn.Module):
         self.register_buffer("variance", torch.ones(n))
 
     @torch.no_grad()
-    def see(self, x: Tensor) -> None:
-        """Add the rows of `x` (n, d), at least one, to what is known."""
-        total = self.count + len(x)
-        known, share = self.count / total, len(x) / total
-        step = x.mean(0) - self.mean
-        spread = x.var(0, correction=0) * share + self.variance * known
-        self.variance.copy_(spread + step**2 * known * share)
+    def see(self, x: Tensor, rows: Tensor | None = None) -> None:
+        """Add the rows of `x` (n, d) to what is known, or those that `rows` (n,) bool names."""
+        n = len(x) if rows is None else rows.sum()
+        mean = mean_of_rows(x, rows)
+        around = x.var(0, correction=0) if rows is None else mean_of_rows((x - mean) ** 2, rows)
+        total = self.count + n
+        known, share = self.count / total.clamp_min(1.0), n / total.clamp_min(1.0)
+        step = mean - self.mean
+        variance = around * share + self.variance * known + step**2 * known * share
+        self.variance.copy_(torch.where(total > 0, variance, self.variance))
         self.mean.add_(step * share)
         self.count.copy_(total)
 
@@ -117,21 +123,34 @@ class IsometricTower(nn.Module):
     def projection(self) -> Tensor:
         """(n_in, n_out) with orthonormal columns, or rows where there are fewer of those."""
         with torch.autocast(self.directions.device.type, enabled=False):
-            basis, triangle = torch.linalg.qr(self.directions.float())
+            directions = self.directions.float()
+            given = directions.cpu() if directions.device.type in WITHOUT_QR else directions
+            basis, triangle = (found.to(directions.device) for found in torch.linalg.qr(given))
             # QR leaves signs open; fixed ones make the basis a smooth function of the directions.
             signed = basis * torch.where(triangle.diagonal() < 0, -1.0, 1.0)
         return signed if self.narrows else signed.T
 
 
-def similarity_loss(x: Tensor, z: Tensor) -> Tensor:
+def mean_of_rows(values: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Mean over the rows of (n, d), or over those that `rows` (n,) bool names: (d,); 0 of none.
+
+    How many they are is not asked for, which would make the host wait for the device.
+    """
+    if rows is None:
+        return values.mean(0)
+    named = torch.where(rows[:, None], values, 0.0)
+    return named.sum(0) / rows.sum().clamp_min(1)
+
+
+def similarity_loss(x: Tensor, z: Tensor, rows: Tensor) -> Tensor:
     """Mean squared difference of the cosine similarities within `x` (n, d) and within `z` (n, e).
 
-    0 for fewer than two rows.
+    Of the rows that `rows` (n,) bool names; 0 for fewer than two.
     """
-    if len(x) < 2:
-        return z.sum() * 0.0
     x, z = F.normalize(x.float(), dim=1), F.normalize(z.float(), dim=1)
-    return F.mse_loss(z @ z.T, x @ x.T)
+    both = rows[:, None] & rows[None]
+    error = torch.where(both, (z @ z.T - x @ x.T).square(), 0.0)
+    return error.sum() / both.sum().clamp_min(1) * (rows.sum() > 1)
 
 
 def product_of_experts(mus: Tensor, logvars: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,20 +171,30 @@ def product_of_experts(mus: Tensor, logvars: Tensor, present: Tensor) -> tuple[T
     return weighted / total, -torch.log(total)
 
 
-def info_nce(audio: Tensor, lyrics: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
-    """Symmetric InfoNCE of n pairs (van den Oord et al. 2018, as in MuLan and CLAP), and accuracy.
+def info_nce(
+    audio: Tensor, lyrics: Tensor, temperature: float, pairs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Symmetric InfoNCE of pairs (van den Oord et al. 2018, as in MuLan and CLAP), and accuracy.
 
-    `audio` and `lyrics` (n, d) are unit vectors, row i of both one song; the share of rows whose
-    own partner is the nearest is the accuracy. Both are 0 for fewer than two pairs.
+    `audio` and `lyrics` (n, d) are unit vectors, row i of both one song where `pairs` (n,) bool
+    says so; the share of these rows whose own partner is the nearest is the accuracy. Both are 0
+    for fewer than two pairs.
     """
-    if len(audio) < 2:
-        zero = (audio.sum() + lyrics.sum()) * 0.0 * temperature
-        return zero, zero.detach()
     with torch.autocast(audio.device.type, enabled=False):
         logits = audio.float() @ lyrics.float().T / temperature
     own = torch.arange(len(logits), device=logits.device)
-    loss = 0.5 * (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own))
-    return loss, (logits.argmax(1) == own).float().mean().detach()
+    # Rows that are no pair are nobody's partner; what they would choose is left out.
+    alone = torch.finfo(logits.dtype).min
+    to_lyrics = logits.masked_fill(~pairs[None], alone)
+    to_audio = logits.T.masked_fill(~pairs[None], alone)
+    enough = pairs.sum() > 1
+
+    def mean(values: Tensor) -> Tensor:
+        return mean_of_rows(values[:, None], pairs).squeeze(0) * enough
+
+    losses = [F.cross_entropy(chosen, own, reduction="none") for chosen in (to_lyrics, to_audio)]
+    right = (to_lyrics.argmax(1) == own).float()
+    return 0.5 * (mean(losses[0]) + mean(losses[1])), mean(right).detach()
 
 
 class CrossAttention(nn.Module):

@@ -40,9 +40,10 @@ class MixtureVAE(VAE):
     def kl(self, mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
         return self.prior.kl(mu, logvar, z)
 
-    def assign(self, batch: Batch) -> Tensor:
+    def cluster(self, z: Tensor) -> Tensor:
         """Component with the largest responsibility at the posterior mean, (B,) int64."""
-        return self.prior.log_responsibilities(self.embed(batch)).argmax(1)
+        with torch.autocast(z.device.type, enabled=False):
+            return self.prior.log_responsibilities(z).argmax(1)
 
     def start_joint_training(self, latents: np.ndarray, seed: int) -> None:
         """Fit the mixture to the latents of the training rows, (n, latent_dim)."""

@@ -233,7 +233,7 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
     def _log_responsibilities(self, X: np.ndarray) -> np.ndarray:
         z = torch.from_numpy(self.transform(X)).to(self.device)
         log_responsibilities: np.ndarray = (
-            self.network_.prior.log_responsibilities(z).double().cpu().numpy()
+            self.network_.prior.log_responsibilities(z).cpu().double().numpy()
         )
         return log_responsibilities
 
@@ -336,7 +336,7 @@ class _Network(nn.Module):
         """
         centre = X.mean(axis=0, dtype=np.float64)
         scale = float(np.sqrt(np.square(X - centre).mean())) or 1.0
-        self.centre.copy_(torch.from_numpy(centre))
+        self.centre.copy_(torch.from_numpy(centre).to(self.centre.dtype))
         self.scale.fill_(scale)
         standardised = (X - centre) / scale
         n_latents, d = self.mu_linear.weight.shape

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from songatlas.errors import ConfigError
-from songatlas.models.base import Batch, InputSpec, Model, Pass
+from songatlas.models.base import Batch, Embedded, InputSpec, Model, Pass
 from songatlas.models.blocks import check_dropout
 from songatlas.models.losses import Scale, calibrated_nll
 from songatlas.models.quantiser import Quantiser, perplexity
@@ -146,11 +146,12 @@ class Architecture(Model):
 
     def embed(self, batch: Batch) -> Tensor:
         """Square root of each window's histogram, (B, n_codes)."""
-        return self.summarise(batch).sqrt()
+        return self.embed_once(batch).z
 
-    def summarise(self, batch: Batch) -> Tensor:
-        """Each window's histogram, (B, n_codes)."""
-        return self.histogram(self.codes(batch))
+    def embed_once(self, batch: Batch) -> Embedded:
+        """That, and the histograms as summaries."""
+        histogram = self.histogram(self.codes(batch))
+        return Embedded(histogram.sqrt(), histogram, None)
 
     def embed_song(self, summaries: Tensor) -> Tensor:
         """Square root of the histogram of all codes of a song, (n_codes,).

@@ -85,6 +85,22 @@ class Windows:
         return np.unique(np.array(self.track_ids, dtype=str), return_inverse=True)[1]
 
     @property
+    def n_songs(self) -> int:
+        """Songs that the rows are of."""
+        return len(set(self.track_ids))
+
+    @functools.cached_property
+    def track_there(self) -> Tensor:
+        """`track` beside the spectrograms, (n,) int64."""
+        return torch.as_tensor(self.track, device=self.mel.device)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all tensors."""
+        held = (getattr(self, name) for name in ("mel", *FIELDS))
+        return sum(values.nbytes for values in held if values is not None)
+
+    @property
     def has_mel(self) -> np.ndarray:
         """Which rows have audio, (n,) bool."""
         return np.arange(len(self)) < len(self.mel)
@@ -93,35 +109,39 @@ class Windows:
         """Indices of the rows of some splits, in order."""
         return np.flatnonzero(np.isin(np.array(self.splits), splits))
 
-    def batch(self, rows: np.ndarray, pairs: np.ndarray | None = None) -> dict[str, Tensor]:
+    def batch(
+        self, rows: np.ndarray | Tensor, pairs: np.ndarray | Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Windows at `rows` as they are stored; `prepare` makes them a model's batch.
 
-        `pairs` are rows too: of another window of each window's song.
+        `pairs` are rows too: of another window of each window's song. Tensors beside the
+        spectrograms are gathered where they lie, and the host waits for nothing.
         """
         index = torch.as_tensor(rows, device=self.mel.device)
         batch = {
             "row": index,
-            "track": torch.as_tensor(self.track[rows], device=self.mel.device),
+            "track": self.track_there[index],
             "has_mel": index < len(self.mel),
         }
         if 0 not in self.mel.shape[1:]:
-            batch["mel"] = self._spectrograms(rows)
+            batch["mel"] = self._spectrograms(index)
         if pairs is not None:
-            batch["pair"] = self._spectrograms(pairs)
+            batch["pair"] = self._spectrograms(torch.as_tensor(pairs, device=self.mel.device))
         for name in FIELDS:
             values = getattr(self, name)
             if values is not None:
                 batch[name] = values[index]
         return batch
 
-    def _spectrograms(self, rows: np.ndarray) -> Tensor:
-        there = rows < len(self.mel)
-        if there.all():
-            return self.mel[torch.as_tensor(rows, device=self.mel.device)]
-        found = self.mel.new_zeros((len(rows), *self.mel.shape[1:]))
-        where = torch.as_tensor(np.flatnonzero(there), device=self.mel.device)
-        found[where] = self.mel[torch.as_tensor(rows[there], device=self.mel.device)]
-        return found
+    def _spectrograms(self, index: Tensor) -> Tensor:
+        n = len(self.mel)
+        if not n:
+            shape = (len(index), *self.mel.shape[1:])
+            return torch.zeros(shape, dtype=self.mel.dtype, device=self.mel.device)
+        values = self.mel[index.clamp(max=n - 1)]
+        if n < len(self):
+            values.masked_fill_((index >= n)[:, None, None], 0.0)
+        return values
 
     def to(self, device: str) -> "Windows":
         """The same windows with their tensors on another device."""
@@ -140,7 +160,8 @@ class Batches:
     A last batch of one window joins the batch before it, since batch normalisation has no variance
     over one; `len` counts batches. With `whole_songs` a batch holds all windows of its songs, and
     about `batch_size` windows. With `pairs` every window brings another one of its song, drawn anew
-    every epoch; where it is its song's only one, itself.
+    every epoch; where it is its song's only one, itself. `pinned` batches are made ahead in memory
+    that a card reads while the processor goes on.
     """
 
     def __init__(
@@ -152,9 +173,10 @@ class Batches:
         *,
         pairs: bool = False,
         whole_songs: bool = False,
+        pinned: bool = False,
     ) -> None:
         self.windows, self.rows, self.batch_size, self.seed = windows, rows, batch_size, seed
-        self.pairs, self.whole_songs = pairs, whole_songs
+        self.pairs, self.whole_songs, self.pinned = pairs, whole_songs, pinned
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -162,13 +184,28 @@ class Batches:
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         # Everything from here on waits for the first batch: the epoch's number is set just before.
-        pair_of = self.draw_pairs() if self.pairs else None
-        batches = (
-            self.windows.batch(some, None if pair_of is None else pair_of[some])
-            for some in self.split(self.order())
-        )
+        batches = self.batches()
         stored = isinstance(self.windows.mel, StoredSpectrograms)
-        yield from ahead(batches) if stored else batches
+        yield from ahead(batches) if stored or self.pinned else batches
+
+    def batches(self) -> Iterator[dict[str, Tensor]]:
+        """The epoch's batches one after another."""
+        pair_of = self.draw_pairs() if self.pairs else None
+        parts = self.split(self.order())
+        if not parts:
+            return
+        # One copy to the device an epoch: each would make the host wait.
+        device, sizes, rows = self.windows.mel.device, list(map(len, parts)), np.concatenate(parts)
+        index = torch.as_tensor(rows, device=device).split(sizes)
+        pairs: Sequence[Tensor | None] = [None] * len(parts)
+        if pair_of is not None:
+            pairs = torch.as_tensor(pair_of[rows], device=device).split(sizes)
+        songs = songs_of(self.windows.track, parts, device) if self.whole_songs else None
+        for at, (some, others) in enumerate(zip(index, pairs, strict=True)):
+            batch = self.windows.batch(some, others)
+            if songs is not None:
+                batch |= songs[at]
+            yield {k: v.pin_memory() for k, v in batch.items()} if self.pinned else batch
 
     def order(self) -> np.ndarray:
         """All rows in this epoch's order; with `whole_songs`, those of a song side by side."""
@@ -208,6 +245,26 @@ class Batches:
         for song in np.split(rows, np.flatnonzero(np.diff(np.sort(track))) + 1):
             partner[song] = np.roll(song, 1)  # a random cycle: nobody is left without a partner
         return partner
+
+
+def needs_pinning(windows: Windows, device: str) -> bool:
+    """Whether batches go from main memory to a card."""
+    return device == "cuda" and windows.mel.device.type == "cpu"
+
+
+def songs_of(
+    track: np.ndarray, parts: Sequence[np.ndarray], device: torch.device
+) -> list[dict[str, Tensor]]:
+    """Which of its songs each row of a batch is of, and how many rows each song has there.
+
+    By batch: `song` (B,) int64, numbers of songs in order of `track`; `song_size` (S,) int64.
+    """
+    found = [np.unique(track[rows], return_inverse=True, return_counts=True) for rows in parts]
+    song, size = (
+        torch.as_tensor(np.concatenate(values), device=device).split(list(map(len, values)))
+        for values in ([inverse for _, inverse, _ in found], [counts for *_, counts in found])
+    )
+    return [{"song": a, "song_size": b} for a, b in zip(song, size, strict=True)]
 
 
 def ahead(batches: Iterator[T]) -> Iterator[T]:

@@ -1,5 +1,6 @@
 """Which device computes, and in which precision."""
 
+import math
 import resource
 import sys
 from collections.abc import Iterator
@@ -54,12 +55,37 @@ def choose_precision(
     return "32"
 
 
+def embedding_precision(
+    wanted: Literal["auto", "bf16-mixed", "16-mixed", "32"], device: Device
+) -> Precision:
+    """That of training on a card; fp32 on a CPU, which embeds the same wherever it runs."""
+    return choose_precision(wanted, device) if device == "cuda" else "32"
+
+
 def _cpu_computes_bf16() -> bool:
     """Whether the CPU has bf16 matrix instructions (AMX or AVX512-BF16)."""
     return any(
         getattr(torch.cpu, name, bool)()
         for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     )
+
+
+def free_bytes(device: torch.device) -> float:
+    """Memory of a device that can still be had; infinite where nobody counts it."""
+    if device.type != "cuda":
+        return math.inf
+    free, _ = torch.cuda.mem_get_info(device)
+    # What torch holds and does not use is free to it.
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return float(free + unused)
+
+
+@contextmanager
+def mixed(precision: Precision, device: str) -> Iterator[None]:
+    """Autocast as trainings in this precision have it; nothing in fp32."""
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
+        yield
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -11,8 +11,8 @@ import torch
 from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.models.base import InputSpec, Model
-from songatlas.training.data import Batches, Windows, prepare
-from songatlas.training.device import memory_errors_explained
+from songatlas.training.data import Batches, Windows, needs_pinning, prepare
+from songatlas.training.device import Precision, memory_errors_explained, mixed
 from songatlas.training.weights import Description
 
 N_RECONSTRUCTIONS = 4
@@ -62,6 +62,7 @@ def write_latents(
     name: str,
     device: str = "cpu",
     batch_size: int = 32,
+    precision: Precision = "32",
     keep: Literal["mel", "lyrics"] | None = None,
     supervision: str | None = None,
     note: str = "",
@@ -73,21 +74,27 @@ def write_latents(
     `supervision` (default: the model's own) and `note` stand beside every score of these latents.
     `keep` leaves one modality of those that have both: the ablation at inference.
 
+    `precision` is what the network computes in, once a window.
+
     Windows (or rows that are songs) of models with clusters of their own carry them as `own_label`.
     """
-    latents, assigned, summaries = [], [], []
-    for batch in Batches(windows, np.arange(len(windows)), batch_size):
-        ready = prepare({key: values.to(device) for key, values in batch.items()})
-        if keep is not None:
-            ready = only(ready, keep)
-        latents.append(model.embed(ready).cpu().numpy())
-        summaries.append(model.summarise(ready).cpu())
-        own = model.assign(ready)
-        if own is not None:
-            assigned.append(own.cpu().numpy())
+    embedded = []
+    pinned = needs_pinning(windows, device)
+    batches = Batches(windows, np.arange(len(windows)), batch_size, pinned=pinned)
+    for batch in batches:
+        moved = {key: values.to(device, non_blocking=True) for key, values in batch.items()}
+        ready = prepare(moved)
+        with mixed(precision, device):
+            embedded.append(model.embed_once(only(ready, keep) if keep is not None else ready))
+    # At the end, since the host waits for every copy.
+    latents, summaries = (
+        torch.cat([getattr(one, name) for one in embedded]).float().cpu()
+        for name in ("z", "summary")
+    )
+    assigned = [one.cluster.cpu().numpy() for one in embedded if one.cluster is not None]
     # Songs without audio have no window: they are songs alone.
     heard = windows.has_mel & (not windows.of_songs)
-    z = np.concatenate(latents)[heard]
+    z = latents.numpy()[heard]
     own_labels = np.concatenate(assigned) if assigned else None
     of_windows = tables.latents_frame(
         "window",
@@ -98,7 +105,7 @@ def write_latents(
         None if own_labels is None else own_labels[heard],
     )
     songs, first = np.unique(np.array(windows.track_ids, dtype=str), return_index=True)
-    vectors = _song_vectors(model, torch.cat(summaries), windows.track)
+    vectors = _song_vectors(model, summaries, windows.track)
     of_songs_splits = windows.song_splits or windows.splits
     splits = [of_songs_splits[row] for row in first]
     of_rows = own_labels[first] if own_labels is not None and windows.of_songs else None

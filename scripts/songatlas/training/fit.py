@@ -27,10 +27,11 @@ from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
 from songatlas.models.gather import n_ranks
 from songatlas.training.collapse import collapsed
-from songatlas.training.data import Batches, Windows, prepare
+from songatlas.training.data import Batches, Windows, needs_pinning, prepare
 from songatlas.training.device import (
     choose_device,
     choose_precision,
+    free_bytes,
     memory_errors_explained,
     peak_memory_gb,
 )
@@ -44,7 +45,13 @@ from songatlas.training.weights import Description, save_weights
 logger = logging.getLogger(__name__)
 
 ON_GPU_BYTES = 4 * 2**30
-"""Spectrograms up to this size are kept on the GPU during training."""
+"""Windows up to this size are kept on the GPU during training, where it has room for them."""
+
+TRAINING_COPIES = 5
+"""Copies of a model's weights in training: themselves, gradients, two moments, the best so far."""
+
+WORKING_BYTES = 2**30
+"""What a step leaves behind, beside them, at least."""
 
 NO_VALIDATION = "no song with audio is left for validation"
 
@@ -95,8 +102,9 @@ def train(
     training stops when it has not improved for `early_stopping_patience` epochs; the best epoch's
     weights are kept. The watched loss is the validation loss at the full KL weight; where no song
     with audio fell to validation it is the training loss, and the summary says so. The same seed
-    on the same machine with as many threads gives the same weights, unless `max_minutes` end the
-    training (see `time_limit`). The global random state of torch is set.
+    on the same machine with as many threads gives the same weights (on a GPU but for rounding,
+    unless `training.deterministic`), unless `max_minutes` end the training (see `time_limit`). The
+    global random state of torch is set.
 
     With `resume_folder`, `last-<digest>.ckpt` there is written between batches at most every
     `resume_every_s` seconds, and when a stop signal comes; a run that was interrupted continues
@@ -146,8 +154,8 @@ def train(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-        if windows.mel.nbytes <= ON_GPU_BYTES:
-            windows = windows.to(device)
+    windows = _near(windows, model, device)
+    pinned = needs_pinning(windows, device)
     schedule = Schedule(
         pretrain_epochs=model.pretrain_epochs,
         kl_warmup_epochs=loss.kl_warmup_epochs,
@@ -162,8 +170,16 @@ def train(
         schedule,
         loss,
         seed,
-        Batches(windows, rows, size, seed, pairs=model.pairs, whole_songs=model.whole_songs),
-        Batches(windows, rows, size),
+        Batches(
+            windows,
+            rows,
+            size,
+            seed,
+            pairs=model.pairs,
+            whole_songs=model.whole_songs,
+            pinned=pinned,
+        ),
+        Batches(windows, rows, size, pinned=pinned),
         validated=validated,
         precision=precision,
         resume=resume,
@@ -173,7 +189,12 @@ def train(
     if description.spec.of_vectors and not module.first_epoch and not module.state:
         _begin(model, Batches(windows, rows, size), device)
     held_out = Batches(
-        windows, validation_rows, size, pairs=model.pairs, whole_songs=model.whole_songs
+        windows,
+        validation_rows,
+        size,
+        pairs=model.pairs,
+        whole_songs=model.whole_songs,
+        pinned=pinned,
     )
     limit = TimeLimit(training.max_minutes, module)
     _fit(module, held_out, device, precision, progress_bar, tensorboard, limit)
@@ -318,6 +339,17 @@ def not_trained(
     )
 
 
+def _near(windows: Windows, model: Model, device: str) -> Windows:
+    """The windows on the card, where they are few and its memory holds them beside the training."""
+    if device != "cuda" or windows.mel.device.type == device or windows.nbytes > ON_GPU_BYTES:
+        return windows
+    needed = windows.nbytes + TRAINING_COPIES * 4 * parameter_count(model) + WORKING_BYTES
+    if free_bytes(torch.device(device)) < needed:
+        logger.info("windows stay in main memory: the card has little left")
+        return windows
+    return windows.to(device)
+
+
 def _batch_note(module: TrainingModule, batch_size: int) -> str | None:
     if module.part_size is None:
         return None
@@ -384,7 +416,7 @@ def _fit(
             precision=precision,  # type: ignore[arg-type]
             max_epochs=left,
             callbacks=callbacks,
-            deterministic="warn" if device == "cuda" else None,
+            **_kernels(device, module.settings.deterministic),
             logger=TensorBoardLogger(tensorboard, name="", version="") if tensorboard else False,
             enable_checkpointing=False,
             enable_progress_bar=progress_bar,
@@ -397,6 +429,15 @@ def _fit(
         finally:
             module.signals.__exit__()
             torch.use_deterministic_algorithms(deterministic)
+
+
+def _kernels(device: str, deterministic: bool) -> dict[str, Any]:
+    """What tells Lightning which kernels a card may choose; a CPU's are deterministic."""
+    if device != "cuda":
+        return {}
+    # Otherwise every torch.empty would be filled with NaN.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    return {"deterministic": "warn" if deterministic else False, "benchmark": not deterministic}
 
 
 def _begin(model: Model, batches: Batches, device: str) -> None:
@@ -417,7 +458,7 @@ def _ready(batches: Batches, device: str) -> Iterator[dict[str, Tensor]]:
 def _posterior(model: Model, windows: Windows, batch_size: int, device: str) -> Posterior:
     """Posterior means of the finished model over training and validation windows."""
     model = model.to(device).eval()
-    sums = Posterior()
+    sums = Posterior(windows.n_songs)
     for batch in Batches(windows, windows.rows("train", "validation"), batch_size):
         ready = prepare({key: values.to(device) for key, values in batch.items()})
         sums.add(model.embed(ready), ready["track"])
@@ -432,7 +473,7 @@ def _digest(settings: Any, identity: str, windows: Windows) -> str:
         digest.update(windows.mel.identity())
     else:
         flat = windows.mel.flatten(1)  # songs without audio have none
-        digest.update(np.ascontiguousarray(flat[:, ::997].numpy()).tobytes())
+        digest.update(np.ascontiguousarray(flat[:, ::997].cpu().numpy()).tobytes())
     for values in (
         windows.label,
         windows.audio,
@@ -441,5 +482,5 @@ def _digest(settings: Any, identity: str, windows: Windows) -> str:
         windows.descriptors,
     ):
         if values is not None:
-            digest.update(np.ascontiguousarray(values.numpy()).tobytes())
+            digest.update(np.ascontiguousarray(values.cpu().numpy()).tobytes())
     return digest.hexdigest()[:16]

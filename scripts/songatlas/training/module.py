@@ -45,11 +45,11 @@ SMALLEST_PART = 2
 class Epoch:
     """Sums over the windows of one pass through the data, kept on the device."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_songs: int) -> None:
         self.n = 0
         self.sums: dict[str, Tensor] = {}
-        self.posterior = Posterior()
-        self.n_decoded = 0
+        self.posterior = Posterior(n_songs)
+        self.n_decoded: Tensor | int = 0
         self.squared_db: Tensor | float = 0.0
 
     def add(self, model: Model, batch: Mapping[str, Tensor], done: Pass) -> None:
@@ -61,7 +61,7 @@ class Epoch:
             error = torch.linalg.vector_norm(difference, dim=1).square() / difference.shape[1]
             there = batch["has_mel"]
             self.squared_db = self.squared_db + (error * batch["scale_db"].square() * there).sum()
-            self.n_decoded += int(there.sum())
+            self.n_decoded = self.n_decoded + there.sum()
 
     def add_terms(self, terms: Mapping[str, Tensor], n: int) -> None:
         """Add the mean terms of a batch of `n` windows."""
@@ -76,8 +76,8 @@ class Epoch:
         `mutual_information` in nats.
         """
         named = {name: float(value / self.n) for name, value in self.sums.items()}
-        if self.n_decoded:
-            named["reconstruction_db"] = float(self.squared_db / self.n_decoded) ** 0.5
+        if n_decoded := int(self.n_decoded):
+            named["reconstruction_db"] = float(self.squared_db / n_decoded) ** 0.5
         named["active_units"] = float(self.posterior.active_units())
         information = self.posterior.mutual_information()
         if information is not None:
@@ -174,7 +174,8 @@ class TrainingModule(lightning.LightningModule):
         self.train_batches.epoch = epoch
         self.model.pretraining = self.schedule.pretraining(epoch)
         self.kl_weight = self.schedule.kl_weight(epoch)
-        self.totals = {"train": Epoch(), "validation": Epoch()}
+        n_songs = self.train_batches.windows.n_songs
+        self.totals = {"train": Epoch(n_songs), "validation": Epoch(n_songs)}
         self.started = time.monotonic()
         self.first_batch, self.random = 0, None
         if self.state:
@@ -215,20 +216,44 @@ class TrainingModule(lightning.LightningModule):
             _set_random_state(self.random, self.device)
             self.random = None
         self.pause(batch_idx)
-        optimizer: Any = self.optimizers()
-        # A closure, so that fp16's scaling is taken off before gradients are clipped.
-        optimizer.step(closure=lambda: self.gradients(batch, batch_idx))
-
-    def gradients(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Gradients of a batch's loss; in parts from where on the memory does not hold it whole."""
         rewind = self.rewinder()
-        while (found := self.try_gradients(batch, rewind)) is None:
-            self.lower_part_size(len(batch["row"]))
+        while (found := self.try_step(batch, rewind)) is None:
+            self.make_room(len(batch["row"]))
             rewind()
         done, terms = found
         if batch_idx % CHECK_EVERY == 0:
             self.check(float(terms["loss"].detach()), "training")
         self.note("train", batch, done, terms)
+
+    def try_step(
+        self, batch: dict[str, Tensor], rewind: Callable[[], None]
+    ) -> tuple[Pass, dict[str, Tensor]] | None:
+        """A step of the optimiser, its pass and terms; None where its own state has no memory."""
+        optimizer: Any = self.optimizers()
+        state = self.plateau.optimizer.state
+        first, found = not state, []
+        try:
+            # A closure, so that fp16's scaling is taken off before gradients are clipped.
+            optimizer.step(closure=lambda: found.append(self.gradients(batch, rewind)))
+        except RuntimeError as error:
+            # Later steps allocate nothing that lasts, and may have changed weights before they end.
+            if not (first and out_of_memory(error)):
+                raise
+            state.clear()
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            if scaler is not None:
+                scaler.update()  # it takes the scale off gradients once between two updates
+            return None
+        return found[0]
+
+    def gradients(
+        self, batch: dict[str, Tensor], rewind: Callable[[], None]
+    ) -> tuple[Pass, dict[str, Tensor]]:
+        """Gradients of a batch's loss; in parts from where on the memory does not hold it whole."""
+        while (found := self.try_gradients(batch, rewind)) is None:
+            self.make_room(len(batch["row"]))
+            rewind()
+        return found
 
     def try_gradients(
         self, batch: dict[str, Tensor], rewind: Callable[[], None]
@@ -266,6 +291,17 @@ class TrainingModule(lightning.LightningModule):
         # `training_step` runs under autocast, which gradients must not.
         with torch.autocast(self.device.type, enabled=False):
             self.manual_backward(loss)
+
+    def make_room(self, n: int) -> None:
+        """Move the best weights to main memory; where they are there, halve the parts of n windows.
+
+        Raises:
+            SongatlasError: as `lower_part_size`.
+        """
+        self.plateau.optimizer.zero_grad()
+        # One of several processes cannot try again without the others.
+        if n_ranks() > 1 or not self.best.give_way():
+            self.lower_part_size(n)
 
     def lower_part_size(self, n: int) -> None:
         """Halve the parts of a batch of `n` windows.
@@ -319,7 +355,7 @@ class TrainingModule(lightning.LightningModule):
         self.stop_if_told(told, len(self.train_batches))
         random = _random_state(self.device)
         while (done := self.try_pass(batch)) is None:
-            self.lower_part_size(len(batch["row"]))
+            self.make_room(len(batch["row"]))
             _set_random_state(random, self.device)
         self.note("validation", batch, done, self.terms(batch, done))
 
@@ -438,12 +474,25 @@ class TrainingModule(lightning.LightningModule):
     def latents(self) -> np.ndarray:
         """`embed` of every training window, in order, (n, latent_dim)."""
         self.model.eval()
-        z = [
-            self.model.embed(prepare({k: v.to(self.device) for k, v in batch.items()}))
-            for batch in self.latent_batches
-        ]
+        z = [self.embed(batch) for batch in self.latent_batches]
         self.model.train()
         return same_latents(torch.cat(z).cpu().numpy())
+
+    def embed(self, batch: dict[str, Tensor]) -> Tensor:
+        """`embed` of a batch as it is stored, in parts where the memory does not hold it whole."""
+        while (found := self.try_embed(batch)) is None:
+            self.make_room(len(batch["row"]))
+        return found
+
+    def try_embed(self, batch: dict[str, Tensor]) -> Tensor | None:
+        """`embed` of a batch; None without memory."""
+        try:
+            ready = prepare({key: values.to(self.device) for key, values in batch.items()})
+            return torch.cat([self.model.embed(part) for part in self.parts(ready)])
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+        return None
 
     # --- resuming ------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from songatlas.models.base import Model, Pass
 
 FIELDS = ("mu", "logvar", "z", "reconstruction")
+OF_BATCH = ("song", "song_size")
 
 
 def split_batch(
@@ -32,7 +33,9 @@ def split_batch(
         begins = np.flatnonzero(np.append(True, track[1:] != track[:-1]))
         starts = sorted({int(begins[np.searchsorted(begins, at, "right") - 1]) for at in starts})
     pairs = zip(starts, [*starts[1:], n], strict=True)
-    return [{name: value[a:b] for name, value in batch.items()} for a, b in pairs]
+    # What a batch says of its songs as a whole holds for none of its parts.
+    by_row = {name: value for name, value in batch.items() if name not in OF_BATCH}
+    return [{name: value[a:b] for name, value in by_row.items()} for a, b in pairs]
 
 
 def _n_parts(n: int, size: int) -> int:
@@ -84,10 +87,12 @@ def backward_in_parts(
 
     `terms` gives the named terms of a pass of the whole batch, `backward` starts from its loss, and
     `rewind` brings back the random state and the buffers from before the first pass, so that the
-    second one repeats it.
+    second one repeats it. What the loss itself adds to buffers is added again.
     """
     whole = leaves(forward_in_parts(model, parts))
+    before = [buffer.clone() for buffer in model.buffers()]
     found = terms(whole)
+    added = _since(model, before)
     backward(found["loss"])
     rewind()
     at = 0
@@ -95,7 +100,15 @@ def backward_in_parts(
         done = model(part)
         carry_back(done, whole, at)
         at += len(done.mu)
+    for buffer, value in added:
+        buffer += value
     return whole, found
+
+
+def _since(model: Model, before: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """What was added to each floating-point buffer (a mixture counts whom its components have)."""
+    pairs = zip(model.buffers(), before, strict=True)
+    return [(now, now - then) for now, then in pairs if now.is_floating_point()]
 
 
 def carry_back(done: Pass, whole: Pass, at: int, weight: float = 1.0) -> None:

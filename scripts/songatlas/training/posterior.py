@@ -14,14 +14,25 @@ MAX_SAMPLES = 1024
 """Windows that the mutual information is estimated on: the first ones of a pass."""
 
 
-class Posterior:
-    """Sums over one pass through the data, kept on the device."""
+ROWS_AT_ONCE = 16_384
+"""Windows whose means wait to be added to their songs' sums: float64 is slow on most cards."""
 
-    def __init__(self) -> None:
+
+class Posterior:
+    """Sums over one pass through the data, kept on the device, which is asked for no value.
+
+    Args:
+        n_songs: songs of the data; windows say which one they are of by numbers below.
+    """
+
+    def __init__(self, n_songs: int = MAX_SONGS) -> None:
         self.n = 0
+        self.n_songs = min(n_songs, MAX_SONGS)
         self.kl: Tensor | float = 0.0
         self.sums: Tensor | None = None
         self.counts: Tensor | None = None
+        self.waiting: list[tuple[Tensor, Tensor]] = []
+        self.n_waiting = 0
         self.samples: list[tuple[Tensor, Tensor, Tensor]] = []
         self.n_samples = 0
 
@@ -38,31 +49,42 @@ class Posterior:
 
         All but `track` (B,) have the shape (B, D); `track` numbers the windows' songs from 0.
         """
-        mu, dtype = mu.detach(), torch.float32 if mu.device.type == "mps" else torch.float64
-        kept = track < MAX_SONGS
-        if self.sums is None or self.counts is None:
-            self.sums = mu.new_zeros((1, mu.shape[1]), dtype=dtype)
-            self.counts = mu.new_zeros(1, dtype=dtype)
-        missing = int(track[kept].max()) + 1 - len(self.counts) if bool(kept.any()) else 0
-        if missing > 0:
-            self.sums = torch.cat([self.sums, self.sums.new_zeros((missing, mu.shape[1]))])
-            self.counts = torch.cat([self.counts, self.counts.new_zeros(missing)])
-        self.sums.index_add_(0, track[kept], mu[kept].to(dtype))
-        self.counts.index_add_(0, track[kept], torch.ones_like(track[kept], dtype=dtype))
+        mu = mu.detach()
+        self.waiting.append((mu, track))
+        self.n_waiting += len(mu)
+        if self.n_waiting >= ROWS_AT_ONCE:
+            self.add_waiting()
         self.n += len(mu)
         if kl is not None:
-            self.kl = self.kl + kl.detach().to(dtype).sum(0)
+            self.kl = self.kl + kl.detach().to(_widest(mu)).sum(0)
         if logvar is not None and z is not None and self.n_samples < MAX_SAMPLES:
             room = MAX_SAMPLES - self.n_samples
             self.samples.append((mu[:room], logvar.detach()[:room], z.detach()[:room]))
             self.n_samples += len(mu[:room])
 
+    def add_waiting(self) -> None:
+        """Add the means that wait to the sums of their songs."""
+        if not self.waiting:
+            return
+        mu, track = (torch.cat(parts) for parts in zip(*self.waiting, strict=True))
+        dtype = _widest(mu)
+        if self.sums is None or self.counts is None:
+            self.sums = mu.new_zeros((self.n_songs + 1, mu.shape[1]), dtype=dtype)
+            self.counts = mu.new_zeros(self.n_songs + 1, dtype=dtype)
+        # Songs beyond the last that is kept share a row that nobody reads.
+        row = track.clamp(max=self.n_songs)
+        self.sums.index_add_(0, row, mu.to(dtype))
+        self.counts.index_add_(0, row, torch.ones_like(row, dtype=dtype))
+        self.waiting, self.n_waiting = [], 0
+
     def variance(self) -> Tensor:
         """Variance over songs of the songs' mean posterior means, (D,)."""
+        self.add_waiting()
         assert self.sums is not None
         assert self.counts is not None
-        there = self.counts > 0
-        means = self.sums[there] / self.counts[there, None]
+        sums, counts = self.sums[: self.n_songs], self.counts[: self.n_songs]
+        there = counts > 0
+        means = sums[there] / counts[there, None]
         return means.var(0, correction=0)
 
     def active_units(self) -> int:
@@ -84,6 +106,11 @@ class Posterior:
             return None
         mu, logvar, z = (torch.cat(parts).float() for parts in zip(*self.samples, strict=True))
         return mutual_information(mu, logvar, z)
+
+
+def _widest(values: Tensor) -> torch.dtype:
+    """What sums are kept in: MPS has no float64."""
+    return torch.float32 if values.device.type == "mps" else torch.float64
 
 
 def mutual_information(mu: Tensor, logvar: Tensor, z: Tensor) -> float:

@@ -1,9 +1,16 @@
 """What depends on the epoch: KL weight, best weights, when to stop."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+from songatlas.training.device import free_bytes
+
+SPARE = 2
+"""Times the weights' size that must be free for a copy of them to stay on the device."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +70,28 @@ class Best:
     epoch: int = -1
     value: float = float("inf")
     weights: dict[str, Tensor] = field(default_factory=dict)
+    placed: bool = False
+    """Whether `weights` are where they are to stay."""
 
     def update(self, epoch: int, value: float, model: nn.Module) -> None:
-        """Note an epoch; copy the weights to main memory when it is the best so far."""
+        """Note an epoch; copy the weights when it is the best so far.
+
+        They stay on the model's device while its memory has room for twice as much.
+        """
         if self.schedule.pretraining(epoch) or value >= self.value:
             return
         self.epoch, self.value = epoch, value
-        self.weights = {
-            name: tensor.detach().to("cpu", copy=True)
-            for name, tensor in model.state_dict().items()
-        }
+        state = model.state_dict()
+        if not self.placed:
+            self.weights, self.placed = _room_for(state), True
+        for name, tensor in state.items():
+            self.weights[name].copy_(tensor.detach())
+
+    def give_way(self) -> bool:
+        """Move the weights to main memory; whether they were on a device."""
+        on_device = any(tensor.device.type != "cpu" for tensor in self.weights.values())
+        self.weights = {name: tensor.cpu() for name, tensor in self.weights.items()}
+        return on_device
 
     def exhausted(self, epoch: int) -> bool:
         """Whether `patience` epochs have passed without a better one."""
@@ -84,3 +103,12 @@ class Best:
 
     def restore(self, state: dict[str, Any]) -> None:
         self.epoch, self.value, self.weights = state["epoch"], state["value"], state["weights"]
+        self.placed = False
+
+
+def _room_for(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Room for a copy of weights: on their device, or in main memory where that is scarce."""
+    needed = SPARE * sum(tensor.nbytes for tensor in state.values())
+    device = next(iter(state.values())).device
+    at = device if free_bytes(device) >= needed else torch.device("cpu")
+    return {name: torch.empty_like(tensor, device=at) for name, tensor in state.items()}

@@ -47,8 +47,8 @@ def posteriors(
     for batch in Batches(windows, np.arange(len(windows)), batch_size):
         ready = prepare({key: values.to(device) for key, values in batch.items()})
         mu, logvar = model.encode(ready)
-        means.append(mu.double().cpu().numpy())
-        variances.append(logvar.double().exp().cpu().numpy())
+        means.append(mu.cpu().double().numpy())
+        variances.append(logvar.cpu().double().exp().numpy())
     return np.concatenate(means), np.concatenate(variances)
 
 

@@ -1,0 +1,123 @@
+"""A training step asks the device for no value: `meta`, a device that has none, can do it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gpu_corpus import SMALL, Variant, every_architecture, make_windows, started, windows_of
+
+from songatlas.config import Loss, Training
+from songatlas.models.base import Model
+from songatlas.models.deep_clustering import DeepClustering
+from songatlas.models.quantiser import Quantiser
+from songatlas.training import module as training_module
+from songatlas.training.data import Batches, Windows, prepare
+from songatlas.training.module import Epoch, TrainingModule
+from songatlas.training.schedule import Schedule
+
+torch.set_num_threads(1)
+
+N_WINDOWS = 16
+VARIANTS = list(every_architecture(SMALL))
+
+
+@pytest.fixture(autouse=True)
+def autocast_of_meta(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Autocast, which the step switches off in places, does not know the device."""
+    autocast = torch.autocast
+
+    def known(device_type: str, *args: Any, **kwargs: Any) -> Any:
+        return nullcontext() if device_type == "meta" else autocast(device_type, *args, **kwargs)
+
+    monkeypatch.setattr(torch, "autocast", known)
+
+
+@pytest.fixture(autouse=True)
+def backward_without_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(self: TrainingModule, loss: Tensor) -> None:
+        loss.backward()
+
+    monkeypatch.setattr(TrainingModule, "backwards", backwards)
+
+
+def batches(model: Model, windows: Windows) -> Batches:
+    rows = np.arange(len(windows))
+    return Batches(windows, rows, N_WINDOWS, 0, pairs=model.pairs, whole_songs=model.whole_songs)
+
+
+def on_meta(model: Model, windows: Windows) -> tuple[Model, Iterator[dict[str, Tensor]]]:
+    """The model and its batches, where nothing has a value."""
+    # What happens in the first step alone (a codebook's start) may ask.
+    model(prepare(next(iter(batches(model, windows)))))
+    moved = model.to("meta")
+    if isinstance(model, DeepClustering) and model.target is not None:
+        model.target = model.target.to(torch.device("meta"))
+    for part in moved.modules():
+        if isinstance(part, Quantiser):
+            part._seen_version = part.initialised._version
+    return moved, iter(batches(model, windows.to("meta")))
+
+
+def whole_step(model: Model, batch: dict[str, Tensor], loss: Loss) -> Epoch:
+    """What `training_step` does with a batch, the epoch's sums included."""
+    training = Training(precision="16-mixed", gradient_clip=0.5)
+    schedule = Schedule(model.pretrain_epochs, 1, 2, 1.0)
+    windows = make_windows(SMALL, N_WINDOWS)
+    unused = Batches(windows, np.arange(N_WINDOWS), N_WINDOWS)
+    module = TrainingModule(
+        model, training, schedule, loss, 0, unused, unused,
+        validated=False, precision="16-mixed", resume=None, resume_every_s=1e9,
+    ).to("meta")  # fmt: skip
+    optimizer = module.configure_optimizers()
+    module.kl_weight, module.totals = 0.5, {"train": Epoch(windows.n_songs)}
+    ready = prepare(batch)
+    done, terms = module.gradients(ready, module.rewinder())
+    module.on_before_optimizer_step(optimizer)
+    optimizer.step()
+    module.note("train", ready, done, terms)
+    return module.totals["train"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_a_step_needs_no_value_of_the_device(variant: Variant) -> None:
+    windows = windows_of(variant.description, make_windows(SMALL, N_WINDOWS))
+    model, given = on_meta(started(variant.description, windows), windows)
+    sums = whole_step(model, next(given), Loss(scale="elbo", free_bits=0.1))
+    assert sums.n == N_WINDOWS
+    assert all(value.device.type == "meta" for value in sums.sums.values())
+    sums.posterior.add_waiting()
+    assert sums.posterior.sums is not None
+    assert sums.posterior.sums.device.type == "meta"
+
+
+def test_a_step_with_bound_attributes_needs_no_value_either() -> None:
+    (variant,) = [variant for variant in VARIANTS if variant.name == "basic_vae"]
+    windows = make_windows(SMALL, N_WINDOWS)
+    model, given = on_meta(started(variant.description, windows), windows)
+    loss = Loss(attributes={"tempo": 0, "brightness": 1, "loudness": 2})
+    assert "attributes" in whole_step(model, next(given), loss).sums
+
+
+def test_meta_refuses_a_step_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests above would miss, were the device to answer."""
+    add = Epoch.add
+
+    def asking(self: Epoch, model: Model, batch: dict[str, Tensor], done: Any) -> None:
+        int(batch["has_mel"].sum())
+        add(self, model, batch, done)
+
+    monkeypatch.setattr(training_module.Epoch, "add", asking)
+    (variant,) = [variant for variant in VARIANTS if variant.name == "basic_vae"]
+    windows = make_windows(SMALL, N_WINDOWS)
+    model, given = on_meta(started(variant.description, windows), windows)
+    with pytest.raises(RuntimeError, match="meta"):
+        whole_step(model, next(given), Loss())
