@@ -152,17 +152,22 @@ def names_encoder():
     return plan.encoder_of(joint[0]) if joint else None
 
 
+musicnn_songs = plan.song_parts("musicnn") if "musicnn" in plan.features else []
+"""Vectors and tags of songs by musicnn, where the run has them."""
+
+
 def names_inputs(wildcards):
     """Clusters, and what their songs are measured by."""
     corpus = corpus_output()
     files = {
+        "latents": plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
         "consensus": plan.consensus_files(".parquet"),
         "choice": plan.consensus_files("-choice.parquet"),
-        "descriptors": plan.parts("descriptors"),
         "windows": corpus.audio_windows,
-        "titles": corpus.titles,
         "classes": corpus.shown,
         "tracks": corpus.songs,
+        "tags": musicnn_songs,
+        "descriptors": plan.parts("descriptors") if "descriptors" in plan.features else [],
     }
     if names_encoder():
         files["features"] = plan.parts(plan.feature_of(plan.joint_encoders[0]))
@@ -274,6 +279,7 @@ def all_tables():
     }
     if not plan.folds:
         files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}
+        files["names"] = ("csv", "md")
     if plan.models or plan.pretrained_rows:
         files["architectures"] = ("csv", "md", "tex")
     if plan.models:
@@ -281,6 +287,8 @@ def all_tables():
         files["latent_units"] = ("csv",)
     if plan.multimodal:
         files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
+    if "musicnn" in plan.features:
+        files["song_tags"] = ("csv",)
     if plan.joint or plan.joint_encoders:
         files["retrieval"] = ("csv", "md", "tex")
     if len(plan.first_branches) > 1:

@@ -861,17 +861,9 @@ PromptLanguage = Literal["en", "es", "fr", "de"]
 
 
 class Names(Section):
-    """Words for clusters (target `names`) and for songs (targets `names`, `captions`)."""
+    """Words for clusters (target `names`) and for songs (`song_captions`, `captions`)."""
 
-    alpha: Fraction = Field(
-        0.05,
-        description="A word is given where chance would give one to any cluster of a model with "
-        "less than this probability.",
-    )
-    least_effect: Fraction = Field(
-        0.33, description="... and where Cliff's |δ| is at least this (0.33: medium, Romano 2006)."
-    )
-    words: int = Field(3, ge=1, le=10, description="Words in a name, at most.")
+    words: int = Field(3, ge=1, le=10, description="Words in a name beside a language, at most.")
     prompt_languages: Annotated[list[PromptLanguage], BeforeValidator(_split_commas)] = Field(
         ["en"],
         min_length=1,

@@ -12,7 +12,7 @@ from songatlas import config, tables
 from songatlas.evaluation.projection import PROJECTION, read_latents
 from songatlas.explorer import cards, neighbours, projections
 from songatlas.explorer.catalogue import Catalogue
-from songatlas.explorer.clusterings import NOT_CLUSTERED, clusterings
+from songatlas.explorer.clusterings import NOT_CLUSTERED, clusterings, named_clustering
 from songatlas.explorer.scripts import packed
 
 
@@ -39,6 +39,7 @@ def model_data(
     latents: str | Path,
     clusters: str | Path,
     umaps: str | Path,
+    named: pd.DataFrame,
     found: Catalogue,
     items: Mapping[str, cards.Items],
     settings: Settings,
@@ -47,6 +48,7 @@ def model_data(
 
     Args:
         umaps: the table of projections that the maps were drawn from.
+        named: rows of `naming.write.NAMED`, of any model.
         items: by `window` and `song`, over all rows of the catalogue.
 
     Raises:
@@ -74,7 +76,11 @@ def model_data(
         if level == "song":
             nearest = neighbours.neighbours(z, settings.explorer.neighbours, blocks, settings.seed)
             near = neighbours.described(nearest, row)
-    listed = clusterings(tables.read(clusters, tables.CLUSTERS), found, points)
+    own = named[named["model"] == info["model"]]
+    listed = [
+        *named_clustering(own, found, points),
+        *clusterings(tables.read(clusters, tables.CLUSTERS), found, points),
+    ]
     made = []
     for one in listed:
         level = "window" if one.level == "window" else "song"
@@ -83,7 +89,14 @@ def model_data(
         z = np.zeros((len(labels), vectors[level].shape[1]), np.float32)
         z[points[level]] = vectors[level]
         made.append(
-            cards.cards(items[level], labels, z, bootstraps=settings.bootstraps, seed=settings.seed)
+            cards.cards(
+                items[level],
+                labels,
+                z,
+                one.names,
+                bootstraps=settings.bootstraps,
+                seed=settings.seed,
+            )
         )
     summary = {
         "name": info["model"],
@@ -91,7 +104,8 @@ def model_data(
         "note": info.get("note") or "",
         "levels": {level: list(value["maps"]) for level, value in levels.items()},
         "clusterings": [
-            {"level": one.level, "algorithm": one.algorithm, "k": one.k} for one in listed
+            {"level": one.level, "algorithm": one.algorithm, "k": one.k, "names": one.names}
+            for one in listed
         ],
     }
     data = {
