@@ -133,9 +133,9 @@ def query_encoder(wildcards):
 
 
 def query_inputs(wildcards):
-    """What answers a text reads: a model and its songs' audio, or an encoder's feature."""
+    """What answers a text reads: what is known of songs, or a model, or an encoder's feature."""
     corpus, model = corpus_output(), plan.query_model
-    files = {"tracks": corpus.songs, "titles": corpus.titles}
+    files = {"tracks": corpus.songs, "titles": corpus.titles, "classes": corpus.shown}
     if query_encoder(wildcards):
         files |= {"features": plan.parts(plan.feature_of(model)), "windows": corpus.audio_windows}
     elif model is not None:
@@ -143,6 +143,9 @@ def query_inputs(wildcards):
         folder = plan.path("analysis", "ablations", model)
         files["latents"] = f"{folder}/seed-{seed}-mel.parquet"
         files["weights"] = plan.path("models", model, f"seed-{seed}", "weights.ckpt")
+    else:
+        files["tags"] = musicnn_songs
+        files["lyrics"] = plan.parts("e5") if "e5" in plan.features else []
     return files
 
 

@@ -71,6 +71,30 @@ rule names:
         "../scripts/names.py"
 
 
+rule vocabulary:
+    """The run's own words, each with those that mean the same, for the explorer's search."""
+    input:
+        tracks=corpus_table("songs"),
+        classes=corpus_table("shown"),
+        tags=musicnn_songs,
+    output:
+        plan.path("analysis", "vocabulary.parquet"),
+    log:
+        plan.path("logs", "vocabulary.log"),
+    benchmark:
+        plan.path("benchmarks", "vocabulary.tsv")
+    conda:
+        "../envs/torch.yaml"
+    params:
+        weights=lambda wildcards: plan.feature_settings("e5")["weights"],
+        vocabulary=plan.digest("tags.csv"),
+        code=code_of("vocabulary"),
+    message:
+        "Looking up which words mean the same"
+    script:
+        "../scripts/vocabulary.py"
+
+
 rule song_captions:
     """A sentence on every song with audio; on request, since it reads descriptors in any run."""
     input:

@@ -851,7 +851,7 @@ class Query(Section):
         None,
         description="A model with a shared block (`fusion`, but not `late`), or a baseline of an "
         "encoder that embeds texts (`clap`, `muq_mulan`). Null: such a baseline where there is "
-        "one, else the first such model.",
+        "one, else lyrics, titles, tags, genres and languages are compared with the text.",
     )
     top: int = Field(10, ge=1, le=10_000, description="How many songs to return.")
 

@@ -168,7 +168,7 @@ class Plan:
 
     @property
     def query_model(self) -> str | None:
-        """What answers a text; None where nothing of this run can.
+        """What has words and sound in one space and answers a text; None: words are compared.
 
         Raises:
             ConfigError: when the config names something that cannot.
@@ -180,7 +180,8 @@ class Plan:
                 f"query.model: `{wanted}` does not have words and sound in one space; what does: "
                 f"{', '.join(able) or 'nothing of this run'}"
             )
-        return wanted or (able[0] if able else None)
+        # What a model of few songs learned of words finds by chance: it answers on request alone.
+        return wanted or (self.joint_encoders[0] if self.joint_encoders else None)
 
     @property
     def of_spectrograms(self) -> list[str]:

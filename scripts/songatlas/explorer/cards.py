@@ -39,6 +39,12 @@ class Items:
     measured: Measured
     words: Mapping[str, Counts]
 
+    @property
+    def languages(self) -> np.ndarray:
+        """Code of every item's language, shape (n,); -1 where it is not known."""
+        found = [one.codes for one in self.classes if one.key == "language"]
+        return found[0] if found else np.full(len(self.songs), -1)
+
 
 def cards(
     items: Items,

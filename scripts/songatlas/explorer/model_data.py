@@ -74,8 +74,7 @@ def model_data(
         maps = _maps(level, z, ids, drawn, settings)
         levels[level] = {"points": packed(row), "maps": projections.described(maps), "of": of}
         if level == "song":
-            nearest = neighbours.neighbours(z, settings.explorer.neighbours, blocks, settings.seed)
-            near = neighbours.described(nearest, row)
+            near = _near(z, row, blocks, items["song"].languages, settings)
     own = named[named["model"] == info["model"]]
     listed = [
         *named_clustering(own, found, points),
@@ -114,6 +113,23 @@ def model_data(
         "neighbours": near,
     }
     return ModelData(summary, data, made)
+
+
+def _near(
+    z: np.ndarray,
+    row: np.ndarray,
+    blocks: Mapping[str, tuple[int, int]],
+    languages: np.ndarray,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Neighbours for the page by which languages count; any alone where fewer than two are sung."""
+    own = languages[row]
+    several = len(np.unique(own[own >= 0])) > 1
+    most, seed = settings.explorer.neighbours, settings.seed
+    return {
+        scope: neighbours.described(neighbours.neighbours(z, most, blocks, seed, own, scope), row)
+        for scope in (neighbours.SCOPES if several else neighbours.SCOPES[:1])
+    }
 
 
 def _maps(

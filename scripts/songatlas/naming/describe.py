@@ -28,7 +28,10 @@ MOST_DRAWN = 300
 """
 
 LEAST_SONGS = 3
-"""Songs of a cluster of which a measure is known, at least; and half of the cluster's."""
+"""Songs of which a measure is known, at least, in the cluster (and half of it) and outside."""
+
+LARGE = 0.5
+"""A correlation that is large (Cohen). A tag with it names a cluster that anything sets apart."""
 
 Clusterer = Callable[[np.ndarray], np.ndarray | None]
 """Labels (n,) of points (n, d), -1 being noise; None where they cannot be clustered."""
@@ -77,10 +80,11 @@ def differences(of: Measured, labels: np.ndarray) -> list[list[Difference]]:
 def worded(of: Measured, labels: np.ndarray) -> np.ndarray:
     """Whether something can be said of a cluster by a measure, bool of shape (clusters, D).
 
-    It is known of enough of the cluster's songs, and there is a word for how it differs.
+    It is known of enough songs inside and outside, and there is a word for how it differs.
     """
     known, size = known_of(of.values, labels), np.bincount(labels[labels >= 0])
-    enough = (known >= LEAST_SONGS) & (2 * known >= size[:, None])
+    outside = np.isfinite(of.values).sum(axis=0) - known
+    enough = (known >= LEAST_SONGS) & (2 * known >= size[:, None]) & (outside >= LEAST_SONGS)
     both = np.array([measure.low is not None for measure in of.measures], bool)
     with np.errstate(invalid="ignore"):
         return np.asarray(enough & (both | (correlations(of.values, labels) > 0)))
@@ -90,6 +94,8 @@ def structureless(
     z: np.ndarray, values: np.ndarray, draws: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Points and measures of one normal distribution with the mean and covariance of the given.
+
+    A measure that is 0 or 1 in the corpus is so in the draws, as often: 1 where most was drawn.
 
     Args:
         z: (n, d), what was clustered.
@@ -105,12 +111,24 @@ def structureless(
     mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     both = np.concatenate([z - z.mean(axis=0), np.where(known, values - mean, 0.0)], axis=1)
     # both = Q R: rows of standard normal numbers times R / √(n − 1) have its covariance.
-    root = np.linalg.qr(both, mode="r") / math.sqrt(max(len(both) - 1, 1))
+    root: np.ndarray = np.linalg.qr(both, mode="r")  # type: ignore[assignment]
+    root = root / math.sqrt(max(len(both) - 1, 1))
+    binary = np.isin(np.where(known, values, 0.0), (0.0, 1.0)).all(axis=0)
     for _ in range(draws):
         rows = np.sort(rng.permutation(len(both))[:MOST_DRAWN])
         drawn = rng.standard_normal((len(rows), len(root))) @ root
-        width = z.shape[1]
-        yield drawn[:, :width], np.where(known[rows], drawn[:, width:], np.nan)
+        points, measures = drawn[:, : z.shape[1]], drawn[:, z.shape[1] :]
+        measures = np.where(known[rows], measures, np.nan)
+        measures[:, binary] = _in_order_of(values[rows][:, binary], measures[:, binary])
+        yield points, measures
+
+
+def _in_order_of(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The values of every column, the smallest where `order` is smallest; NaN where that is."""
+    found = np.empty_like(values)
+    # Unknown values, as many in both, are sorted behind all others.
+    np.put_along_axis(found, np.argsort(order, axis=0), np.sort(values, axis=0), axis=0)
+    return found
 
 
 def least_effect(z: np.ndarray, of: Measured, clusterer: Clusterer, *, seed: int) -> float:
@@ -150,22 +168,25 @@ def describe(
         seed: of the structureless draws.
     """
     least = least_effect(z, of, clusterer, seed=seed)
-    sure = [[one for one in own if abs(one.r) > least] for own in differences(of, labels)]
-    return [described(own, words) for own in sure]
+    return [described(own, least, words) for own in differences(of, labels)]
 
 
-def described(sure: Sequence[Difference], words: int) -> Description:
+def described(apart: Sequence[Difference], least: float, words: int) -> Description:
     """A name of a cluster's differences, largest first: its language, then at most `words` others.
 
-    Those are tags; without any, words of lyrics and of how it sounds. It is "unsure" without all.
+    Those are tags; without any, words of lyrics and of how it sounds. It is "unsure" where no
+    effect is larger than `least`.
     """
+    sure = [one for one in apart if abs(one.r) > least]
+    if not sure:
+        return Description(UNSURE, ())
     language = [one for one in sure if one.measure.kind == "language"][:1]
-    tags = [one for one in sure if one.measure.kind == "tag"]
+    tags = [one for one in apart if one.measure.kind == "tag" and one.r >= LARGE]
     rest = [one for one in sure if one.measure.kind in ("word", "sound")]
     chosen = _without_repeats(tags or rest)[:words]
     parts = [str(one.word) for one in language], [str(one.word) for one in chosen]
     name = " · ".join(", ".join(part) for part in parts if part)
-    return Description(name or UNSURE, (*language, *chosen))
+    return Description(name, (*language, *chosen))
 
 
 def _without_repeats(sure: Sequence[Difference]) -> list[Difference]:

@@ -10,12 +10,9 @@ import pandas as pd
 from songatlas.explorer.attributes import DESCRIPTORS
 from songatlas.explorer.language_names import language_name
 from songatlas.explorer.words import count_words
-from songatlas.naming.tags import SongTags
+from songatlas.naming.tags import SongTags, taking_part
 
 Kind = Literal["language", "tag", "word", "sound"]
-
-TAGS_OF_SONG = 5
-"""A tag takes part where some song has it among so many of its likeliest."""
 
 LEAST_SONGS_OF_WORD = 3
 """A word takes part where so many songs sing it, in one language."""
@@ -66,7 +63,7 @@ def descriptor_measures(descriptors: pd.DataFrame, songs: Sequence[str]) -> Meas
     """
     known = [one for one in DESCRIPTORS if one.entry in descriptors and one.entry != NO_PLAIN_WORD]
     measures = tuple(Measure("sound", one.label, one.high, one.low) for one in known)
-    of_songs = descriptors.reindex(songs)[[one.entry for one in known]]
+    of_songs = descriptors.reindex(pd.Index(songs))[[one.entry for one in known]]
     return Measured(measures, of_songs.to_numpy(np.float64))
 
 
@@ -76,8 +73,7 @@ def tag_measures(of: SongTags, songs: Sequence[str]) -> Measured:
     Values are arcsin √p: there, unlike in probabilities, a spread is as wide near 0 as elsewhere.
     """
     shown = of.shown()
-    likeliest = np.argsort(-shown.probabilities, axis=1, kind="stable")[:, :TAGS_OF_SONG]
-    chosen = np.unique(likeliest)
+    chosen = taking_part(shown)
     measures = tuple(Measure("tag", shown.names[i], shown.names[i]) for i in chosen)
     values = np.arcsin(np.sqrt(np.clip(shown.probabilities[:, chosen], 0.0, 1.0)))
     return Measured(measures, _rows_of(shown.songs, songs, values))

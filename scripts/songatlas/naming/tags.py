@@ -17,6 +17,9 @@ RESOURCES = ROOT.parent / "resources"
 MOST = 10
 """Tags of a song in the table."""
 
+TAGS_OF_SONG = 5
+"""A tag takes part in names where some song has it among so many of its likeliest."""
+
 COLUMNS = ("track_id", "title", "tag", "probability", "rank")
 
 
@@ -36,6 +39,10 @@ class SongTags:
         chosen = [i for i, name in enumerate(self.names) if name not in never_shown()]
         names = tuple(self.names[i] for i in chosen)
         return SongTags(self.songs, names, self.probabilities[:, chosen])
+
+
+NO_TAGS = SongTags((), (), np.zeros((0, 0)))
+"""Of a run without musicnn."""
 
 
 @functools.cache
@@ -67,6 +74,11 @@ def song_tags(parts: Sequence[str | Path]) -> SongTags:
     joined = [by_network[:, called == name].max(axis=1) for name in names]
     probabilities = np.stack(joined, axis=1) if names else np.zeros((len(ids), 0))
     return SongTags(tuple(ids[row] for row in order), names, probabilities)
+
+
+def taking_part(of: SongTags) -> np.ndarray:
+    """Numbers of the tags that some song has among its likeliest, rising."""
+    return np.unique(np.argsort(-of.probabilities, axis=1, kind="stable")[:, :TAGS_OF_SONG])
 
 
 def top_tags(of: SongTags, most: int = MOST) -> pd.DataFrame:
