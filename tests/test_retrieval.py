@@ -209,8 +209,8 @@ def test_the_best_songs_come_first_with_scores(source: dict[str, str], tmp_path:
     assert "t4" not in set(frame["track_id"]), "it has no audio"
     assert said.startswith("Songs for “home again”\n  1  ")
     named = {"t0": "River", "t1": "t1", "t2": "Luna", "t3": "Four", "t5": "Six"}
-    for line, track in zip(said.splitlines()[1:-1], frame["track_id"], strict=True):
-        assert line.endswith(named[track])
+    for line, track in zip(said.splitlines()[1:-2], frame["track_id"], strict=True):
+        assert f"  {named[track]}  " in line
     assert "5 songs with audio" in (tmp_path / "songs.md").read_text(encoding="utf-8")
 
 
@@ -327,7 +327,7 @@ def plan_of(**more: object) -> Plan:
 
 def test_who_answers() -> None:
     assert plan_of().query_model == "clap"
-    assert plan_of(include=["apart", "drawn", "plain"]).query_model == "drawn"
+    assert plan_of(include=["apart", "drawn", "plain"]).query_model is None, "it finds by chance"
     assert plan_of(include=["apart", "plain", "beside"]).query_model is None
     assert plan_of(query={"model": "drawn"}).query_model == "drawn"
     with pytest.raises(ConfigError, match=r"query\.model: `plain` does not have .* clap, drawn"):

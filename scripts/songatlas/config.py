@@ -856,6 +856,23 @@ class Query(Section):
     top: int = Field(10, ge=1, le=10_000, description="How many songs to return.")
 
 
+class Playlist(Section):
+    """Playlists (targets `playlists` and `playlist`)."""
+
+    model: Name | None = Field(
+        None, description="The representation that they are made in (null: the run's best one)."
+    )
+    like: str | None = Field(
+        None, description="Songs like this one: its title, its path or the path's end, its id."
+    )
+    start: str | None = Field(None, description="The way from this song ...")
+    end: str | None = Field(None, description="... to this one.")
+    songs: int = Field(30, ge=2, le=100_000, description="Songs of `playlist`, at most.")
+    languages: Literal["any", "same", "other"] = Field(
+        "any", description="Songs like one: in any language, in its own, or in others only."
+    )
+
+
 PromptLanguage = Literal["en", "es", "fr", "de"]
 """Languages of `resources/vocabulary.csv`."""
 
@@ -990,6 +1007,7 @@ class Config(Section):
     )
     names: Names = Field(Names(), description="Words for clusters.")
     query: Query = Field(Query(), description="Songs for a text.")
+    playlist: Playlist = Field(Playlist(), description="Playlists.")
     trainer: Trainer = Field(Trainer(), description="Several GPUs for one training.")
     compute: Compute = Field(
         Compute(),

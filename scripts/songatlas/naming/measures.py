@@ -17,6 +17,9 @@ Kind = Literal["language", "tag", "word", "sound"]
 LEAST_SONGS_OF_WORD = 3
 """A word takes part where so many songs sing it, in one language."""
 
+LEAST_SONGS_OF_LANGUAGE = 30
+"""... that so many songs are sung in: of fewer, some word is in just those of any group."""
+
 NO_PLAIN_WORD = "rms_db_mean"
 """Decibels averaged over frames are low where a song has gaps, however loud it is: on the demo
 corpus, whose loudness is known, "loud" and "quiet" were wrong for 18 clusters of 18."""
@@ -116,6 +119,7 @@ def word_measures(texts: Sequence[str | None], languages: Sequence[str | None]) 
         present = (of.counts > 0).toarray().astype(np.float64)
         songs = present.sum(axis=0)
         often = (songs >= LEAST_SONGS_OF_WORD) & (songs < len(present))
+        often &= len(present) >= LEAST_SONGS_OF_LANGUAGE
         measures += [
             Measure("word", f"Word ({language_name(language)})", f"“{of.vocabulary[i]}”")
             for i in np.flatnonzero(often)

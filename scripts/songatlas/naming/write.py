@@ -81,7 +81,7 @@ def name_clusters(
         model=groups.model, k=groups.k, name=[names[label] for label in groups.labels]
     )
     evidence = [
-        "; ".join(_evidence(one) for one in own if one.word in parts_of(name))
+        "; ".join(map(_evidence, evidence_of(name, own)))
         for own, name in zip(apart, names, strict=True)
     ]
     clusters = pd.DataFrame(
@@ -142,6 +142,12 @@ def kept_names(
 def parts_of(name: str) -> list[str]:
     """The words that a name is made of."""
     return name.replace(" · ", ", ").split(", ")
+
+
+def evidence_of(name: str, apart: Sequence[Difference]) -> list[Difference]:
+    """The largest difference behind each word of a name."""
+    first = {str(one.word): one for one in reversed(apart)}
+    return [first[word] for word in parts_of(name) if word in first]
 
 
 def read_earlier(path: str | Path) -> pd.DataFrame:

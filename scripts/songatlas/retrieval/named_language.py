@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 from songatlas.corpus.languages import RESOURCE
 
-PREPOSITIONS = frozenset("in en auf em på i na po op dalam по на".split())  # noqa: SIM905
+_BEFORE = "in en auf em på i na po op dalam по на"
+PREPOSITIONS = frozenset(_BEFORE.split())
 """What stands before the name of a language in languages that queries are written in: in French, en
 español, auf Deutsch, em português, på svenska."""
 
-NOUNS = frozenset(
-    (
-        "song songs music lyrics track tracks ballad ballads tune tunes singer singers rap pop rock"
-        " lied lieder musik texte cancion canciones musica chanson chansons musique paroles canzone"
-        " canzoni brano cancao cancoes liedje muziek sang laat piosenka muzyka песня песни музыка"
-    ).split()
-)
+_MUSIC = """
+song songs music lyrics track tracks ballad ballads tune tunes singer singers rap pop rock
+lied lieder musik texte cancion canciones musica chanson chansons musique paroles canzone
+canzoni brano cancao cancoes liedje muziek sang laat piosenka muzyka песня песни музыка
+"""
+NOUNS = frozenset(_MUSIC.split())
 """Words for music that a language may stand beside: French song, canción española."""
 
 STYLES = frozenset(["latin"])
