@@ -292,7 +292,7 @@ def all_tables():
         files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
     if "musicnn" in plan.features:
         files["song_tags"] = ("csv",)
-    if plan.joint or plan.joint_encoders:
+    if plan.retrievable or plan.joint_encoders:
         files["retrieval"] = ("csv", "md", "tex")
     if len(plan.first_branches) > 1:
         files["tests"] = ("csv", "md", "tex")

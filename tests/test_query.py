@@ -192,11 +192,11 @@ def jamendo() -> tuple[Library, Embed]:
         pytest.skip("needs the songs of JamendoLyrics (JAMENDOLYRICS=FOLDER)")
     if e5_engine.engine() is None:
         pytest.skip("needs an engine of e5")
-    from songatlas.corpus.readers import read_corpus
+    from songatlas.corpus.readers import read
     from songatlas.lyrics.clean import clean
     from songatlas.lyrics.e5 import E5
 
-    sources = read_corpus("jamendolyrics", JAMENDO).sources
+    sources = read("jamendolyrics", JAMENDO).sources
     songs = sources.rename(columns={"source_id": "track_id"})
     encoder = E5()
 

@@ -158,6 +158,19 @@ class Plan:
         ]
 
     @property
+    def retrievable(self) -> list[str]:
+        """Names of those that embed a song's audio alone and its lyrics alone in one space.
+
+        Beside the joint ones, the product of experts of `multimodal_vade`, whose latent is shared.
+        """
+        of_experts = [
+            name
+            for name in self.multimodal
+            if self.config.models[name].architecture == "multimodal_vade"
+        ]
+        return [*self.joint, *of_experts]
+
+    @property
     def joint_encoders(self) -> list[str]:
         """Names of the baselines that are encoders of audio and texts, as they were published."""
         return [

@@ -9,11 +9,16 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
+from songatlas.clustering.gate import balanced
 from songatlas.evaluation.projection import PROJECTION, read_latents
 from songatlas.explorer import cards, neighbours, projections
 from songatlas.explorer.catalogue import Catalogue
 from songatlas.explorer.clusterings import NOT_CLUSTERED, clusterings, named_clustering
 from songatlas.explorer.scripts import packed
+
+
+WAY_DIM = 32
+"""Components of a song in which the page finds ways between songs."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class ModelData:
-    """`summary` stands in the page's first file, `data` and `cards` in files of the model's own."""
+    """`summary` stands in the page's first file, the others in files of the model's own."""
 
     summary: dict[str, Any]
     data: dict[str, Any]
     cards: list[list[dict[str, Any]]]
+    vectors: dict[str, Any]
 
 
 def model_data(
@@ -61,7 +67,7 @@ def model_data(
     levels: dict[str, Any] = {}
     points: dict[str, np.ndarray] = {}
     vectors: dict[str, np.ndarray] = {}
-    near = None
+    near, ways = None, _ways(np.zeros((0, 1)), np.zeros(0, np.int32), {})
     for level in ("window", "song"):
         rows, z, of = read_latents(latents, level, seed=settings.seed)
         rows = rows[rows["level"] == level]
@@ -74,6 +80,7 @@ def model_data(
         maps = _maps(level, z, ids, drawn, settings)
         levels[level] = {"points": packed(row), "maps": projections.described(maps), "of": of}
         if level == "song":
+            ways = _ways(z, row, blocks)
             near = _near(z, row, blocks, items["song"].languages, settings)
     own = named[named["model"] == info["model"]]
     listed = [
@@ -112,7 +119,17 @@ def model_data(
         "labels": [packed(one.labels) for one in listed],
         "neighbours": near,
     }
-    return ModelData(summary, data, made)
+    return ModelData(summary, data, made, ways)
+
+
+def _ways(
+    z: np.ndarray, row: np.ndarray, blocks: Mapping[str, tuple[int, int]]
+) -> dict[str, Any]:
+    """Songs and their first principal components, in which the page finds ways between songs."""
+    points = balanced(z, blocks) if blocks and len(z) else z
+    dim = min(WAY_DIM, points.shape[1])
+    components = projections.principal(np.asarray(points, np.float64), dim)
+    return {"song": packed(row.astype(np.int32)), "z": packed(components.reshape(-1)), "dim": dim}
 
 
 def _near(

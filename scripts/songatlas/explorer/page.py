@@ -101,6 +101,7 @@ def write_page(
         summaries.append(made.summary)
         scripts.write(folder / f"data/model-{number}.js", f"model-{number}", made.data)
         scripts.write(folder / f"data/cards-{number}.js", f"cards-{number}", made.cards)
+        scripts.write(folder / f"data/vectors-{number}.js", f"vectors-{number}", made.vectors)
     for number, part in enumerate(chunks(lines)):
         scripts.write(folder / f"data/lyrics-{number}.js", f"lyrics-{number}", part)
     run_data = {
