@@ -16,7 +16,6 @@ from songatlas.explorer.catalogue import Catalogue
 from songatlas.explorer.clusterings import NOT_CLUSTERED, clusterings, named_clustering
 from songatlas.explorer.scripts import packed
 
-
 WAY_DIM = 32
 """Components of a song in which the page finds ways between songs."""
 
@@ -122,9 +121,7 @@ def model_data(
     return ModelData(summary, data, made, ways)
 
 
-def _ways(
-    z: np.ndarray, row: np.ndarray, blocks: Mapping[str, tuple[int, int]]
-) -> dict[str, Any]:
+def _ways(z: np.ndarray, row: np.ndarray, blocks: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
     """Songs and their first principal components, in which the page finds ways between songs."""
     points = balanced(z, blocks) if blocks and len(z) else z
     dim = min(WAY_DIM, points.shape[1])

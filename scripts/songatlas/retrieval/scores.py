@@ -208,9 +208,10 @@ def write_retrieval(
     heading = "Audio and lyrics that find each other"
     notes = [
         "Each query is a song's audio (or lyrics) alone; all songs that have both are ranked by "
-        "the cosine similarity of their lyrics (audio) in the model's shared block (multimodal_vade: "
-        "in its whole latent), and one is right. n: queries of all seeds or folds; gallery: songs that are ranked; chance: the "
-        "expectation for a random order; ± standard deviation over seeds or folds. Queries that "
+        "the cosine similarity of their lyrics (audio) in the model's shared block "
+        "(multimodal_vade: in its whole latent), and one is right. n: queries of all seeds or "
+        "folds; gallery: songs that are ranked; chance: the expectation for a random order; ± "
+        "standard deviation over seeds or folds. Queries that "
         "were trained on say what was memorised. Published encoders of audio and texts count every "
         "song as held out, and embed lyrics line by line."
     ]
