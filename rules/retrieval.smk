@@ -36,10 +36,12 @@ rule retrieval:
     """How well audio and lyrics of a song find each other."""
     input:
         audio=plan.branch_files(
-            "analysis/ablations/{model}/seed-{seed}-mel.parquet", plan.branches_of(plan.retrievable)
+            "analysis/ablations/{model}/seed-{seed}-mel.parquet",
+            plan.branches_of(plan.retrievable),
         ),
         lyrics=plan.branch_files(
-            "analysis/ablations/{model}/seed-{seed}-lyrics.parquet", plan.branches_of(plan.retrievable)
+            "analysis/ablations/{model}/seed-{seed}-lyrics.parquet",
+            plan.branches_of(plan.retrievable),
         ),
         songs=corpus_table("songs"),
         windows=corpus_table("audio_windows"),

@@ -13,6 +13,7 @@ from songatlas import tables
 from songatlas.corpus.folds import PREFIX
 from songatlas.corpus.languages import given_languages
 from songatlas.errors import SongatlasError
+from songatlas.evaluation.best import best_representation
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 from songatlas.report.ending import WORDS as FATE_WORDS
 from songatlas.report.fates import read_fates
@@ -47,7 +48,7 @@ class Inputs:
     together; `trainings` are the `summary.json` of every training, with a `note` where the corpus
     gave a model nothing to train on; `fates` is `tables/fates.csv` (none: no section about it);
     `pretrained` has `name, title, trained_on, licence, citation, supervision` of every baseline
-    that is made of pretrained weights.
+    that is made of pretrained weights; `names` is `tables/names.csv` (none: clusters have none).
     """
 
     comparison: pd.DataFrame
@@ -59,6 +60,7 @@ class Inputs:
     trainings: Sequence[Mapping[str, Any]]
     fates: pd.DataFrame | None = None
     pretrained: Sequence[Mapping[str, Any]] = ()
+    names: pd.DataFrame | None = None
 
 
 NEEDED = ("model", "seed", "active_units", "latent_dim")
@@ -76,6 +78,7 @@ def read_inputs(
     trainings: str | Path | Sequence[str | Path],
     fates: str | Path | None = None,
     pretrained: Sequence[Mapping[str, Any]] = (),
+    names: str | Path | None = None,
 ) -> Inputs:
     """Read the files of a run; rejects, warnings and trainings are one file or several.
 
@@ -103,6 +106,7 @@ def read_inputs(
         trainings=facts,
         fates=None if fates is None else read_fates(fates),
         pretrained=pretrained,
+        names=None if names is None else pd.read_csv(names, keep_default_na=False),
     )
 
 
@@ -141,6 +145,7 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
         *_what_became(inputs.fates),
         "## What groups the songs best",
         *_results(inputs),
+        *_groups(inputs),
         "## What to distrust",
         _bullets(_doubts(inputs, corpus_name, seeds)),
         "## Files",
@@ -294,6 +299,23 @@ def _results(inputs: Inputs) -> list[str]:
         *rows,
     ]
     return [*head, _bullets(sentences), "\n".join(table)]
+
+
+def _groups(inputs: Inputs) -> list[str]:
+    """One sentence on the groups of the representation that stands for the run."""
+    if inputs.names is None or inputs.names.empty:
+        return []
+    best = best_representation(inputs.comparison, list(dict.fromkeys(inputs.names["model"])))
+    own = inputs.names[inputs.names["model"] == best.model]
+    sizes = own.groupby("name", sort=False)["songs"].agg(["sum", "size"])
+    parts = []
+    for name, (songs, groups) in zip(sizes.index, sizes.to_numpy(), strict=True):
+        several = f" in {groups} groups" if groups > 1 else ""
+        parts.append(f"{escape(name)} ({songs}{several})")
+    return [
+        f"The groups of `{best.model}` ({best.why}), {len(own)} of them, with their numbers of "
+        f"songs: {', '.join(parts)}."
+    ]
 
 
 def _scored(comparison: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -564,6 +586,7 @@ def _files(run: str, inputs: Inputs) -> str:
         files[4:4] = [
             ("tables/consensus.md", "consensus clusterings and suggested numbers of clusters"),
             ("tables/cluster_quality.csv", "each cluster judged by itself"),
+            ("tables/names.md", "what the clusters of every representation are called, and why"),
         ]
     if inputs.trainings:
         files[4:4] = [
