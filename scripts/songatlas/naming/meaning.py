@@ -80,7 +80,10 @@ def of_near_meaning(vectors: np.ndarray, most: int = NEAREST) -> list[list[int]]
     np.fill_diagonal(similarity, -np.inf)
     order = np.argsort(-similarity, axis=1, kind="stable")[:, : min(most, len(vectors) - 1)]
     nearest = [set(row) for row in order.tolist()]
-    return [[j for j in row if i in nearest[j]] for i, row in enumerate(order.tolist())]
+    return [
+        [j for j in row if i in nearest[j] and similarity[i, j] > 0.0]
+        for i, row in enumerate(order.tolist())
+    ]
 
 
 def write_vocabulary(source: Mapping[str, Any], path: str | Path) -> str:

@@ -13,14 +13,18 @@ export function clustersPanel(actions) {
   const bar = h("div", { class: "panel-bar" });
   const list = h("div", { class: "cards" });
   let key = null;
+  let chosen = false; // by somebody; otherwise the clustering that was named, where there is one
   let visible = false;
 
   async function show() {
     if (!visible) return;
     const map = activeMap();
     const listed = clusteringsOf(map);
-    if (state.colour.startsWith("cluster:")) key = state.colour;
-    if (!clusteringOf(map, key)) key = (listed.find((one) => one.names) ?? listed.find((one) => one.algorithm === "kmeans" && one.k === 4) ?? listed[0])?.key;
+    if (state.colour.startsWith("cluster:")) {
+      key = state.colour;
+      chosen = true;
+    }
+    if (!chosen || !clusteringOf(map, key)) key = (listed.find((one) => one.names) ?? listed.find((one) => one.algorithm === "kmeans" && one.k === 4) ?? listed[0])?.key;
     const one = clusteringOf(map, key);
     if (!one) {
       fill(bar);
@@ -35,6 +39,7 @@ export function clustersPanel(actions) {
       bar,
       select("Clusters by", options, key, (value) => {
         key = value;
+        chosen = true;
         if (state.colour.startsWith("cluster:")) actions.colourBy(value);
         else show();
       }),
