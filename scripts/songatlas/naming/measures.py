@@ -17,6 +17,9 @@ Kind = Literal["language", "tag", "word", "sound"]
 LEAST_SONGS_OF_WORD = 3
 """A word takes part where so many songs sing it, in one language."""
 
+MOST_WORDS = 500
+"""Words of a language that take part: those of most songs."""
+
 LEAST_SONGS_OF_LANGUAGE = 30
 """... that so many songs are sung in: of fewer, some word is in just those of any group."""
 
@@ -116,15 +119,17 @@ def word_measures(texts: Sequence[str | None], languages: Sequence[str | None]) 
     measures: list[Measure] = []
     columns = [np.zeros((len(texts), 0))]
     for language, of in count_words(texts, languages).items():
-        present = (of.counts > 0).toarray().astype(np.float64)
-        songs = present.sum(axis=0)
-        often = (songs >= LEAST_SONGS_OF_WORD) & (songs < len(present))
-        often &= len(present) >= LEAST_SONGS_OF_LANGUAGE
+        if len(of.items) < LEAST_SONGS_OF_LANGUAGE:
+            continue
+        present = of.counts > 0
+        songs = np.asarray(present.sum(axis=0)).reshape(-1)
+        often = np.flatnonzero((songs >= LEAST_SONGS_OF_WORD) & (songs < len(of.items)))
+        often = often[np.argsort(-songs[often], kind="stable")[:MOST_WORDS]]
         measures += [
             Measure("word", f"Word ({language_name(language)})", f"“{of.vocabulary[i]}”")
-            for i in np.flatnonzero(often)
+            for i in often
         ]
-        values = np.full((len(texts), int(often.sum())), np.nan)
-        values[of.items] = present[:, often]
+        values = np.full((len(texts), len(often)), np.nan)
+        values[of.items] = present[:, often].toarray()
         columns.append(values)
     return Measured(tuple(measures), np.concatenate(columns, axis=1))

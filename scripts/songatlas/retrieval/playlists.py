@@ -55,10 +55,10 @@ def m3u8(songs: pd.DataFrame, title: str, folder: Path) -> str:
         songs: `audio_path, duration_s, title, artist`.
     """
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(title)}"]
-    for row in songs.dropna(subset=["audio_path"]).itertuples(index=False):
-        named = [str(one) for one in (row.artist, row.title) if not pd.isna(one)]
-        seconds = -1 if pd.isna(row.duration_s) else round(float(row.duration_s))
-        path = Path(str(row.audio_path)).expanduser().resolve()
+    for row in songs.dropna(subset=["audio_path"]).to_dict("records"):
+        named = [str(row[key]) for key in ("artist", "title") if not pd.isna(row[key])]
+        seconds = -1 if pd.isna(row["duration_s"]) else round(row["duration_s"])
+        path = Path(row["audio_path"]).expanduser().resolve()
         lines.append(f"#EXTINF:{seconds},{_one_line(' - '.join(named) or path.stem)}")
         lines.append(Path(os.path.relpath(path, folder.resolve())).as_posix())
     return "\n".join(lines) + "\n"
@@ -116,9 +116,9 @@ def song_named(wanted: str, songs: pd.DataFrame) -> int:
         if len(rows) > 1:
             listed = songs.iloc[rows[:MOST_NAMED]]
             each = [
-                f"{one.track_id} ({'unknown' if pd.isna(one.artist) else one.artist}, "
-                f"{'no file' if pd.isna(one.audio_path) else one.audio_path})"
-                for one in listed.itertuples(index=False)
+                f"{one['track_id']} ({'unknown' if pd.isna(one['artist']) else one['artist']}, "
+                f"{'no file' if pd.isna(one['audio_path']) else one['audio_path']})"
+                for one in listed.to_dict("records")
             ]
             raise SongatlasError(
                 f"playlist: {len(rows)} songs are called “{text}”; say which by its path or its "
@@ -297,9 +297,9 @@ def write_playlist(
     layout.write_csv(frame, csv)
     layout.write_text(m3u8(chosen, title, Path(m3u).parent), m3u)
     lines = [
-        f"{row.position:>3}  {row.distance:.2f}  {_title(chosen, i)}"
-        f"{'' if pd.isna(row.artist) else f' ({row.artist})'}  {row.change}".rstrip()
-        for i, row in enumerate(frame.itertuples(index=False))
+        f"{row['position']:>3}  {row['distance']:.2f}  {_title(chosen, i)}"
+        f"{'' if pd.isna(row['artist']) else ' (' + row['artist'] + ')'}  {row['change']}".rstrip()
+        for i, row in enumerate(frame.to_dict("records"))
     ]
     silent = int(chosen["audio_path"].isna().sum())
     files = m3u + (f" ({silent} of them have no file and stand in {csv} alone)" if silent else "")
