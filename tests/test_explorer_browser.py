@@ -507,6 +507,7 @@ def test_search_finds_what_means_the_same_and_says_what_it_does_not_know(visit: 
     visit.page.fill("#search", "moon")
     visit.until("document.querySelectorAll('.result').length === 2")
     assert "means “lune”" in visit.page.locator(".results").inner_text()
+    assert "undefined" not in visit.page.locator(".results").inner_text()
     visit.page.fill("#search", "<i>spaceship")
     visit.until("document.querySelector('.results').innerText.includes('Nothing found')")
     assert "No word of this is among" in visit.page.locator(".results").inner_text()

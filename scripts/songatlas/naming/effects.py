@@ -11,7 +11,7 @@ def effect_sizes(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     The difference of the means in units of the pooled standard deviation, with the correction for
     small samples (Hedges 1981). NaN where either side has no value, where both together have fewer
-    than three, or where nothing varies.
+    than three, or where nothing varies within the sides (but for rounding, beside the difference).
 
     Args:
         values: shape (n, D), NaN where unknown.
@@ -22,8 +22,8 @@ def effect_sizes(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         pooled = np.sqrt((spreads[0] + spreads[1]) / freedom)
         g = (means[0] - means[1]) / pooled * (1 - 3 / (4 * freedom - 1))
-    defined = (counts[0] > 0) & (counts[1] > 0) & (freedom > 0) & (pooled > 1e-12)
-    return np.where(defined, g, np.nan)
+        varies = pooled > np.maximum(1e-6 * np.abs(means[0] - means[1]), 1e-12)
+    return np.where((counts[0] > 0) & (counts[1] > 0) & (freedom > 0) & varies, g, np.nan)
 
 
 def correlations(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
