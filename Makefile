@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup map slurm kubernetes demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift frontend explain format clean-venv
+.PHONY: help setup map slurm kubernetes demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift playlists playlist frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -124,6 +124,16 @@ assign: setup ## new songs in a finished run's clusters (RUN=demo SONGS=FOLDER N
 drift: setup ## whether new songs still fit the map (RUN=demo SONGS=FOLDER NAME=new)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) $(NEW_SONGS) -- drift
 	@cat "results/$(RUN)/assign/$(or $(NAME),new)/drift.csv"
+
+playlists: setup ## an M3U8 of every named cluster (RUN=demo, MODEL=another representation than the best)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.retrieval.playlists)" -- playlists
+	@echo "results/$(RUN)/playlists"
+
+# Titles go by the environment, whatever they hold; LANGUAGES=same or other; FROM= and TO= instead of LIKE=.
+export LIKE FROM TO N MODEL LANGUAGES
+playlist: setup ## songs like one (RUN=demo LIKE="title or path" N=30), or a way (FROM= TO=)
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.retrieval.playlists)" -- playlist
+	@echo "results/$(RUN)/query/playlist.m3u8"
 
 frontend: ## build the explorer's page anew (needs Node and npm)
 	@cd scripts/songatlas/explorer/frontend && npm ci --no-audit --no-fund && npm run build

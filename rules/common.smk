@@ -164,9 +164,9 @@ def query_encoder(wildcards):
 
 
 def query_inputs(wildcards):
-    """What answers a text reads: a model and its songs' audio, or an encoder's feature."""
+    """What answers a text reads: what is known of songs, or a model, or an encoder's feature."""
     corpus, model = corpus_output(), plan.query_model
-    files = {"tracks": corpus.songs, "titles": corpus.titles}
+    files = {"tracks": corpus.songs, "titles": corpus.titles, "classes": corpus.shown}
     if query_encoder(wildcards):
         files |= {"features": plan.parts(plan.feature_of(model)), "windows": corpus.audio_windows}
     elif model is not None:
@@ -174,6 +174,9 @@ def query_inputs(wildcards):
         folder = plan.path("analysis", "ablations", model)
         files["latents"] = f"{folder}/seed-{seed}-mel.parquet"
         files["weights"] = plan.path("models", model, f"seed-{seed}", "weights.ckpt")
+    else:
+        files["tags"] = musicnn_songs
+        files["lyrics"] = plan.parts("e5") if "e5" in plan.features else []
     return files
 
 
@@ -183,17 +186,22 @@ def names_encoder():
     return plan.encoder_of(joint[0]) if joint else None
 
 
+musicnn_songs = plan.song_parts("musicnn") if "musicnn" in plan.features else []
+"""Vectors and tags of songs by musicnn, where the run has them."""
+
+
 def names_inputs(wildcards):
     """Clusters, and what their songs are measured by."""
     corpus = corpus_output()
     files = {
+        "latents": plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
         "consensus": plan.consensus_files(".parquet"),
         "choice": plan.consensus_files("-choice.parquet"),
-        "descriptors": plan.parts("descriptors"),
         "windows": corpus.audio_windows,
-        "titles": corpus.titles,
         "classes": corpus.shown,
         "tracks": corpus.songs,
+        "tags": musicnn_songs,
+        "descriptors": plan.parts("descriptors") if "descriptors" in plan.features else [],
     }
     if names_encoder():
         files["features"] = plan.parts(plan.feature_of(plan.joint_encoders[0]))
@@ -329,6 +337,7 @@ def all_tables():
         files["near_copies"] = ("csv",)
     if not plan.folds:
         files |= {"consensus": ("csv", "md", "tex"), "cluster_quality": ("csv",)}
+        files["names"] = ("csv", "md")
     if plan.models or plan.pretrained_rows:
         files["architectures"] = ("csv", "md", "tex")
     if plan.models:
@@ -336,7 +345,9 @@ def all_tables():
         files["latent_units"] = ("csv",)
     if plan.multimodal:
         files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
-    if plan.joint or plan.joint_encoders:
+    if "musicnn" in plan.features:
+        files["song_tags"] = ("csv",)
+    if plan.retrievable or plan.joint_encoders:
         files["retrieval"] = ("csv", "md", "tex")
     if len(plan.first_branches) > 1:
         files["tests"] = ("csv", "md", "tex")

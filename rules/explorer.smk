@@ -15,6 +15,9 @@ rule explorer:
         clusters=plan.branch_files("clusters/{model}/seed-{seed}.parquet", plan.first_branches),
         logmel=plan.parts("logmel") if "logmel" in plan.features else [],
         descriptors=plan.parts("descriptors") if "descriptors" in plan.features else [],
+        tags=musicnn_songs,
+        named=rules.names.output.named if not plan.folds else [],
+        vocabulary=rules.vocabulary.output if "e5" in plan.features else [],
     output:
         folder=directory(plan.path("report", "explorer")),
     log:

@@ -41,6 +41,7 @@ rule summary:
         warnings=corpus_table("warnings"),
         fates=rules.fates.output[0],
         summaries=plan.branch_files("models/{model}/seed-{seed}/summary.json", plan.trained),
+        names=rules.names.output.csv if not plan.folds else [],
     output:
         plan.path("report", "summary.md"),
     log:

@@ -36,13 +36,15 @@ rule retrieval:
     """How well audio and lyrics of a song find each other."""
     input:
         audio=plan.branch_files(
-            "analysis/ablations/{model}/seed-{seed}-mel.parquet", plan.branches_of(plan.joint)
+            "analysis/ablations/{model}/seed-{seed}-mel.parquet",
+            plan.branches_of(plan.retrievable),
         ),
         lyrics=plan.branch_files(
-            "analysis/ablations/{model}/seed-{seed}-lyrics.parquet", plan.branches_of(plan.joint)
+            "analysis/ablations/{model}/seed-{seed}-lyrics.parquet",
+            plan.branches_of(plan.retrievable),
         ),
         songs=split_table("songs"),
-        windows=split_table("audio_windows") if plan.joint_encoders else [],
+        windows=split_table("audio_windows"),
         encoded=[part for name in plan.joint_encoders for part in plan.parts(plan.feature_of(name))],
         words=[
             plan.path("analysis", "retrieval", f"{plan.encoder_of(name)}.parquet")

@@ -21,6 +21,9 @@ with job(snakemake.log[0], snakemake.threads):
             clusters=dict(zip(names, snakemake.input.clusters, strict=True)),
             logmel=snakemake.input.get("logmel", []),
             descriptors=snakemake.input.get("descriptors", []),
+            tags=snakemake.input.get("tags", []),
+            named=snakemake.input.get("named") or None,
+            vocabulary=snakemake.input.get("vocabulary") or None,
         ),
         snakemake.output.folder,
         Settings(

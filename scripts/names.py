@@ -1,9 +1,9 @@
-"""Names for clusters and captions for songs."""
+"""Names for clusters."""
 
 from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads) as log:
-    from songatlas.config import Names, Pretrained
+    from songatlas.config import Clustering, Evaluation, Names, Pretrained
     from songatlas.naming.write import write_names
 
     params = snakemake.params
@@ -12,6 +12,8 @@ with job(snakemake.log[0], snakemake.threads) as log:
         params.models,
         dict(snakemake.output.items()),
         settings=Names(**params.names),
+        clustering=Clustering(**params.clustering),
+        evaluation=Evaluation(**params.evaluation),
         encoder=params.encoder,
         pretrained=(
             Pretrained(**params.pretrained, lock=snakemake.resources.weights_lock)

@@ -4,13 +4,10 @@ from songatlas.jobs import job
 
 with job(snakemake.log[0], snakemake.threads, gpus=snakemake.resources.gpu) as log:
     from songatlas.config import Lyrics, Pretrained
-    from songatlas.errors import SongatlasError
-    from songatlas.retrieval.query import NOBODY, write_query
+    from songatlas.retrieval.query import write_query
     from songatlas.training.device import choose_device
 
     params = snakemake.params
-    if params.model is None:
-        raise SongatlasError(NOBODY)
     log.result = write_query(
         params.text,
         dict(snakemake.input.items()),

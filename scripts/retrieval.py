@@ -9,9 +9,8 @@ with job(snakemake.log[0], snakemake.threads):
     from songatlas.versioning.name_card import name_card
 
     source, target = snakemake.input, snakemake.output
+    windows = tables.read(source.windows, tables.WINDOWS, columns=["window_id", "track_id"])
     published = {}
-    if snakemake.params.encoders:
-        windows = tables.read(source.windows, tables.WINDOWS, columns=["window_id", "track_id"])
     for name, feature, words in zip(
         snakemake.params.encoders, snakemake.params.features, source.words, strict=True
     ):
@@ -21,6 +20,7 @@ with job(snakemake.log[0], snakemake.threads):
         source.audio,
         source.lyrics,
         source.songs,
+        set(windows["track_id"]),
         published=published,
         csv=target.csv,
         md=target.md,

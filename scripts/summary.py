@@ -18,6 +18,7 @@ with job(snakemake.log[0], snakemake.threads):
         fates=snakemake.input.fates,
         trainings=snakemake.input.get("summaries", []),
         pretrained=snakemake.params.pretrained,
+        names=snakemake.input.get("names") or None,
     )
     text = summary(
         inputs,

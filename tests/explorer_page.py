@@ -8,9 +8,12 @@ import soundfile
 
 from songatlas import tables
 from songatlas.config import Explorer, Figures
+from songatlas.encoders.musicnn import VALUES, tags
 from songatlas.evaluation.projection import PROJECTION
 from songatlas.explorer.model_data import Settings
 from songatlas.explorer.page import Inputs, write_page
+from songatlas.naming.meaning import VOCABULARY
+from songatlas.naming.write import NAMED
 
 RATE = 16_000
 LENGTH_S = 3.0
@@ -34,6 +37,7 @@ LYRICS = (
     None,
 )
 WINDOWS = 3
+NAMES = ("unsure", "pop, <b>bold</b>")
 
 
 def tracks() -> pd.DataFrame:
@@ -183,7 +187,37 @@ def write_inputs(folder: Path) -> Inputs:
         clusters=clusters,
         logmel=[str(folder / "logmel.parquet")],
         descriptors=[str(folder / "descriptors.parquet")],
+        tags=[str(_write_tags(folder / "tags.parquet", songs))],
+        named=str(_write_named(folder / "named.parquet", songs)),
+        vocabulary=str(_write_vocabulary(folder / "vocabulary.parquet")),
     )
+
+
+def _write_tags(path: Path, songs: pd.DataFrame) -> Path:
+    """Tags of the songs that have audio: pop songs are pop, the others rock."""
+    heard = [i for i, audio in enumerate(songs["audio_path"]) if pd.notna(audio)]
+    values = np.full((len(heard), VALUES), 0.01, np.float32)
+    for row, song in enumerate(heard):
+        values[row, 400 + tags().index(GENRES[song])] = 0.8
+    ids = [songs["track_id"][song] for song in heard]
+    about = {"tags": tags(), "weights": "none"}
+    tables.write_feature(path, "musicnn", ids, values, key="track_id", units="1", metadata=about)
+    return path
+
+
+def _write_named(path: Path, songs: pd.DataFrame) -> Path:
+    """One model's clusters with names, one of them hostile."""
+    pop = np.array([genre == "pop" for genre in GENRES])
+    named = pd.DataFrame({"track_id": songs["track_id"], "cluster": pop.astype(int)})
+    named = named.assign(model="two_blocks", k=2, name=np.where(pop, NAMES[1], NAMES[0]))
+    tables.write(named, path, NAMED)
+    return path
+
+
+def _write_vocabulary(path: Path) -> Path:
+    rows = {"word": ["moon", "lune", "roof"], "near": [["lune"], ["moon"], []]}
+    tables.write(pd.DataFrame(rows), path, VOCABULARY)
+    return path
 
 
 def settings(**explorer: object) -> Settings:

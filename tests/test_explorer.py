@@ -24,7 +24,6 @@ from songatlas.explorer import (
     catalogue,
     clusterings,
     comparison,
-    effects,
     neighbours,
     page,
     projections,
@@ -33,6 +32,8 @@ from songatlas.explorer import (
     spectrograms,
     words,
 )
+from songatlas.naming.effects import effect_sizes
+from songatlas.naming.tags import NO_TAGS, SongTags
 from songatlas.workflow import Plan
 
 FRONTEND = ROOT / "scripts" / "songatlas" / "explorer" / "frontend"
@@ -150,16 +151,16 @@ def test_effect_sizes_are_hedges_g() -> None:
     inside, outside = values[:10, 0], values[10:, 0]
     pooled = np.sqrt((9 * inside.var(ddof=1) + 19 * outside.var(ddof=1)) / 28)
     expected = (inside.mean() - outside.mean()) / pooled * (1 - 3 / (4 * 28 - 1))
-    g = effects.effect_sizes(values, labels)
+    g = effect_sizes(values, labels)
     assert g[0, 0] == pytest.approx(expected)
     assert g.shape == (2, 2)
 
 
 def test_effect_sizes_need_two_sides_and_variation() -> None:
     values = np.array([[1.0, 1.0], [2.0, 1.0], [np.nan, 1.0]])
-    assert np.isnan(effects.effect_sizes(values, np.array([0, 0, 1]))).all()
-    assert np.isnan(effects.effect_sizes(values, np.array([0, 0, 0]))).all()
-    assert effects.effect_sizes(values, np.full(3, -1)).shape == (0, 2)
+    assert np.isnan(effect_sizes(values, np.array([0, 0, 1]))).all()
+    assert np.isnan(effect_sizes(values, np.array([0, 0, 0]))).all()
+    assert effect_sizes(values, np.full(3, -1)).shape == (0, 2)
 
 
 def test_purity_and_its_interval() -> None:
@@ -216,19 +217,28 @@ def test_distinctive_words_are_compared_within_a_language() -> None:
     assert "es" not in found[0]  # nothing else is in Spanish to compare with
 
 
-def test_a_card_names_what_dominates_and_the_songs_at_the_centre(
-    found: catalogue.Catalogue,
-) -> None:
-    sound = {
-        "window": np.zeros((24, 1)),
-        "song": np.array([[0.0], [1], [9], [10], [2], [11], [0], [9]]),
-    }
-    items = page.card_items(found, sound, attributes.DESCRIPTORS[:1])["song"]
+def items_of(
+    found: catalogue.Catalogue, tempo: np.ndarray, tags: SongTags = NO_TAGS
+) -> dict[str, cards.Items]:
+    sound = {"window": np.zeros((24, 1)), "song": tempo}
+    return page.card_items(found, page.measured(found, sound, ["tempo_bpm"], tags))
+
+
+def test_a_card_shows_tags_sound_and_the_songs_at_the_centre(found: catalogue.Catalogue) -> None:
+    tempo = np.array([[0.0], [1], [9], [10], [2], [11], [0], [9]])
+    pop_tag = np.array([[0.1, 0.3 + 0.01 * i] for i in range(8)])
+    pop_tag[[2, 3, 5, 7], 0] = 0.9
+    tags = SongTags(tuple(found.songs["track_id"]), ("pop", "rock"), pop_tag)
+    items = items_of(found, tempo, tags)["song"]
     labels = np.array([genre == "pop" for genre in explorer_page.GENRES]).astype(int)
     z = np.arange(8, dtype=float)[:, None]
-    rock, pop = cards.cards(items, labels, z, bootstraps=20, seed=0)
-    assert pop["name"] == "Fast pop in English"
-    assert rock["name"] == "Slow rock in English"
+    rock, pop = cards.cards(items, labels, z, ["unsure", "pop"], bootstraps=20, seed=0)
+    assert (rock["name"], pop["name"]) == ("unsure", "pop")
+    assert [one["word"] for one in pop["sound"]] == ["fast"]
+    assert [one["word"] for one in rock["sound"]] == ["slow"]
+    assert pop["tags"][0]["word"] == "pop"
+    assert "pop" not in [one["word"] for one in rock["tags"]], "a low tag is no word"
+    assert pop["tags"][0]["g"] is None, "nothing varies within: it is apart altogether"
     assert pop["size"] == 4
     assert pop["classes"]["genre"]["purity"] == 1.0
     assert pop["centre"][0] in (3, 5)  # songs 2, 3, 5, 7: mean 4.25
@@ -241,12 +251,46 @@ def test_a_card_plays_no_song_twice() -> None:
 
 
 def test_a_clustering_of_noise_alone_has_no_card(found: catalogue.Catalogue) -> None:
-    sound = {"window": np.zeros((24, 0)), "song": np.zeros((8, 0))}
-    items = page.card_items(found, sound, ())["song"]
+    items = items_of(found, np.zeros((8, 1)))["song"]
     assert cards.cards(items, np.full(8, -1), np.zeros((8, 2)), bootstraps=5, seed=0) == []
 
 
+def test_the_named_clustering_comes_with_its_names(found: catalogue.Catalogue) -> None:
+    ids = list(found.songs["track_id"])[:6]
+    named = pd.DataFrame(
+        {"model": "m", "k": 2, "cluster": [0, 0, 1, 1, 1, 0], "track_id": ids}
+    ).assign(name=lambda frame: frame["cluster"].map({0: "unsure", 1: "<b>folk"}))
+    points = {"song": np.arange(8)}
+    (one,) = clusterings.named_clustering(named, found, points)
+    assert one.labels.tolist() == [0, 0, 1, 1, 1, 0, *[clusterings.NOT_CLUSTERED] * 2]
+    assert one.names == ("unsure", "<b>folk")
+    assert clusterings.named_clustering(named[:0], found, points) == []
+
+
+def test_tags_colour_the_map(found: catalogue.Catalogue) -> None:
+    ids = list(found.songs["track_id"])
+    tags = SongTags(tuple(ids[:2]), ("sexy", "pop"), np.array([[0.9, 0.5], [0.8, 0.25]]))
+    likeliest, pop = attributes.tag_attributes(ids, tags)
+    assert likeliest["names"] == ["pop"], "what is never shown colours nothing"
+    assert pop["label"] == "pop"
+    assert pop["group"] == "Tags"
+    assert attributes.tag_attributes(ids, NO_TAGS) == []
+
+
 # --- neighbours and maps ------------------------------------------------------------------------
+
+
+def test_neighbours_in_the_same_and_in_other_languages() -> None:
+    z = np.array([[0.0], [1], [2], [3], [4]])
+    languages = np.array([0, 1, 0, 1, -1])
+    same = neighbours.neighbours(z, 4, languages=languages, scope="same")
+    assert same.rows[:, 0].tolist() == [2, 3, 0, 1, neighbours.NOBODY]
+    assert (same.rows[:, 1:] == neighbours.NOBODY).all()
+    other = neighbours.neighbours(z, 2, languages=languages, scope="other")
+    assert other.rows[0].tolist() == [1, 3]
+    assert other.rows[4].tolist() == [neighbours.NOBODY] * 2, "its language is not known"
+    anything = neighbours.neighbours(z, 2, languages=languages)
+    assert anything.rows[4].tolist() == [3, 2]
 
 
 def test_neighbours_agree_with_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,11 +455,13 @@ def test_what_lay_there_before_is_gone(tmp_path: Path) -> None:
 def test_a_model_of_songs_alone_has_one_level(small: Path) -> None:
     run = provided(small / "data" / "run.js")
     assert [sorted(model["levels"]) for model in run["models"]] == [["song", "window"], ["song"]]
-    assert provided(small / "data" / "model-0.js")["neighbours"]["blocks"] == ["audio", "lyrics"]
-    assert provided(small / "data" / "model-1.js")["neighbours"]["blocks"] == []
+    near = provided(small / "data" / "model-0.js")["neighbours"]
+    assert near["same"]["blocks"] == ["audio", "lyrics"]
+    assert provided(small / "data" / "model-1.js")["neighbours"]["any"]["blocks"] == []
     levels = [one["level"] for one in run["models"][0]["clusterings"]]
-    assert levels == ["window", "song", "song_vote"]
-    assert len(provided(small / "data" / "cards-0.js")) == 3
+    assert levels == ["song", "window", "song", "song_vote"]
+    assert run["models"][0]["clusterings"][0]["names"] == list(explorer_page.NAMES)
+    assert len(provided(small / "data" / "cards-0.js")) == 4
 
 
 def test_the_page_knows_whose_labels_a_model_saw(small: Path) -> None:

@@ -475,3 +475,56 @@ def test_axe_finds_nothing_serious(browser: Browser, folder: Path, scheme: str) 
         assert grave == [], tab
     visit.page.screenshot(path=str(SCREENSHOTS / f"{scheme}.png"))
     visit.context.close()
+
+
+def test_cards_have_names_and_tags(visit: Visit) -> None:
+    visit.page.get_by_role("tab", name="Clusters").click()
+    visit.page.select_option(".map-bar select >> nth=1", "song")
+    card = visit.page.get_by_role("article", name="Cluster 2: pop, <b>bold</b>")
+    card.wait_for()
+    assert "pop" in card.get_by_label("Tags").inner_text()
+    assert visit.page.get_by_role("article", name="Cluster 1: unsure").count() == 1
+
+
+def test_neighbours_can_be_of_the_same_or_of_other_languages(visit: Visit) -> None:
+    visit.js("SONGATLAS.page.actions.playSong(1)")
+    scope = visit.page.locator(".near select").nth(1)
+    scope.select_option("other")
+    visit.until("document.querySelectorAll('.near .neighbour').length > 0")
+    assert "same language" not in visit.page.locator(".near ol").inner_text()
+    visit.page.locator(".near select").nth(1).select_option("same")
+    visit.until("document.querySelectorAll('.near .neighbour').length === 0")
+    assert "No song of these languages" in visit.page.locator(".near").inner_text()
+
+
+def test_search_finds_tags_and_languages(visit: Visit) -> None:
+    visit.page.fill("#search", "French pop")
+    visit.until("document.querySelectorAll('.result').length === 1")
+    assert "French, pop" in visit.page.locator(".result").inner_text()
+
+
+def test_search_finds_what_means_the_same_and_says_what_it_does_not_know(visit: Visit) -> None:
+    visit.page.fill("#search", "moon")
+    visit.until("document.querySelectorAll('.result').length === 2")
+    assert "means “lune”" in visit.page.locator(".results").inner_text()
+    assert "undefined" not in visit.page.locator(".results").inner_text()
+    visit.page.fill("#search", "<i>spaceship")
+    visit.until("document.querySelector('.results').innerText.includes('Nothing found')")
+    assert "No word of this is among" in visit.page.locator(".results").inner_text()
+    visit.page.fill("#search", "x" * 10_000)
+    assert len(visit.page.input_value("#search")) <= 10_000
+
+
+def test_two_songs_have_a_way_between_them(visit: Visit) -> None:
+    visit.js("SONGATLAS.page.select('song', [0, 5])")
+    visit.page.get_by_role("tab", name="Selection").click()
+    with visit.page.expect_download() as caught:
+        visit.page.get_by_role("button", name="Way between (M3U)").click()
+    text = Path(caught.value.path()).read_text(encoding="utf-8")
+    assert "#PLAYLIST:Roof Song to Élan vital" in text
+    assert text.count("#EXTINF") == 7, "all songs that have a file, each once"
+
+
+def test_tags_colour_the_map(visit: Visit) -> None:
+    visit.page.select_option("#colour", "tag")
+    assert visit.page.locator(".legend").inner_text().startswith(("pop", "rock"))

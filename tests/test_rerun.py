@@ -59,11 +59,11 @@ def jobs(rules: str, names: Iterable[str]) -> set[str]:
 
 
 WITH_PAGES = {"architectures", "changes_table", "comparison", "consensus_tables", "summary"}
-WITH_PAGES |= {"training_table", APART}
+WITH_PAGES |= {"training_table", "names", APART}
 """What writes Markdown, which `pages` shows."""
 
-CONSENSUS = {"consensus_tables", "figure_choice_of_k", "continuity_table"}
-"""What gathers the consensus, and the clusters that go on, of every representation."""
+CONSENSUS = {"consensus_tables", "figure_choice_of_k", "continuity_table", "names"}
+"""What gathers the consensus of every representation, follows its clusters, or names them."""
 
 MATRICES = "figure_confusion"
 """The confusion matrices of every representation."""
@@ -361,7 +361,7 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
         pytest.param(
             "training: {", "trainer: {devices: 2}\ntraining: {", branch(*MODELS), marks=SLOW
         ),
-        ("draws: 3", "draws: 4", jobs("consensus", EVERYONE) | CONSENSUS),
+        ("draws: 3", "draws: 4", jobs("consensus", EVERYONE) | CONSENSUS | {"summary"}),
         pytest.param(
             "max_epochs: 1", "max_epochs: 1, precision: bf16-mixed", branch(*MODELS), marks=SLOW
         ),

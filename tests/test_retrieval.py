@@ -23,6 +23,9 @@ from songatlas.retrieval.joint import encoded_pairs, songs_of_encoder
 from songatlas.training.weights import Description, save_weights
 from songatlas.workflow import Plan
 
+HEARD = {"t0", "t1", "t2", "t3", "t5"}
+"""The songs that have audio, below."""
+
 # --- scores ------------------------------------------------------------------------------------
 
 
@@ -114,7 +117,9 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_songs_that_have_both_are_ranked_by_the_shared_block(files: dict[str, Path]) -> None:
-    pairs = scores.read_pairs(files["audio"], files["lyrics"], {"t0", "t1", "t2", "t3", "t4"})
+    pairs = scores.read_pairs(
+        files["audio"], files["lyrics"], {"t0", "t1", "t2", "t3", "t4"}, HEARD
+    )
     assert pairs.track_ids == ("t0", "t1", "t2", "t3")
     assert list(pairs.held_out) == [False, False, False, True]
     assert pairs.audio.shape == (4, 3)
@@ -127,7 +132,7 @@ def test_songs_that_have_both_are_ranked_by_the_shared_block(files: dict[str, Pa
 def test_the_table_shows_every_value_beside_chance(files: dict[str, Path], tmp_path: Path) -> None:
     outputs = {kind: tmp_path / f"retrieval.{kind}" for kind in ("csv", "md", "tex")}
     both = [files["audio"]] * 2, [files["lyrics"]] * 2
-    scores.write_retrieval(*both, files["songs"], published={}, **outputs)
+    scores.write_retrieval(*both, files["songs"], HEARD, published={}, **outputs)
     frame = pd.read_csv(outputs["csv"])
     assert len(frame) == 4
     held = frame[frame["queries"] == "held out"]
@@ -139,11 +144,26 @@ def test_the_table_shows_every_value_beside_chance(files: dict[str, Path], tmp_p
     assert r"\begin{longtable}" in outputs["tex"].read_text(encoding="utf-8")
 
 
+def test_of_a_product_of_experts_the_whole_latent_is_shared(tmp_path: Path) -> None:
+    z = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    frame = tables.latents_frame("song", None, [f"t{i}" for i in range(6)], ["test"] * 6, z)
+    about = {"model": "multimodal_vade", "supervision": "elsewhere", "blocks": {}}
+    tables.write(frame, tmp_path / "z.parquet", tables.LATENTS, about)
+    songs = tracks_table(tmp_path / "songs.parquet", ["one", "two", "three", "four", "5", None])
+    outputs = {kind: tmp_path / f"retrieval.{kind}" for kind in ("csv", "md", "tex")}
+    same = [tmp_path / "z.parquet"]
+    scores.write_retrieval(same, same, songs, HEARD, published={}, **outputs)
+    frame = pd.read_csv(outputs["csv"])
+    assert list(frame["model"]) == ["multimodal_vade"] * 2
+    assert list(frame["gallery"]) == [4, 4], "t4 has no audio, t5 no lyrics"
+    assert list(frame["recall@1_mean"]) == [1.0, 1.0]
+
+
 def test_a_model_that_was_not_trained_has_no_rows(tmp_path: Path, files: dict[str, Path]) -> None:
     empty = tmp_path / "empty.parquet"
     tables.write(tables.empty(tables.LATENTS), empty, tables.LATENTS, {"model": "mine"})
     outputs = {kind: tmp_path / f"retrieval.{kind}" for kind in ("csv", "md", "tex")}
-    scores.write_retrieval([empty], [empty], files["songs"], published={}, **outputs)
+    scores.write_retrieval([empty], [empty], files["songs"], HEARD, published={}, **outputs)
     assert len(pd.read_csv(outputs["csv"])) == 0
 
 
@@ -209,8 +229,8 @@ def test_the_best_songs_come_first_with_scores(source: dict[str, str], tmp_path:
     assert "t4" not in set(frame["track_id"]), "it has no audio"
     assert said.startswith("Songs for “home again”\n  1  ")
     named = {"t0": "River", "t1": "t1", "t2": "Luna", "t3": "Four", "t5": "Six"}
-    for line, track in zip(said.splitlines()[1:-1], frame["track_id"], strict=True):
-        assert line.endswith(named[track])
+    for line, track in zip(said.splitlines()[1:-2], frame["track_id"], strict=True):
+        assert f"  {named[track]}  " in line
     assert "5 songs with audio" in (tmp_path / "songs.md").read_text(encoding="utf-8")
 
 
@@ -327,7 +347,7 @@ def plan_of(**more: object) -> Plan:
 
 def test_who_answers() -> None:
     assert plan_of().query_model == "clap"
-    assert plan_of(include=["apart", "drawn", "plain"]).query_model == "drawn"
+    assert plan_of(include=["apart", "drawn", "plain"]).query_model is None, "it finds by chance"
     assert plan_of(include=["apart", "plain", "beside"]).query_model is None
     assert plan_of(query={"model": "drawn"}).query_model == "drawn"
     with pytest.raises(ConfigError, match=r"query\.model: `plain` does not have .* clap, drawn"):

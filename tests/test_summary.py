@@ -497,3 +497,24 @@ def test_controls_are_named_and_do_not_compete() -> None:
     )
     assert text.count("conv_vae_windows") == 1
     assert "1 trained model (" in text
+
+
+def names(*of: tuple[str, int, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"model": model, "songs": songs, "name": name} for model, songs, name in of]
+    )
+
+
+def test_the_best_representations_groups_are_told_in_one_sentence() -> None:
+    best = ("mean_mel", 12, "metal, <b>rock"), ("mean_mel", 3, "unsure"), ("mean_mel", 4, "unsure")
+    text = page(names=names(("other", 9, "jazz"), *best), comparison=comparison())
+    assert "The groups of `mean_mel` (furthest above chance by the labels), 3 of them" in text
+    assert "metal, &lt;b>rock (12), unsure (7 in 2 groups)." in text
+    assert "jazz" not in text
+
+
+def test_without_labels_it_says_which_representation_stands_for_the_run() -> None:
+    none = comparison()[:0]
+    text = page(names=names(("vade_musicnn", 9, "jazz")), comparison=none)
+    assert "The groups of `vade_musicnn` (no label says which" in text
+    assert "The groups of" not in page(names=names())

@@ -866,9 +866,26 @@ class Query(Section):
         None,
         description="A model with a shared block (`fusion`, but not `late`), or a baseline of an "
         "encoder that embeds texts (`clap`, `muq_mulan`). Null: such a baseline where there is "
-        "one, else the first such model.",
+        "one, else lyrics, titles, tags, genres and languages are compared with the text.",
     )
     top: int = Field(10, ge=1, le=10_000, description="How many songs to return.")
+
+
+class Playlist(Section):
+    """Playlists (targets `playlists` and `playlist`)."""
+
+    model: Name | None = Field(
+        None, description="The representation that they are made in (null: the run's best one)."
+    )
+    like: str | None = Field(
+        None, description="Songs like this one: its title, its path or the path's end, its id."
+    )
+    start: str | None = Field(None, description="The way from this song ...")
+    end: str | None = Field(None, description="... to this one.")
+    songs: int = Field(30, ge=2, le=100_000, description="Songs of `playlist`, at most.")
+    languages: Literal["any", "same", "other"] = Field(
+        "any", description="Songs like one: in any language, in its own, or in others only."
+    )
 
 
 PromptLanguage = Literal["en", "es", "fr", "de"]
@@ -876,17 +893,9 @@ PromptLanguage = Literal["en", "es", "fr", "de"]
 
 
 class Names(Section):
-    """Words for clusters (target `names`) and for songs (targets `names`, `captions`)."""
+    """Words for clusters (target `names`) and for songs (`song_captions`, `captions`)."""
 
-    alpha: Fraction = Field(
-        0.05,
-        description="A word is given where chance would give one to any cluster of a model with "
-        "less than this probability.",
-    )
-    least_effect: Fraction = Field(
-        0.33, description="... and where Cliff's |δ| is at least this (0.33: medium, Romano 2006)."
-    )
-    words: int = Field(3, ge=1, le=10, description="Words in a name, at most.")
+    words: int = Field(3, ge=1, le=10, description="Words in a name beside a language, at most.")
     prompt_languages: Annotated[list[PromptLanguage], BeforeValidator(_split_commas)] = Field(
         ["en"],
         min_length=1,
@@ -1018,6 +1027,7 @@ class Config(Section):
     )
     names: Names = Field(Names(), description="Words for clusters.")
     query: Query = Field(Query(), description="Songs for a text.")
+    playlist: Playlist = Field(Playlist(), description="Playlists.")
     trainer: Trainer = Field(Trainer(), description="Several GPUs for one training.")
     compute: Compute = Field(
         Compute(),

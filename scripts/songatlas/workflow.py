@@ -179,6 +179,19 @@ class Plan:
         ]
 
     @property
+    def retrievable(self) -> list[str]:
+        """Names of those that embed a song's audio alone and its lyrics alone in one space.
+
+        Beside the joint ones, the product of experts of `multimodal_vade`, whose latent is shared.
+        """
+        of_experts = [
+            name
+            for name in self.multimodal
+            if self.config.models[name].architecture == "multimodal_vade"
+        ]
+        return [*self.joint, *of_experts]
+
+    @property
     def joint_encoders(self) -> list[str]:
         """Names of the baselines that are encoders of audio and texts, as they were published."""
         return [
@@ -189,7 +202,7 @@ class Plan:
 
     @property
     def query_model(self) -> str | None:
-        """What answers a text; None where nothing of this run can.
+        """What has words and sound in one space and answers a text; None: words are compared.
 
         Raises:
             ConfigError: when the config names something that cannot.
@@ -201,7 +214,8 @@ class Plan:
                 f"query.model: `{wanted}` does not have words and sound in one space; what does: "
                 f"{', '.join(able) or 'nothing of this run'}"
             )
-        return wanted or (able[0] if able else None)
+        # What a model of few songs learned of words finds by chance: it answers on request alone.
+        return wanted or (self.joint_encoders[0] if self.joint_encoders else None)
 
     @property
     def of_spectrograms(self) -> list[str]:

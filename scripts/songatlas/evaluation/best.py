@@ -1,5 +1,7 @@
-"""Which of many clusterings counts as the best: one rule for the table and for the figures."""
+"""Which clustering counts as the best, and which representation stands for a run."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import pandas as pd
@@ -30,3 +32,40 @@ def best_of(nmi: pd.DataFrame) -> pd.Series:
         }
     )
     return nmi.loc[order.sort_values(list(order.columns), kind="stable").index[0]]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The representation that stands for a run, and why it."""
+
+    model: str
+    why: str
+
+
+UNLABELLED = ("multimodal_vade", "vade_musicnn")
+"""What stands for a run that no label judges, in this order."""
+
+
+def best_representation(comparison: pd.DataFrame, able: Sequence[str]) -> Best:
+    """The one furthest above chance by the labels, on average over tasks; else `UNLABELLED`.
+
+    Representations that were shown the labels do not compete.
+
+    Args:
+        comparison: the table `comparison`.
+        able: those to choose from, at least one.
+    """
+    rows = comparison[
+        (comparison["level"] == "song")
+        & (comparison["supervision"] != "labels")
+        & comparison["model"].isin(list(able))
+        & comparison["nmi_mean"].notna()
+    ]
+    if rows.empty:
+        chosen = next((name for name in UNLABELLED if name in able), able[0])
+        return Best(chosen, "no label says which representation groups the songs best")
+    above = rows["nmi_mean"] - rows["chance_nmi"].fillna(0.0)
+    tasks = rows["task"].nunique()
+    mean = (above.groupby(rows["model"]).sum() / tasks).round(DECIMALS)
+    order = mean.sort_index().sort_values(ascending=False, kind="stable")
+    return Best(str(order.index[0]), "furthest above chance by the labels")

@@ -73,7 +73,7 @@ def consensus_of(
     partitions, qualities, notes = [], [], [each.note for each in reduced[:1]]
     continuity: list[pd.DataFrame] = []
     for k in ks:
-        found = _at(z, k, clustering, evaluation.seed)
+        found = consensus_at(z, k, clustering, evaluation.seed)
         notes.append(f"k = {k}: {found.note}" if found.note else None)
         if found.labels is not None:
             if before is not None:
@@ -100,8 +100,10 @@ def consensus_of(
     )
 
 
-def _at(z: Sequence[np.ndarray], k: int, clustering: config.Clustering, seed: int) -> Consensus:
-    """Consensus over seeds and algorithms; those that find k themselves take no part."""
+def consensus_at(
+    z: Sequence[np.ndarray], k: int, clustering: config.Clustering, seed: int
+) -> Consensus:
+    """Consensus over points (n, d) of seeds and algorithms; those that find k take no part."""
     found = [
         cluster(points, algorithm, k, n_init=clustering.n_init, seed=seed)
         for points in z

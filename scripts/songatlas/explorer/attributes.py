@@ -9,6 +9,7 @@ import pandas as pd
 
 from songatlas.explorer.catalogue import Catalogue
 from songatlas.explorer.scripts import packed
+from songatlas.naming.tags import SongTags, taking_part
 
 MOST_CLASSES = 400
 """A label with more values than this tells no groups apart (artists of a large corpus may)."""
@@ -90,6 +91,30 @@ def descriptor_attributes(
         for column, item in enumerate(known)
     ]
     return described, of_window, of_song
+
+
+def tag_attributes(songs: Sequence[str], of: SongTags) -> list[dict[str, Any]]:
+    """The likeliest tag of every song, and how probable each tag is that takes part in names."""
+    if not len(of.songs):
+        return []
+    shown = of.shown()
+    at = pd.Index(shown.songs).get_indexer(pd.Index(songs))
+    first = pd.Series(np.array(shown.names, object)[shown.probabilities.argmax(axis=1)])
+    likeliest = first.reindex(at).reset_index(drop=True).where(at >= 0)
+    probabilities = np.full((len(songs), len(shown.names)), np.nan, np.float32)
+    probabilities[at >= 0] = shown.probabilities[at[at >= 0]]
+    of_one = _attribute("tag", likeliest)
+    scales = [
+        {
+            "key": f"tag_{column}",
+            "label": shown.names[column],
+            "unit": "probability",
+            "group": "Tags",
+            "song": packed(probabilities[:, column]),
+        }
+        for column in taking_part(shown)
+    ]
+    return [*([{**of_one, "group": "Tags", "label": "Likeliest tag"}] if of_one else []), *scales]
 
 
 def known_descriptors(names: Sequence[str]) -> tuple[Descriptor, ...]:

@@ -1,4 +1,4 @@
-"""Clusters as cards: size, purity, songs at the centre, sound, words, and a name from these."""
+"""Clusters as cards: size, purity, songs at the centre, tags, sound, words, and a name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from songatlas.explorer.attributes import Descriptor
-from songatlas.explorer.effects import described, effect_sizes
 from songatlas.explorer.purity import purities
 from songatlas.explorer.words import Counts, distinctive
+from songatlas.naming.describe import Difference, differences
+from songatlas.naming.measures import Kind, Measured
 
 CENTRES = 3
 """How many items nearest to the cluster's mean a card plays."""
 
-DOMINANT = 0.6
-"""A class with this share of a cluster stands in its name."""
-
-WORDS_IN_NAME = 2
+MOST_DIFFERENCES = 4
+"""Tags of a card, and words for its sound."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +31,36 @@ class Classes:
 class Items:
     """What is clustered at one level (songs or windows), beside their latents.
 
-    `songs` (n,) numbers the song of every item, `descriptors` (n, D) are of `DESCRIPTORS`.
+    `songs` (n,) numbers the song of every item, `measured` holds their tags and descriptors.
     """
 
     songs: np.ndarray
     classes: tuple[Classes, ...]
-    descriptors: np.ndarray
-    names: tuple[Descriptor, ...]
+    measured: Measured
     words: Mapping[str, Counts]
+
+    @property
+    def languages(self) -> np.ndarray:
+        """Code of every item's language, shape (n,); -1 where it is not known."""
+        found = [one.codes for one in self.classes if one.key == "language"]
+        return found[0] if found else np.full(len(self.songs), -1)
 
 
 def cards(
-    items: Items, labels: np.ndarray, z: np.ndarray, *, bootstraps: int, seed: int
+    items: Items,
+    labels: np.ndarray,
+    z: np.ndarray,
+    names: Sequence[str] | None = None,
+    *,
+    bootstraps: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """One card per cluster, in order of the labels.
 
     Args:
         labels: cluster of every item, shape (n,); -1 where it is noise or was not clustered.
         z: latents of the items, shape (n, d); rows of items without one are not looked at.
+        names: what the clusters are called, where they were named.
         bootstraps: draws behind the intervals of purities.
     """
     rng = np.random.default_rng(seed)
@@ -66,23 +76,22 @@ def cards(
         )
         for classes in items.classes
     }
-    effects = effect_sizes(items.descriptors, labels)
+    apart = differences(items.measured, labels)
     words = distinctive(items.words, labels)
     found = []
     for cluster in range(n_clusters):
         inside = np.flatnonzero(labels == cluster)
-        sound = described(effects[cluster], items.names)
-        classes = {key: rows[cluster] for key, rows in of_class.items()}
         found.append(
             {
                 "cluster": cluster,
                 "size": len(inside),
                 "songs": len(np.unique(items.songs[inside])),
                 "centre": centre(z, inside, items.songs).tolist(),
-                "classes": classes,
-                "sound": sound,
+                "classes": {key: rows[cluster] for key, rows in of_class.items()},
+                "tags": shown(apart[cluster], "tag"),
+                "sound": shown(apart[cluster], "sound"),
                 "words": words[cluster],
-                "name": name(items.classes, classes, sound),
+                "name": None if names is None else names[cluster],
             }
         )
     return found
@@ -101,20 +110,14 @@ def centre(z: np.ndarray, inside: np.ndarray, songs: np.ndarray) -> np.ndarray:
     return ordered[np.sort(first)[:CENTRES]]
 
 
-def name(
-    classes: Sequence[Classes],
-    of_cluster: Mapping[str, Mapping[str, Any]],
-    sound: Sequence[Mapping[str, Any]],
-) -> str:
-    """ "Fast, bright hip-hop in French": the clearest effects, and the classes that dominate."""
-    adjectives = [str(item["word"]) for item in sound if item["word"]][:WORDS_IN_NAME]
-    dominant = {}
-    for item in classes:
-        found = of_cluster[item.key]
-        if found["purity"] is not None and found["purity"] >= DOMINANT:
-            dominant[item.key] = item.names[int(np.argmax(found["counts"]))]
-    noun = dominant.get("genre", "songs" if adjectives or "language" in dominant else "mixed songs")
-    text = " ".join(part for part in (", ".join(adjectives), noun) if part)
-    if "language" in dominant:
-        text += f" in {dominant['language']}"
-    return text[:1].upper() + text[1:]
+def shown(apart: Sequence[Difference], kind: Kind) -> list[dict[str, Any]]:
+    """A cluster's clearest differences of one kind; `g` is None where nothing varies within."""
+    chosen = [one for one in apart if one.measure.kind == kind][:MOST_DIFFERENCES]
+    return [
+        {
+            "label": one.measure.label,
+            "word": one.word,
+            "g": round(one.g, 2) if np.isfinite(one.g) else None,
+        }
+        for one in chosen
+    ]

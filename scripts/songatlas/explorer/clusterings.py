@@ -19,11 +19,27 @@ class Labelled:
     algorithm: str
     k: int | None
     labels: np.ndarray
+    names: tuple[str, ...] | None = None
+    """What its clusters are called, where they were named."""
 
-    @property
-    def name(self) -> str:
-        """`k-means, 4 clusters` in the page's lists."""
-        return self.algorithm if self.k is None else f"{self.algorithm} k={self.k}"
+
+def named_clustering(
+    named: pd.DataFrame, found: Catalogue, points: dict[str, np.ndarray]
+) -> list[Labelled]:
+    """The consensus clustering that was named; none where there is none.
+
+    Args:
+        named: rows of `naming.write.NAMED` of one model.
+        points: by level, as for `clusterings`.
+    """
+    if named.empty or not len(points.get("song", ())):
+        return []
+    labels = np.full(len(found.songs), NOT_CLUSTERED, np.int16)
+    of = found.song_rows(named["track_id"])
+    labels[of[of >= 0]] = named["cluster"].to_numpy()[of >= 0]
+    name_of = dict(zip(named["cluster"], named["name"], strict=True))
+    names = tuple(str(name_of.get(cluster, "")) for cluster in range(max(name_of) + 1))
+    return [Labelled("song", "consensus", int(named["k"].iloc[0]), labels[points["song"]], names)]
 
 
 def clusterings(

@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
+from songatlas.clustering.gate import balanced
 from songatlas.evaluation.projection import PROJECTION, read_latents
 from songatlas.explorer import cards, neighbours, projections
 from songatlas.explorer.catalogue import Catalogue
-from songatlas.explorer.clusterings import NOT_CLUSTERED, clusterings
+from songatlas.explorer.clusterings import NOT_CLUSTERED, clusterings, named_clustering
 from songatlas.explorer.scripts import packed
+
+WAY_DIM = 32
+"""Components of a song in which the page finds ways between songs."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +32,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class ModelData:
-    """`summary` stands in the page's first file, `data` and `cards` in files of the model's own."""
+    """`summary` stands in the page's first file, the others in files of the model's own."""
 
     summary: dict[str, Any]
     data: dict[str, Any]
     cards: list[list[dict[str, Any]]]
+    vectors: dict[str, Any]
 
 
 def model_data(
     latents: str | Path,
     clusters: str | Path,
     umaps: str | Path,
+    named: pd.DataFrame,
     found: Catalogue,
     items: Mapping[str, cards.Items],
     settings: Settings,
@@ -47,6 +53,7 @@ def model_data(
 
     Args:
         umaps: the table of projections that the maps were drawn from.
+        named: rows of `naming.write.NAMED`, of any model.
         items: by `window` and `song`, over all rows of the catalogue.
 
     Raises:
@@ -59,7 +66,7 @@ def model_data(
     levels: dict[str, Any] = {}
     points: dict[str, np.ndarray] = {}
     vectors: dict[str, np.ndarray] = {}
-    near = None
+    near, ways = None, _ways(np.zeros((0, 1)), np.zeros(0, np.int32), {})
     for level in ("window", "song"):
         rows, z, of = read_latents(latents, level, seed=settings.seed)
         rows = rows[rows["level"] == level]
@@ -72,9 +79,13 @@ def model_data(
         maps = _maps(level, z, ids, drawn, settings)
         levels[level] = {"points": packed(row), "maps": projections.described(maps), "of": of}
         if level == "song":
-            nearest = neighbours.neighbours(z, settings.explorer.neighbours, blocks, settings.seed)
-            near = neighbours.described(nearest, row)
-    listed = clusterings(tables.read(clusters, tables.CLUSTERS), found, points)
+            ways = _ways(z, row, blocks)
+            near = _near(z, row, blocks, items["song"].languages, settings)
+    own = named[named["model"] == info["model"]]
+    listed = [
+        *named_clustering(own, found, points),
+        *clusterings(tables.read(clusters, tables.CLUSTERS), found, points),
+    ]
     made = []
     for one in listed:
         level = "window" if one.level == "window" else "song"
@@ -83,7 +94,14 @@ def model_data(
         z = np.zeros((len(labels), vectors[level].shape[1]), np.float32)
         z[points[level]] = vectors[level]
         made.append(
-            cards.cards(items[level], labels, z, bootstraps=settings.bootstraps, seed=settings.seed)
+            cards.cards(
+                items[level],
+                labels,
+                z,
+                one.names,
+                bootstraps=settings.bootstraps,
+                seed=settings.seed,
+            )
         )
     summary = {
         "name": info["model"],
@@ -91,7 +109,8 @@ def model_data(
         "note": info.get("note") or "",
         "levels": {level: list(value["maps"]) for level, value in levels.items()},
         "clusterings": [
-            {"level": one.level, "algorithm": one.algorithm, "k": one.k} for one in listed
+            {"level": one.level, "algorithm": one.algorithm, "k": one.k, "names": one.names}
+            for one in listed
         ],
     }
     data = {
@@ -99,7 +118,32 @@ def model_data(
         "labels": [packed(one.labels) for one in listed],
         "neighbours": near,
     }
-    return ModelData(summary, data, made)
+    return ModelData(summary, data, made, ways)
+
+
+def _ways(z: np.ndarray, row: np.ndarray, blocks: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """Songs and their first principal components, in which the page finds ways between songs."""
+    points = balanced(z, blocks) if blocks and len(z) else z
+    dim = min(WAY_DIM, points.shape[1])
+    components = projections.principal(np.asarray(points, np.float64), dim)
+    return {"song": packed(row.astype(np.int32)), "z": packed(components.reshape(-1)), "dim": dim}
+
+
+def _near(
+    z: np.ndarray,
+    row: np.ndarray,
+    blocks: Mapping[str, tuple[int, int]],
+    languages: np.ndarray,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Neighbours for the page by which languages count; any alone where fewer than two are sung."""
+    own = languages[row]
+    several = len(np.unique(own[own >= 0])) > 1
+    most, seed = settings.explorer.neighbours, settings.seed
+    return {
+        scope: neighbours.described(neighbours.neighbours(z, most, blocks, seed, own, scope), row)
+        for scope in (neighbours.SCOPES if several else neighbours.SCOPES[:1])
+    }
 
 
 def _maps(

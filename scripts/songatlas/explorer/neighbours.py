@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from songatlas.clustering.gate import balanced
 from songatlas.explorer.scripts import packed
+
+Scope = Literal["any", "same", "other"]
+"""Which songs count: all, those in the song's language, those in another one."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+NOBODY = -1
+"""Stands where a song has fewer neighbours than others have."""
 
 CHUNK = 256
 """Songs whose distances are computed at a time."""
@@ -16,6 +24,8 @@ CHUNK = 256
 @dataclass(frozen=True)
 class Neighbours:
     """`rows` (n, m) are the nearest songs, nearest first, `distances` (n, m) how far they are.
+
+    Where a song has fewer, the rest is `NOBODY` at an infinite distance.
 
     `shares` (n, m, b) splits each squared distance by block; its last axis sums to 1. Distances are
     Euclidean in units of the median distance between two songs.
@@ -28,12 +38,19 @@ class Neighbours:
 
 
 def neighbours(
-    z: np.ndarray, most: int, blocks: Mapping[str, tuple[int, int]] | None = None, seed: int = 0
+    z: np.ndarray,
+    most: int,
+    blocks: Mapping[str, tuple[int, int]] | None = None,
+    seed: int = 0,
+    languages: np.ndarray | None = None,
+    scope: Scope = "any",
 ) -> Neighbours:
     """The `most` nearest of every row of `z` (n, d).
 
     With `blocks` (name -> columns from, to) each is brought to total variance 1 first, as before
     clustering (`clustering.gate`); a block that a song lacks is zero, the mean of the others.
+    `languages` (n,) are codes, -1 unknown; a `scope` but for `any` compares with them, and a song
+    whose language is not known is in no language and in no other.
     """
     names = tuple(blocks or ())
     points = balanced(z, blocks) if blocks else np.asarray(z, np.float64)
@@ -46,11 +63,15 @@ def neighbours(
         some = points[start : start + CHUNK]
         d2 = np.maximum(squares[start : start + CHUNK, None] + squares - 2 * some @ points.T, 0.0)
         d2[np.arange(len(some)), start + np.arange(len(some))] = np.inf
+        if languages is not None and scope != "any":
+            d2[~_in_scope(languages[start : start + CHUNK], languages, scope)] = np.inf
         best = np.argpartition(d2, most - 1, axis=1)[:, :most]
         near = np.take_along_axis(d2, best, axis=1)
         order = np.lexsort((best, near), axis=1)
-        rows[start : start + CHUNK] = np.take_along_axis(best, order, axis=1)
-        distances[start : start + CHUNK] = np.sqrt(np.take_along_axis(near, order, axis=1))
+        near = np.take_along_axis(near, order, axis=1)
+        best = np.take_along_axis(best, order, axis=1)
+        rows[start : start + CHUNK] = np.where(np.isfinite(near), best, NOBODY)
+        distances[start : start + CHUNK] = np.sqrt(near)
     shares = np.zeros((n, most, len(names)), np.float32)
     for column, block in enumerate(names):
         first, last = (blocks or {})[block]
@@ -59,6 +80,13 @@ def neighbours(
     total = shares.sum(axis=-1, keepdims=True)
     shares = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
     return Neighbours(rows, distances / typical_distance(points, seed), names, shares)
+
+
+def _in_scope(own: np.ndarray, all_of: np.ndarray, scope: Scope) -> np.ndarray:
+    """Whether each of all songs is in the language of each of some, or in another; bool."""
+    same = own[:, None] == all_of[None, :]
+    known = (own[:, None] >= 0) & (all_of[None, :] >= 0)
+    return np.asarray(known & (same if scope == "same" else ~same))
 
 
 def typical_distance(points: np.ndarray, seed: int) -> float:
@@ -76,7 +104,7 @@ def described(found: Neighbours, songs: np.ndarray) -> dict[str, Any]:
     return {
         "song": packed(songs.astype(np.int32)),
         "most": found.rows.shape[1],
-        "near": packed(songs.astype(np.int32)[found.rows]),
+        "near": packed(np.where(found.rows < 0, NOBODY, songs[found.rows]).astype(np.int32)),
         "distance": packed(found.distances),
         "blocks": list(found.blocks),
         "share": packed(np.round(found.shares * 255).astype(np.uint8)),

@@ -12,10 +12,10 @@ import numpy as np
 from songatlas import tables
 from songatlas.explorer import audio, cards, scripts
 from songatlas.explorer.attributes import (
-    Descriptor,
     descriptor_attributes,
     known_descriptors,
     label_attributes,
+    tag_attributes,
 )
 from songatlas.explorer.catalogue import Catalogue, described, read_catalogue, texts
 from songatlas.explorer.comparison import comparison
@@ -26,6 +26,10 @@ from songatlas.explorer.scripts import packed
 from songatlas.explorer.spectrograms import write_spectrograms
 from songatlas.explorer.words import count_words
 from songatlas.jobs import progress
+from songatlas.naming.meaning import Vocabulary, read_vocabulary
+from songatlas.naming.measures import NO_PLAIN_WORD, Measure, Measured, tag_measures, together
+from songatlas.naming.tags import NO_TAGS, SongTags, song_tags
+from songatlas.naming.write import NAMED
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The page itself, built from `frontend/` with npm; Python users need no Node."""
@@ -38,7 +42,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Paths of the run's tables; `latents` and `clusters` by model, features as lists of parts."""
+    """Paths of the run's tables; `latents` and `clusters` by model, features as lists of parts.
+
+    `tags` are musicnn's vectors of songs, `named` the clusters that were named and `vocabulary` the
+    run's words with those of near meaning, where the run has them.
+    """
 
     tracks: str
     labels: str
@@ -50,6 +58,9 @@ class Inputs:
     clusters: Mapping[str, str]
     logmel: Sequence[str]
     descriptors: Sequence[str]
+    tags: Sequence[str]
+    named: str | None
+    vocabulary: str | None
     near_copies: str | None = None
 
 
@@ -70,16 +81,28 @@ def write_page(
     lines = lyrics_of_songs(found, tables.read(inputs.lines, tables.LINES))
     attributes, sound, every = _attributes(inputs, found)
     scripts.write(folder / "data/descriptors.js", "descriptors", packed(every.values))
-    items = card_items(found, sound, known_descriptors(every.names))
+    of_songs = song_tags(inputs.tags) if inputs.tags else NO_TAGS
+    attributes += tag_attributes(list(found.songs["track_id"]), of_songs)
+    items = card_items(found, measured(found, sound, every.names, of_songs))
+    named = tables.read(inputs.named, NAMED) if inputs.named else tables.empty(NAMED)
+    words = read_vocabulary(inputs.vocabulary) if inputs.vocabulary else Vocabulary()
+    scripts.write(folder / "data/words.js", "words", words.described())
     names = list(inputs.latents)
     summaries = []
     for number, name in enumerate(progress(names, "explorer", "model")):
         made = model_data(
-            inputs.latents[name], inputs.clusters[name], inputs.projections, found, items, settings
+            inputs.latents[name],
+            inputs.clusters[name],
+            inputs.projections,
+            named,
+            found,
+            items,
+            settings,
         )
         summaries.append(made.summary)
         scripts.write(folder / f"data/model-{number}.js", f"model-{number}", made.data)
         scripts.write(folder / f"data/cards-{number}.js", f"cards-{number}", made.cards)
+        scripts.write(folder / f"data/vectors-{number}.js", f"vectors-{number}", made.vectors)
     for number, part in enumerate(chunks(lines)):
         scripts.write(folder / f"data/lyrics-{number}.js", f"lyrics-{number}", part)
     run_data = {
@@ -131,13 +154,26 @@ def _attributes(
     return [*listed, *measured], sound, _Descriptors(tuple(names), every)
 
 
-def card_items(
-    found: Catalogue, sound: Mapping[str, np.ndarray], known: tuple[Descriptor, ...]
-) -> dict[str, cards.Items]:
-    """What cards are made of, of all windows and all songs of the catalogue.
+def measured(
+    found: Catalogue, sound: Mapping[str, np.ndarray], names: Sequence[str], tags: SongTags
+) -> dict[str, Measured]:
+    """Plain descriptors and tags of all windows and all songs; a window has its song's tags.
 
-    `sound` has descriptors of shape (n, D) by level; `known` are the D that they are.
+    `sound` has descriptors of shape (n, D) by level; `names` are all entries of the feature.
     """
+    known = known_descriptors(names)
+    plain = [i for i, one in enumerate(known) if one.entry != NO_PLAIN_WORD]
+    measures = tuple(Measure("sound", known[i].label, known[i].high, known[i].low) for i in plain)
+    of_songs = tag_measures(tags, list(found.songs["track_id"]))
+    of_level = {"window": of_songs.rows(found.windows["song"].to_numpy()), "song": of_songs}
+    return {
+        level: together([Measured(measures, sound[level][:, plain].astype(np.float64)), own])
+        for level, own in of_level.items()
+    }
+
+
+def card_items(found: Catalogue, of_level: Mapping[str, Measured]) -> dict[str, cards.Items]:
+    """What cards are made of, of all windows and all songs of the catalogue, by level."""
     song_of = {
         "window": found.windows["song"].to_numpy(),
         "song": np.arange(len(found.songs)),
@@ -150,8 +186,7 @@ def card_items(
         listed[level] = cards.Items(
             songs=song,
             classes=_classes(found, song),
-            descriptors=sound[level],
-            names=known,
+            measured=of_level[level],
             words={language_name(code): of for code, of in counts.items()},
         )
     return listed

@@ -9,15 +9,9 @@ import pandas as pd
 from songatlas import tables
 from songatlas.audio.descriptors import PITCHES
 from songatlas.config import Pretrained
-from songatlas.explorer.attributes import Descriptor, known_descriptors
-from songatlas.naming.contrast import Criterion
 from songatlas.naming.vocabulary import Tag
 from songatlas.retrieval.joint import songs_of_encoder
 from songatlas.retrieval.scores import unit
-
-NO_PLAIN_WORD = "rms_db_mean"
-"""Decibels averaged over frames are low where a song has gaps, however loud it is: on the demo
-corpus, whose loudness is known, "loud" and "quiet" were wrong for 18 clusters of 18."""
 
 SIGNS = dict(
     zip(PITCHES, ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"), strict=True)
@@ -47,27 +41,14 @@ def descriptor_values(parts: Sequence[str | Path], windows: pd.DataFrame) -> pd.
     return pd.concat(blocks).groupby(level=0).mean()
 
 
-def plain_descriptors(values: pd.DataFrame) -> tuple[Descriptor, ...]:
-    """The columns whose words may stand in a name."""
-    known = known_descriptors(list(values.columns))
-    return tuple(one for one in known if one.entry != NO_PLAIN_WORD)
-
-
-def heard(values: pd.DataFrame) -> tuple[np.ndarray, list[Criterion]]:
-    """The descriptors that have plain words, (n, D), and those words."""
-    known = plain_descriptors(values)
-    criteria = [Criterion(one.label, one.high, one.low) for one in known]
-    return values[[one.entry for one in known]].to_numpy(np.float64), criteria
-
-
 def tagged(
     parts: Sequence[str | Path],
     windows: pd.DataFrame,
     tags: Sequence[Tag],
     encoder: str,
     settings: Pretrained,
-) -> tuple[list[str], np.ndarray, list[Criterion]]:
-    """Songs, their similarity to every tag (n, T), and the tags as criteria.
+) -> tuple[list[str], np.ndarray]:
+    """Songs, and their similarity to every tag, (n, T).
 
     A tag is the mean of its prompts' unit vectors (Radford et al. 2021).
 
@@ -79,7 +60,7 @@ def tagged(
     joint = load_joint_encoder(encoder, settings)
     vectors = unit(np.stack([unit(joint.embed_text(tag.prompts)).mean(axis=0) for tag in tags]))
     songs, audio = songs_of_encoder(parts, windows, vectors.shape[1])
-    return songs, audio @ vectors.T, [Criterion(tag.name, tag.name) for tag in tags]
+    return songs, audio @ vectors.T
 
 
 def key_of(row: pd.Series) -> str | None:

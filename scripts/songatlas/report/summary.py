@@ -14,6 +14,7 @@ from songatlas.corpus.folds import PREFIX
 from songatlas.corpus.languages import given_languages
 from songatlas.corpus.shared_splits import shared_splits
 from songatlas.errors import SongatlasError
+from songatlas.evaluation.best import best_representation
 from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 from songatlas.report.ending import WORDS as FATE_WORDS
 from songatlas.report.fates import read_fates
@@ -48,7 +49,7 @@ class Inputs:
     together; `trainings` are the `summary.json` of every training, with a `note` where the corpus
     gave a model nothing to train on; `fates` is `tables/fates.csv` (none: no section about it);
     `pretrained` has `name, title, trained_on, licence, citation, supervision` of every baseline
-    that is made of pretrained weights.
+    that is made of pretrained weights; `names` is `tables/names.csv` (none: clusters have none).
     """
 
     comparison: pd.DataFrame
@@ -61,6 +62,7 @@ class Inputs:
     fates: pd.DataFrame | None = None
     pretrained: Sequence[Mapping[str, Any]] = ()
     near_copies: pd.DataFrame | None = None
+    names: pd.DataFrame | None = None
 
 
 NEEDED = ("model", "seed", "active_units", "latent_dim")
@@ -79,6 +81,7 @@ def read_inputs(
     trainings: str | Path | Sequence[str | Path],
     fates: str | Path | None = None,
     pretrained: Sequence[Mapping[str, Any]] = (),
+    names: str | Path | None = None,
 ) -> Inputs:
     """Read the files of a run; rejects, warnings and trainings are one file or several.
 
@@ -107,6 +110,7 @@ def read_inputs(
         fates=None if fates is None else read_fates(fates),
         pretrained=pretrained,
         near_copies=(None if near_copies is None else tables.read(near_copies, tables.NEAR_COPIES)),
+        names=None if names is None else pd.read_csv(names, keep_default_na=False),
     )
 
 
@@ -145,6 +149,7 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
         *_what_became(inputs.fates),
         "## What groups the songs best",
         *_results(inputs),
+        *_groups(inputs),
         "## What to distrust",
         _bullets(_doubts(inputs, corpus_name, seeds)),
         "## Files",
@@ -304,6 +309,23 @@ def _results(inputs: Inputs) -> list[str]:
         *rows,
     ]
     return [*head, _bullets(sentences), "\n".join(table)]
+
+
+def _groups(inputs: Inputs) -> list[str]:
+    """One sentence on the groups of the representation that stands for the run."""
+    if inputs.names is None or inputs.names.empty:
+        return []
+    best = best_representation(inputs.comparison, list(dict.fromkeys(inputs.names["model"])))
+    own = inputs.names[inputs.names["model"] == best.model]
+    sizes = own.groupby("name", sort=False)["songs"].agg(["sum", "size"])
+    parts = []
+    for name, (songs, groups) in zip(sizes.index, sizes.to_numpy(), strict=True):
+        several = f" in {groups} groups" if groups > 1 else ""
+        parts.append(f"{escape(name)} ({songs}{several})")
+    return [
+        f"The groups of `{best.model}` ({best.why}), {len(own)} of them, with their numbers of "
+        f"songs: {', '.join(parts)}."
+    ]
 
 
 def _scored(comparison: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -574,6 +596,7 @@ def _files(run: str, inputs: Inputs) -> str:
         files[4:4] = [
             ("tables/consensus.md", "consensus clusterings and suggested numbers of clusters"),
             ("tables/cluster_quality.csv", "each cluster judged by itself"),
+            ("tables/names.md", "what the clusters of every representation are called, and why"),
         ]
     if inputs.trainings:
         files[4:4] = [

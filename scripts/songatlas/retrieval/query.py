@@ -1,4 +1,4 @@
-"""Songs that fit a text, by a model that has words and sound in one space."""
+"""Songs that fit a text: by words, or by a model that has words and sound in one space."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,19 +14,18 @@ from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout
 from songatlas.lyrics.clean import clean
 from songatlas.lyrics.features import encoder_of, spread
+from songatlas.naming.tags import NO_TAGS, song_tags
+from songatlas.retrieval.by_words import Library, find
 from songatlas.retrieval.joint import songs_of_encoder
 from songatlas.retrieval.scores import shared_block, unit
 from songatlas.training.weights import load_weights
 
 COLUMNS = ("rank", "title", "artist", "score", "standing", "track_id")
 
+MOST_CHARACTERS = 1000
+"""Of a text that are read: a sentence, or a verse."""
+
 NO_TEXT = 'text: say what to look for, for instance --config text="a slow song about leaving home"'
-
-
-NOBODY = (
-    "query: nothing of this run has words and sound in one space; add a model `{architecture: "
-    "fusion, fusion: contrastive}`, or a baseline of an encoder that embeds texts (docs/words.md)"
-)
 
 
 def text_by_model(
@@ -115,11 +114,65 @@ def answer(
     )
 
 
+def answer_by_words(text: str, source: Mapping[str, Any], top: int) -> tuple[pd.DataFrame, str]:
+    """The best `top` songs by lyrics, titles, tags, genres and languages, and what was compared.
+
+    Args:
+        source: paths of `tracks`, `titles` and `classes`; of `lyrics` (the feature `e5`) and `tags`
+            (musicnn's vectors of songs) where the run has them.
+    """
+    from songatlas.lyrics import e5_engine
+
+    songs = read_songs(source)
+    embed, lyrics = None, None
+    if source.get("lyrics") and e5_engine.engine() is not None:
+        from songatlas.lyrics.e5 import E5
+
+        encoder = E5()
+
+        def embed(texts: Sequence[str]) -> np.ndarray:
+            return np.asarray(encoder.transform(list(texts)), np.float64)
+
+        lyrics = rows_of_songs(source["lyrics"], list(songs["track_id"]))
+    tags = song_tags(source["tags"]) if source.get("tags") else NO_TAGS
+    return find(text, Library(songs, lyrics, tags), embed, top)
+
+
+def read_songs(source: Mapping[str, Any]) -> pd.DataFrame:
+    """`track_id, lyrics, title, artist, language, genre` of every song, in order of its id."""
+    tracks = tables.read(source["tracks"], tables.TRACKS, columns=["track_id", "lyrics"])
+    titles = tables.read(source["titles"], tables.LABELS, columns=["track_id", "title", "artist"])
+    known = tables.read(source["classes"], tables.LABELS, columns=["track_id", "language", "genre"])
+    both = tracks.merge(titles, on="track_id", how="left").merge(known, on="track_id", how="left")
+    return both.sort_values("track_id").reset_index(drop=True)
+
+
+def rows_of_songs(parts: Sequence[str | Path], songs: Sequence[str]) -> np.ndarray:
+    """A feature's vectors in the order of `songs`, (n, d) float64; zeros where it has none."""
+    ids, values = tables.read_feature(parts)
+    at = pd.Index(ids).get_indexer(pd.Index(songs))
+    found = np.zeros((len(songs), *values.shape[1:]))
+    found[at >= 0] = values[at[at >= 0]]
+    return found
+
+
+def readable_text(text: str | None) -> str:
+    """The text on one line, at most `MOST_CHARACTERS` of it.
+
+    Raises:
+        SongatlasError: when there is none.
+    """
+    line = " ".join((text or "").split())
+    if not line:
+        raise SongatlasError(NO_TEXT)
+    return line[:MOST_CHARACTERS]
+
+
 def write_query(
     text: str | None,
     source: Mapping[str, Any],
     *,
-    model: str,
+    model: str | None,
     encoder: str | None,
     lyrics: Lyrics,
     pretrained: Pretrained | None,
@@ -132,17 +185,48 @@ def write_query(
     """Write the songs that fit `text` as two tables; the table as text.
 
     Args:
-        source: paths of `tracks` and `titles`, and of `weights` and `latents` (of audio alone) of a
-            trained model, or of `windows` and `features` of the joint encoder named `encoder`.
+        source: as for `answer_by_words`; with a `model`, `weights` and `latents` (of audio alone),
+            or `windows` and `features` of the joint encoder named `encoder`.
+        model: what has words and sound in one space; None: songs are compared by words.
 
     Raises:
         SongatlasError: without a text, without a song, and as the functions above.
     """
-    if text is None or not text.strip():
-        raise SongatlasError(NO_TEXT)
-    tracks = tables.read(source["tracks"], tables.TRACKS, columns=["track_id", "lyrics"])
-    titles = tables.read(source["titles"], tables.LABELS, columns=["track_id", "title", "artist"])
+    text = readable_text(text)
+    if model is None:
+        frame, note = answer_by_words(text, source, top)
+    else:
+        frame, note = _answer_by_model(
+            text, source, model, encoder, lyrics, pretrained, seed, top, device
+        )
+    layout.write_csv(frame, csv)
+    heading = f"Songs for “{text}”"
+    shown = frame.drop(columns="track_id")
+    layout.write_text(layout.markdown(shown, heading, notes=[note]), md)
+    return "\n".join([heading, *map(_line, frame.to_dict("records")), note, str(csv)])
+
+
+def _line(row: Mapping[Any, Any]) -> str:
+    title = row["track_id"] if pd.isna(row["title"]) else row["title"]
+    artist = "" if pd.isna(row["artist"]) else f" ({row['artist']})"
+    why = row["matched"] if "matched" in row else f"{row['standing']:+.1f} sd"
+    return f"{row['rank']:>3}  {row['score']:+.2f}  {title}{artist}  {why}".rstrip()
+
+
+def _answer_by_model(
+    text: str,
+    source: Mapping[str, Any],
+    model: str,
+    encoder: str | None,
+    lyrics: Lyrics,
+    pretrained: Pretrained | None,
+    seed: int,
+    top: int,
+    device: str,
+) -> tuple[pd.DataFrame, str]:
+    """The best songs by a space of words and sound, and which that is."""
     if encoder is None:
+        tracks = tables.read(source["tracks"], tables.TRACKS, columns=["track_id", "lyrics"])
         vector = text_by_model(text, source["weights"], tracks, lyrics, seed, device)
         songs, vectors = songs_of_model(source["latents"])
         how = f"the shared block of {model}; the text is read as lyrics"
@@ -154,19 +238,9 @@ def write_query(
         how = f"the joint space of {encoder}"
     if not songs:
         raise SongatlasError("query: no song of this run has audio to be found by")
-    frame = answer(vector, songs, vectors, titles, top)
-    layout.write_csv(frame, csv)
-    heading = f"Songs for “{text.strip()}”"
-    notes = [
+    titles = tables.read(source["titles"], tables.LABELS, columns=["track_id", "title", "artist"])
+    note = (
         f"{len(songs)} songs with audio, ranked by cosine similarity in {how}. standing: standard "
         "deviations above the mean of all songs."
-    ]
-    shown = frame.drop(columns="track_id")
-    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
-    lines = []
-    for row in frame.to_dict("records"):
-        title = row["track_id"] if pd.isna(row["title"]) else row["title"]
-        artist = "" if pd.isna(row["artist"]) else f" ({row['artist']})"
-        line = f"{row['rank']:>3}  {row['score']:+.3f}  {row['standing']:+.1f} sd  {title}{artist}"
-        lines.append(line)
-    return "\n".join([heading, *lines, str(csv)])
+    )
+    return answer(vector, songs, vectors, titles, top), note

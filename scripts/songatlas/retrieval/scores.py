@@ -84,17 +84,20 @@ class Pairs:
     """(n, d)."""
 
 
-def read_pairs(audio: str | Path, lyrics: str | Path, with_lyrics: set[str]) -> Pairs:
+def read_pairs(
+    audio: str | Path, lyrics: str | Path, with_lyrics: set[str], with_audio: set[str]
+) -> Pairs:
     """Songs of two latents tables of one model, of audio and of lyrics alone.
 
-    `with_lyrics` are the songs that have lyrics; a song without windows has no audio. Vectors are
-    the model's `shared` block.
+    `with_lyrics` are the songs that have lyrics, `with_audio` those that have windows. Vectors are
+    the model's `shared` block, or the whole latent of a model that has no blocks.
 
     Raises:
         TableError: when a table is missing or breaks its schema.
     """
     songs, heard = shared_block(audio)
-    both = pd.Index([track for track in songs.index[songs["heard"]] if track in with_lyrics])
+    have_both = with_lyrics & with_audio
+    both = pd.Index([track for track in songs.index if track in have_both])
     others, read = shared_block(lyrics)
     held_out = (songs.loc[both, "split"] != "train").to_numpy(bool)
     found = heard[songs.index.get_indexer(both)], read[others.index.get_indexer(both)]
@@ -104,11 +107,13 @@ def read_pairs(audio: str | Path, lyrics: str | Path, with_lyrics: set[str]) -> 
 def shared_block(latents: str | Path) -> tuple[pd.DataFrame, np.ndarray]:
     """Songs of a latents table, and their part of the `shared` block, (n, d) float64.
 
-    The frame's index is track_id, sorted; `heard` says whether a song has windows, and so audio.
+    Of a model without blocks the whole latent is shared. The frame's index is track_id, sorted;
+    `heard` says whether a song has windows among the latents.
     """
     frame = tables.read(latents, tables.LATENTS)
-    start, stop = tables.read_metadata(latents)["blocks"]["shared"]
+    blocks = tables.read_metadata(latents).get("blocks") or {}
     songs = frame[frame["level"] == "song"].set_index("track_id").sort_index()
+    start, stop = blocks["shared"] if blocks else (0, len(songs["z"].iloc[0]) if len(songs) else 0)
     with_audio = frame.loc[frame["level"] == "window", "track_id"]
     vectors = [np.asarray(z, np.float64)[start:stop] for z in songs["z"]]
     songs = songs.assign(heard=songs.index.isin(with_audio))
@@ -167,6 +172,7 @@ def write_retrieval(
     audio: Sequence[str | Path],
     lyrics: Sequence[str | Path],
     songs: str | Path,
+    with_audio: set[str],
     *,
     published: Mapping[str, Pairs],
     csv: str | Path,
@@ -178,6 +184,7 @@ def write_retrieval(
     Args:
         audio, lyrics: latents of audio and of lyrics alone, in the same order.
         songs: a table `tables.TRACKS`.
+        with_audio: ids of the songs that have windows.
         published: pairs of the run's encoders of audio and texts, by name of the baseline.
         csv, md, tex: where to.
     """
@@ -185,9 +192,9 @@ def write_retrieval(
     rows = []
     for heard, read in zip(audio, lyrics, strict=True):
         about = tables.read_metadata(heard)
-        if "shared" not in about.get("blocks", {}):
+        if tables.read(heard, tables.LATENTS, columns=["track_id"]).empty:
             continue  # not trained: an empty table that says why
-        pairs = read_pairs(heard, read, set(known["track_id"]))
+        pairs = read_pairs(heard, read, set(known["track_id"]), with_audio)
         rows += [{"model": about["model"], **row} for row in retrieval(pairs)]
     for name, pairs in published.items():
         rows += [{"model": name, **row} for row in retrieval(pairs)]
@@ -201,9 +208,10 @@ def write_retrieval(
     heading = "Audio and lyrics that find each other"
     notes = [
         "Each query is a song's audio (or lyrics) alone; all songs that have both are ranked by "
-        "the cosine similarity of their lyrics (audio) in the model's shared block, and one is "
-        "right. n: queries of all seeds or folds; gallery: songs that are ranked; chance: the "
-        "expectation for a random order; ± standard deviation over seeds or folds. Queries that "
+        "the cosine similarity of their lyrics (audio) in the model's shared block "
+        "(multimodal_vade: in its whole latent), and one is right. n: queries of all seeds or "
+        "folds; gallery: songs that are ranked; chance: the expectation for a random order; ± "
+        "standard deviation over seeds or folds. Queries that "
         "were trained on say what was memorised. Published encoders of audio and texts count every "
         "song as held out, and embed lyrics line by line."
     ]

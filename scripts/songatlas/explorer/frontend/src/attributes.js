@@ -2,6 +2,7 @@
 import { state } from "./state.js";
 
 const ALGORITHMS = {
+  consensus: "Consensus",
   kmeans: "k-means",
   agglomerative: "Ward",
   gmm: "Gaussian mixture",
@@ -26,6 +27,12 @@ export function clusteringsOf(map) {
       name: algorithmName(one.algorithm, one.k),
     }))
     .filter((one) => wanted.includes(one.level));
+}
+
+/** What a cluster is called: its name with its number, or its number alone. */
+export function clusterName(one, label) {
+  const number = `Cluster ${label + 1}`;
+  return one.names?.[label] ? `${one.names[label]} (${label + 1})` : number;
 }
 
 export const clusteringOf = (map, key) => clusteringsOf(map).find((one) => one.key === key);
@@ -107,7 +114,7 @@ function clusterValues(key, map) {
   }
   const labels = Int32Array.from(map.model_data.labels[one.index]);
   const count = labels.reduce((most, label) => Math.max(most, label + 1), 0);
-  const names = Array.from({ length: count }, (_, label) => `Cluster ${label + 1}`);
+  const names = Array.from({ length: count }, (_, label) => clusterName(one, label));
   const noise = labels.includes(-1);
   return classes(`${one.name}`, names, labels.map((label) => Math.max(label, -1)), noise ? "in no cluster" : "not clustered");
 }

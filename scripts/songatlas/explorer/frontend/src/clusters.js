@@ -13,14 +13,18 @@ export function clustersPanel(actions) {
   const bar = h("div", { class: "panel-bar" });
   const list = h("div", { class: "cards" });
   let key = null;
+  let chosen = false; // by somebody; otherwise the clustering that was named, where there is one
   let visible = false;
 
   async function show() {
     if (!visible) return;
     const map = activeMap();
     const listed = clusteringsOf(map);
-    if (state.colour.startsWith("cluster:")) key = state.colour;
-    if (!clusteringOf(map, key)) key = (listed.find((one) => one.algorithm === "kmeans" && one.k === 4) ?? listed[0])?.key;
+    if (state.colour.startsWith("cluster:")) {
+      key = state.colour;
+      chosen = true;
+    }
+    if (!chosen || !clusteringOf(map, key)) key = (listed.find((one) => one.names) ?? listed.find((one) => one.algorithm === "kmeans" && one.k === 4) ?? listed[0])?.key;
     const one = clusteringOf(map, key);
     if (!one) {
       fill(bar);
@@ -35,6 +39,7 @@ export function clustersPanel(actions) {
       bar,
       select("Clusters by", options, key, (value) => {
         key = value;
+        chosen = true;
         if (state.colour.startsWith("cluster:")) actions.colourBy(value);
         else show();
       }),
@@ -48,7 +53,10 @@ export function clustersPanel(actions) {
     const of = map.data.of;
     fill(
       list,
-      h("p", { class: "muted note" }, `${name}, ${map.level === "window" ? "windows" : "songs"}. Purity: share of the commonest class, with a 95% interval over songs. Sound: difference from all others in standard deviations (Hedges' g).`,
+      h("p", { class: "muted note" }, `${name}, ${map.level === "window" ? "windows" : "songs"}. Purity: share of the commonest class, with a 95% interval over songs. Tags and sound: difference from all others in standard deviations (Hedges' g).`,
+        one.names
+          ? " A name stands where a cluster differs by more than the same clustering finds without any structure; else it is unsure."
+          : " Names are given to the consensus clustering alone.",
         map.data.points.length < of && ` A sample of ${map.data.points.length.toLocaleString("en")} of ${of.toLocaleString("en")} points.`),
       all[one.index].map((card) => drawCard(card, one, map, labels)),
     );
@@ -62,15 +70,18 @@ export function clustersPanel(actions) {
     const { colour, shape } = look(card.cluster, state.dark);
     const heading = `Cluster ${card.cluster + 1}`;
     const words = Object.entries(card.words);
-    const save = (kind) => exportSongs(kind, songs(), `${run.run} ${heading} ${card.name}`, map);
+    const name = card.name ?? heading;
+    const save = (kind) => exportSongs(kind, songs(), `${run.run} ${heading} ${card.name ?? ""}`, map);
     return h(
       "article",
-      { class: "card", "aria-label": `${heading}: ${card.name}` },
+      { class: "card", "aria-label": card.name ? `${heading}: ${card.name}` : heading },
       h("header", {},
         glyph(shape, css(colour)),
-        h("h3", {}, told(card.name), h("small", {}, `${heading} · ${window ? `${many(card.size, "window")} of ${many(card.songs, "song")}` : many(card.size, "song")}`))),
+        h("h3", {}, told(name), h("small", {}, `${heading} · ${window ? `${many(card.size, "window")} of ${many(card.songs, "song")}` : many(card.size, "song")}`))),
       run.card_classes.map((classes) => bars(classes, card.classes[classes.key])),
-      sounds(card.sound),
+      chips("Tags", card.tags),
+      chips("Sound", card.sound),
+      !card.tags.length && !card.sound.length && h("p", { class: "muted note" }, "Sounds like the others (nothing differs by half a standard deviation)."),
       words.length > 0 && h("dl", { class: "words" }, words.map(([language, found]) => [
         h("dt", {}, language), h("dd", { dir: "auto" }, found.join(", "))])),
       h("div", { class: "centre" },
@@ -106,11 +117,11 @@ export function clustersPanel(actions) {
       h("div", { class: "bars-foot", dir: "auto" }, text, order.length > 3 && ` and ${order.length - 3} more`));
   }
 
-  function sounds(sound) {
-    const shown = sound.filter((one) => one.word).slice(0, 4);
-    if (!shown.length) return sound.length ? h("p", { class: "muted note" }, "Sounds like the others (no descriptor differs by half a standard deviation).") : null;
-    return h("ul", { class: "sounds" }, shown.map((one) =>
-      h("li", { class: "chip", title: one.label }, one.word, h("span", { class: "muted" }, ` ${one.g > 0 ? "+" : "−"}${Math.abs(one.g).toFixed(1)}`))));
+  function chips(title, found) {
+    if (!found.length) return null;
+    const size = (g) => (g === null ? "" : ` ${g > 0 ? "+" : "−"}${Math.abs(g).toFixed(1)}`);
+    return h("ul", { class: "sounds", "aria-label": title }, found.map((one) =>
+      h("li", { class: "chip", title: one.label }, one.word, h("span", { class: "muted" }, size(one.g)))));
   }
 
   on("maps active look", show);

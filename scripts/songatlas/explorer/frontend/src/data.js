@@ -80,9 +80,8 @@ export async function loadModel(number) {
       for (const method of Object.keys(level.maps)) level.maps[method] = unpack(level.maps[method]);
     }
     data.labels = data.labels.map(unpack);
-    if (data.neighbours)
-      for (const key of ["song", "near", "distance", "share"])
-        data.neighbours[key] = unpack(data.neighbours[key]);
+    for (const found of Object.values(data.neighbours ?? {}))
+      for (const key of ["song", "near", "distance", "share"]) found[key] = unpack(found[key]);
     models.set(number, data);
   }
   return models.get(number);
@@ -114,4 +113,15 @@ export async function loadLyrics(run, song) {
 export async function loadAllLyrics(run) {
   const count = Math.ceil(run.nSongs / run.songs_per_lyrics_file);
   return (await Promise.all(Array.from({ length: count }, (_, i) => load(`lyrics-${i}`)))).flat();
+}
+
+const vectors = new Map();
+
+/** Vectors of the songs of one model, for ways between songs: { song, z, dim }. */
+export async function loadVectors(number) {
+  if (!vectors.has(number)) {
+    const found = await load(`vectors-${number}`);
+    vectors.set(number, { song: unpack(found.song), z: unpack(found.z), dim: found.dim });
+  }
+  return vectors.get(number);
 }

@@ -2,7 +2,7 @@
 
 /**
  * An element with properties, attributes (`aria-…`, `role`, …), listeners (`onclick`) and children.
- * Children are elements or text; null and false are left out.
+ * Children are elements or text; null, undefined and false are left out.
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -16,13 +16,13 @@ export function h(tag, properties = {}, ...children) {
       element[key] = value;
     else element.setAttribute(key, value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
 /** Replace what is in `element`. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== false));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

@@ -1,11 +1,15 @@
 /** The panel "Listen": what plays, its spectrogram and lyrics, and the song's neighbours. */
 import { loadLyrics, loadModel } from "./data.js";
 import { fill, h, icon, iconButton, select, told } from "./dom.js";
+import { exportSongs } from "./exports.js";
 import * as player from "./player.js";
 import { activeMap, on, state } from "./state.js";
+import { tagsOf } from "./tags.js";
 import { clock } from "./text.js";
 
 const CHIPS = ["language", "genre"];
+const TAGS = 3;
+const SCOPES = { any: "any language", same: "same language", other: "other languages" };
 const BLOCK_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7"];
 
 export function listenPanel(actions) {
@@ -43,6 +47,7 @@ export function listenPanel(actions) {
   let lines = [];
   let shownSong = -1;
   let model = null;
+  let scope = "any";
 
   async function showLyrics(row) {
     lines = [];
@@ -131,6 +136,8 @@ export function listenPanel(actions) {
       CHIPS.map((key) => run.attributes.find((one) => one.key === key))
         .filter((one) => one?.names && one.codes[row] !== 65535)
         .map((one) => told(one.names[one.codes[row]], { class: "chip" })),
+      tagsOf(row, TAGS).map(([name, probability]) =>
+        h("span", { class: "chip", title: `Tag, probability ${probability.toFixed(2)}` }, name)),
       run.songs.license[row] && h("span", { class: "chip pale", title: "Licence" }, run.songs.license[row]),
     );
     const drawn = window >= 0 && run.has_spectrogram[window];
@@ -163,14 +170,20 @@ export function listenPanel(actions) {
       model = Number(value);
       showNear();
     });
-    const found = data.neighbours;
+    const scopes = Object.keys(data.neighbours ?? {});
+    const found = data.neighbours?.[scopes.includes(scope) ? scope : "any"];
+    const limit = scopes.length > 1 && select("in", scopes.map((one) => [one, SCOPES[one]]), scope, (value) => {
+      scope = value;
+      showNear();
+    });
     const at = found ? found.song.indexOf(row) : -1;
     if (at < 0 || !found.most) {
       fill(near, h("h3", {}, "Neighbours"), choice, h("p", { class: "muted" }, "This representation has no vector for this song."));
       return;
     }
     const blocks = found.blocks;
-    const items = Array.from({ length: found.most }, (_, i) => {
+    const count = Array.from(found.near.subarray(at * found.most, (at + 1) * found.most)).filter((one) => one >= 0).length;
+    const items = Array.from({ length: count }, (_, i) => {
       const index = at * found.most + i;
       const other = found.near[index];
       const distance = found.distance[index];
@@ -195,7 +208,12 @@ export function listenPanel(actions) {
     fill(
       near,
       h("h3", {}, "Neighbours"),
-      choice,
+      h("div", { class: "panel-bar" }, choice, limit,
+        count > 0 && h("button", { type: "button", class: "button", "aria-label": "M3U: playlist of this song and its neighbours", onclick: () => {
+          const rows = Array.from(found.near.subarray(at * found.most, at * found.most + count));
+          exportSongs("m3u", [row, ...rows], `Like ${run.songs.title[row] ?? "Untitled"}`, activeMap());
+        } }, "M3U")),
+      !count && h("p", { class: "muted" }, "No song of these languages, or this song's is not known."),
       h("p", { class: "muted note" },
         blocks.length
           ? "Distance, 1 being typical of two songs, and how much of its square each modality adds: "

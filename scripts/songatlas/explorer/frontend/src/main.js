@@ -14,7 +14,7 @@ import { miniPlayer } from "./mini.js";
 import { modelsPanel } from "./models.js";
 import * as player from "./player.js";
 import { searchField } from "./search.js";
-import { clear } from "./selection.js";
+import { clear, selectRows } from "./selection.js";
 import { activeMap, on, state, tell } from "./state.js";
 import { tabs } from "./tabs.js";
 import { many, SAW } from "./text.js";
@@ -284,5 +284,5 @@ async function start(run) {
   if (run.models.length) await addMap({ model: first, level: "window", projection: "umap" });
   document.documentElement.dataset.ready = "true";
   // For tests and for whoever is curious; nothing on the page reads it.
-  globalThis.SONGATLAS.page = { state, views, actions, playlist, audio: player.audio };
+  globalThis.SONGATLAS.page = { state, views, actions, playlist, select: selectRows, audio: player.audio };
 }
