@@ -43,27 +43,16 @@ class Items:
     words: Mapping[str, Counts]
 
 
-def cards(
-    items: Items, labels: np.ndarray, z: np.ndarray, *, bootstraps: int, seed: int
-) -> list[dict[str, Any]]:
+def cards(items: Items, labels: np.ndarray, z: np.ndarray) -> list[dict[str, Any]]:
     """One card per cluster, in order of the labels.
 
     Args:
         labels: cluster of every item, shape (n,); -1 where it is noise or was not clustered.
         z: latents of the items, shape (n, d); rows of items without one are not looked at.
-        bootstraps: draws behind the intervals of purities.
     """
-    rng = np.random.default_rng(seed)
     n_clusters = int(labels.max(initial=-1)) + 1
     of_class = {
-        classes.key: purities(
-            labels,
-            classes.codes,
-            items.songs,
-            len(classes.names),
-            bootstraps=bootstraps,
-            rng=rng,
-        )
+        classes.key: purities(labels, classes.codes, items.songs, len(classes.names))
         for classes in items.classes
     }
     effects = effect_sizes(items.descriptors, labels)
