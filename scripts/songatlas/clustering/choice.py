@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas.clustering.algorithms import cluster
+from songatlas.clustering.algorithms import POINTS_PER_DIM, VARIANCE_FLOOR, cluster
 from songatlas.clustering.reduction import reduce_width
 from songatlas.clustering.stability import stability
 
@@ -22,13 +22,6 @@ data sets of the same size."""
 
 BIC_DIM = 32
 """BIC: most dimensions of the mixture."""
-
-POINTS_PER_DIM = 5
-"""BIC: songs per dimension of the mixture, and per parameter before covariances become full."""
-
-VARIANCE_FLOOR = 0.01
-"""BIC: added to every variance, relative to the mean variance of the points. Without it the
-likelihood has no bound: a component on one song would win."""
 
 DECIMALS = 9
 """Values that differ by rounding only are equal."""

@@ -94,7 +94,7 @@ def consensus_of(
 def _at(z: Sequence[np.ndarray], k: int, clustering: config.Clustering, seed: int) -> Consensus:
     """Consensus over seeds and algorithms; those that find k themselves take no part."""
     found = [
-        cluster(points, algorithm, k, n_init=clustering.n_init, seed=seed)
+        cluster(points, algorithm, k, n_init=clustering.n_init, seed=seed, gmm=clustering.gmm)
         for points in z
         for algorithm in clustering.algorithms
         if algorithm not in WITHOUT_K
