@@ -15,6 +15,8 @@ from songatlas.clustering.stability import stability
 CRITERIA = ("stability", "silhouette", "gap", "bic")
 LOWER_IS_BETTER = ("bic",)
 JOINT = "joint"
+KNOW_ONE = ("gap", "bic")
+"""Criteria that have a value for k = 1, which is no clusters."""
 
 SAMPLE = 2_000
 """Above this many songs the criteria are those of a sample: the gap statistic clusters hundreds of
@@ -32,8 +34,8 @@ class Choice:
     """What each criterion says of each number of clusters.
 
     `values` has the columns `criterion, k, value, sd`; a null value could not be computed. `own`
-    is each criterion's choice (None: it has none), `joint` the one that they make together, `ranks`
-    the mean rank of every k from which it comes. `sentence` says so in words.
+    is each criterion's choice (None: it has none), `joint` the one that they make together (1: no
+    clusters), `ranks` the mean rank of every k from which it comes. `sentence` says so in words.
     """
 
     values: pd.DataFrame
@@ -67,7 +69,8 @@ def choose_k(
     Where `k_min` is 2, the gap and the BIC also know k = 1: no clusters at all.
 
     Together: every criterion ranks the k from `k_min` on, equal ones sharing a rank (`mean_ranks`);
-    the k of the lowest mean rank is taken (Borda's count), the smallest of equal ones.
+    the k of the lowest mean rank is taken (Borda's count), the smallest of equal ones. Where both
+    criteria that know k = 1 choose it, it is 1: the others cannot say that there are no clusters.
 
     Args:
         runs: points of shape (n, d) from each training seed, rows being the same songs. Values are
@@ -117,6 +120,8 @@ def choose_k(
     own = {name: _own_choice(values[values["criterion"] == name]) for name in CRITERIA}
     ranks = mean_ranks(values, own, ks)
     joint = min(ranks, key=lambda k: (round(ranks[k], DECIMALS), k)) if ranks else None
+    if all(own[name] == 1 for name in KNOW_ONE):
+        joint = 1
     return Choice(values, own, joint, ranks, in_words(own, joint, ks), notes)
 
 
@@ -211,6 +216,8 @@ def in_words(own: Mapping[str, int | None], joint: int | None, ks: Sequence[int]
             votes.setdefault(k, []).append(_NAMES[name])
     if joint is None or not votes:
         return "No criterion could be computed, so no number of clusters is suggested."
+    if joint == 1:
+        return "No clusters are suggested (k = 1): gap and BIC find none, and only they could."
     if len(votes) == 1 and joint in votes:
         counted = sum(map(len, votes.values()))
         agree = "All criteria suggest" if counted == len(CRITERIA) else f"{_list(votes[joint])}:"
