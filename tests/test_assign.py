@@ -14,7 +14,7 @@ from songatlas.errors import ConfigError, SongatlasError
 from songatlas.incremental.assign import compare, compared_frame, place
 from songatlas.incremental.branches import chosen
 from songatlas.incremental.drift import drift
-from songatlas.incremental.drift_table import drift_rows, holm
+from songatlas.incremental.drift_table import drift_rows
 from songatlas.incremental.embed import Embedded
 from songatlas.incremental.finished import Branch, Finished
 from songatlas.incremental.novelty import full_conformal, knn, needed, split_conformal
@@ -97,11 +97,6 @@ def test_drift_of_too_few_songs_is_not_told() -> None:
 
 def test_drift_depends_on_its_seed_alone() -> None:
     assert drift(songs(0, 20), songs(1, 9), 99, 3) == drift(songs(0, 20), songs(1, 9), 99, 3)
-
-
-def test_holm_leaves_unknown_values_out() -> None:
-    corrected = holm(np.array([0.01, np.nan, 0.04, 0.03]))
-    np.testing.assert_allclose(corrected, [0.03, np.nan, 0.06, 0.06])
 
 
 # --- clusters -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
+from songatlas.evaluation.paired import holm
 from songatlas.incremental.drift import drift
 from songatlas.incremental.finished import Branch
 
@@ -41,16 +42,6 @@ def _stacked(vectors: pd.DataFrame, sample: str) -> np.ndarray:
     """Vectors of one sample, (n, d) float64."""
     rows = vectors.loc[vectors["sample"] == sample, "z"]
     return np.stack(list(rows)).astype(np.float64) if len(rows) else np.zeros((0, 1))
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """p-values (n,) corrected by Holm's step-down; NaN stay NaN and are not counted."""
-    corrected = np.full(len(p), np.nan)
-    known = np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return corrected
 
 
 def write_drift(
