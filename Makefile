@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup map slurm kubernetes demo resume test bench lint test-slow docs rulegraph lock report explorer assign drift playlists playlist frontend explain format clean-venv
+.PHONY: help setup map slurm kubernetes demo resume test bench calibrate lint test-slow docs rulegraph lock report explorer assign drift playlists playlist frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ test: setup lint ## linters, unit tests and an end-to-end run
 
 test-slow: setup ## tests too long for `make test`, with the reason of every skip
 	@$(PYTEST) -m slow
+
+calibrate: setup ## measure the promises of the evaluation under a known truth (docs/calibration.md)
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/calibration/table.py
 
 # What is measured on the songs of JamendoLyrics needs AUDIO, a folder of MP3 files; jobs.py a finished demo.
 BENCH = $(BIN)/python tests/benchmarks

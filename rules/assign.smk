@@ -49,14 +49,10 @@ rule drift:
     conda:
         "../envs/torch.yaml"
     params:
-        run=lambda wildcards: plan.results,
-        near_copies=lambda wildcards: plan.near_copies,
-        state=lambda wildcards: plan.finished_state,
         branches=plan.assign_branches,
         assign=plan.section("assign"),
-        clustering=plan.section("clustering"),
         code=code_of("drift"),
     message:
-        "Comparing new songs with those of {params.run}"
+        "Comparing new songs with those of " + plan.results
     script:
         "../scripts/drift.py"

@@ -24,7 +24,7 @@ rule consensus:
         "../envs/analysis.yaml"
     params:
         model=lambda wildcards: wildcards.model,
-        clustering=plan.section("clustering", "algorithms", "n_init", "max_dim", "pca_dim"),
+        clustering=plan.section("clustering", "algorithms", "n_init", "gmm", "max_dim", "pca_dim"),
         consensus=plan.section("consensus"),
         evaluation=plan.section(
             "evaluation", "tasks", "evaluate_on", "permutations", "bootstraps", "seed"

@@ -115,6 +115,7 @@ rule encoder_latents:
         baseline=lambda wildcards: plan.baseline(wildcards.model),
         seed=lambda wildcards: int(wildcards.seed),
         clustering=plan.section("clustering", "max_dim", "pca_dim"),
+        evaluate_on=plan.config.evaluation.evaluate_on,
         code=code_of("encoder_latents"),
     message:
         "Vectors of the encoder {wildcards.model}, seed {wildcards.seed}"

@@ -32,7 +32,7 @@ rule explorer:
         corpus_name=plan.corpus_name,
         explorer=plan.explorer(),
         figures=plan.section("figures", "umap_neighbors", "umap_min_dist", "tsne_perplexity"),
-        evaluation=plan.section("evaluation", "bootstraps", "seed"),
+        evaluation=plan.section("evaluation", "seed"),
         bundle=plan.explorer_bundle,
         code=code_of("explorer"),
     message:

@@ -50,6 +50,7 @@ rule baseline_latents:
         baseline=lambda wildcards: plan.baseline(wildcards.model),
         seed=lambda wildcards: int(wildcards.seed),
         clustering=plan.section("clustering", "max_dim", "pca_dim"),
+        evaluate_on=plan.config.evaluation.evaluate_on,
         supervision=lambda wildcards: plan.baseline_supervision(wildcards.model),
         code=lambda wildcards: plan.code_of_baseline("baseline_latents", wildcards.model),
     message:

@@ -16,4 +16,5 @@ with job(snakemake.log[0], snakemake.threads):
         seed=snakemake.params.seed,
         baseline=Baseline(**snakemake.params.baseline),
         clustering=Clustering(**snakemake.params.clustering),
+        evaluate_on=snakemake.params.evaluate_on,
     )

@@ -29,7 +29,6 @@ with job(snakemake.log[0], snakemake.threads):
         Settings(
             explorer=Explorer(**snakemake.params.explorer),
             figures=Figures(**snakemake.params.figures),
-            bootstraps=snakemake.params.evaluation["bootstraps"],
             seed=snakemake.params.evaluation["seed"],
         ),
         run=snakemake.params.run,

@@ -222,7 +222,7 @@ def _write_vocabulary(path: Path) -> Path:
 
 def settings(**explorer: object) -> Settings:
     chosen = {"projections": ["umap", "pca"], "neighbours": 3, "previews": True, **explorer}
-    return Settings(Explorer(**chosen), Figures(), bootstraps=50, seed=0)  # type: ignore[arg-type]
+    return Settings(Explorer(**chosen), Figures(), seed=0)  # type: ignore[arg-type]
 
 
 def write_small_page(folder: Path, **explorer: object) -> Path:

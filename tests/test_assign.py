@@ -11,10 +11,10 @@ from pipeline import write_song
 from songatlas import config, tables
 from songatlas.clustering.levels import attempts, clusters_frame, points_of
 from songatlas.errors import ConfigError, SongatlasError
-from songatlas.incremental.assign import place
+from songatlas.incremental.assign import compare, compared_frame, place
 from songatlas.incremental.branches import chosen
 from songatlas.incremental.drift import drift
-from songatlas.incremental.drift_table import drift_rows, holm
+from songatlas.incremental.drift_table import drift_rows
 from songatlas.incremental.embed import Embedded
 from songatlas.incremental.finished import Branch, Finished
 from songatlas.incremental.novelty import full_conformal, knn, needed, split_conformal
@@ -99,11 +99,6 @@ def test_drift_depends_on_its_seed_alone() -> None:
     assert drift(songs(0, 20), songs(1, 9), 99, 3) == drift(songs(0, 20), songs(1, 9), 99, 3)
 
 
-def test_holm_leaves_unknown_values_out() -> None:
-    corrected = holm(np.array([0.01, np.nan, 0.04, 0.03]))
-    np.testing.assert_allclose(corrected, [0.03, np.nan, 0.06, 0.06])
-
-
 # --- clusters -----------------------------------------------------------------------------------
 
 CLUSTERING = config.Clustering(k=[3], algorithms=["kmeans", "agglomerative", "gmm", "hdbscan"])
@@ -131,7 +126,10 @@ def assigned(run: Finished, z: np.ndarray, **settings: object) -> pd.DataFrame:
     latents, clusters = run.latents(BRANCH), run.song_clusters(BRANCH)
     chosen_settings = config.Assign(**settings)
     embedded = Embedded(ids, z, latents, z)
-    return place(embedded, latents, clusters, {}, BRANCH, chosen_settings, CLUSTERING, "all")
+    compared = compare(embedded, latents, chosen_settings, CLUSTERING, 0)
+    return place(
+        embedded, compared, latents, clusters, {}, BRANCH, chosen_settings, CLUSTERING, "all"
+    )
 
 
 def test_new_songs_join_the_clusters_of_their_like(run: Finished) -> None:
@@ -168,19 +166,40 @@ def test_assignments_follow_their_table(run: Finished, tmp_path: Path) -> None:
     assert len(tables.read(tmp_path / "a.parquet", tables.ASSIGNMENTS)) == len(frame)
 
 
-def test_drift_table_tells_new_songs_that_left_the_map(run: Finished) -> None:
+def compared_songs(latents: pd.DataFrame, z: np.ndarray) -> pd.DataFrame:
+    """Rows of `tables.ASSIGNED_LATENTS` of new songs (n, d)."""
+    ids = [f"n{row}" for row in range(len(z))]
+    embedded = Embedded(ids, z, latents, z)
+    compared = compare(embedded, latents, config.Assign(), CLUSTERING, 0)
+    return compared_frame(compared, BRANCH, ids)
+
+
+def test_drift_table_tells_new_songs_that_left_the_map(run: Finished, tmp_path: Path) -> None:
+    latents = run.latents(BRANCH)
     for shift, expected in ((0.0, None), (40.0, True)):
-        z = songs(5, 12, shift=shift).astype(np.float32)
-        vectors = pd.DataFrame(
-            {"model": "some", "seed": 0, "track_id": [f"n{i}" for i in range(12)], "z": list(z)}
-        )
-        rows = drift_rows(run, [BRANCH], vectors, config.Assign(permutations=199), CLUSTERING)
+        vectors = compared_songs(latents, songs(5, 12, shift=shift))
+        tables.write(vectors, tmp_path / "z.parquet", tables.ASSIGNED_LATENTS)
+        rows = drift_rows([BRANCH], vectors, config.Assign(permutations=199))
+        assert rows[["run_songs", "new_songs"]].to_numpy().tolist() == [[30, 12]]
         assert rows["p"].between(0, 1).all()
         if expected:
             assert rows["drifted"].tolist() == [True]
-    none = drift_rows(run, [BRANCH], vectors.iloc[:0], config.Assign(), CLUSTERING)
+    none = drift_rows([BRANCH], vectors[vectors["sample"] == "run"], config.Assign())
     assert none["drifted"].isna().all()
     assert "fewer than 2" in none["note"].iloc[0]
+
+
+def test_wide_vectors_raise_no_false_alarm() -> None:
+    """Axes that were fitted on the held-out songs would set these apart from new ones."""
+    settings = config.Assign(permutations=99)
+    splits = ["train"] * 40 + ["test"] * 20
+    p = []
+    for seed in range(20):
+        z = songs(seed, 80, width=600)
+        latents = tables.latents_frame("song", None, [f"s{i}" for i in range(60)], splits, z[:60])
+        p += list(drift_rows([BRANCH], compared_songs(latents, z[60:]), settings)["p"])
+    assert np.mean(np.array(p) <= 0.05) <= 0.2
+    assert 0.25 < np.mean(p) < 0.75
 
 
 def test_an_unfinished_run_is_told(run: Finished) -> None:

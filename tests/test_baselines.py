@@ -249,7 +249,7 @@ def test_lyrics_tell_the_language_of_the_real_songs(jamendolyrics):
     assert nmi["chance"].item() < 0.1
 
 
-@pytest.mark.parametrize(
+OPTIONS = pytest.mark.parametrize(
     "options",
     [
         {"kind": "mean_mel"},
@@ -258,6 +258,29 @@ def test_lyrics_tell_the_language_of_the_real_songs(jamendolyrics):
         {"kind": "raw", "standardise": False},
     ],
 )
+
+
+@OPTIONS
+def test_nothing_is_fitted_on_the_songs_that_are_scored(corpus, options):
+    folder, ids, features = corpus
+    feature = FEATURE[options["kind"]]
+    about = {"evaluate_on": "test"}
+    before, _, info = write(folder, feature, about=about, **options)
+    assert info["evaluate_on"] == "test"
+    values = features[feature].copy()
+    scored = [window[:2] == "t2" for window in ids]
+    values[scored] = values[scored] * -0.1 - 3
+    for path in (folder / feature).iterdir():
+        path.unlink()
+    tables.write_feature(folder / feature / "part-00.parquet", feature, ids, values, units="")
+    after = write(folder, feature, about=about, **options)[0]
+    seen = (before["split"] == "train").to_numpy()
+    old, new = (np.stack(list(frame["z"])) for frame in (before, after))
+    assert new[seen] == pytest.approx(old[seen], abs=1e-4)
+    assert np.abs(new[~seen] - old[~seen]).max() > 0.1
+
+
+@OPTIONS
 def test_in_cross_validation_nothing_is_fitted_on_what_a_fold_holds_out(corpus, options):
     folder, ids, features = corpus
     feature = FEATURE[options["kind"]]
@@ -270,7 +293,7 @@ def test_in_cross_validation_nothing_is_fitted_on_what_a_fold_holds_out(corpus, 
     assert (before["split"] == "test").tolist() == [
         folds[track] == "fold-1" for track in before["track_id"]
     ]
-    assert f"fitted on the {3 * PER} training vectors of the fold" in info["note"]
+    assert f"fitted on the {3 * PER} training vectors" in info["note"]
     # Other held-out windows: the vectors of training windows stay as they are.
     held_out = [window[:2] in ("t1", "t3") for window in ids]
     values = features[feature].copy()
@@ -294,4 +317,4 @@ def test_a_fold_without_vectors_to_fit_on_gives_no_latents(corpus):
         tables.write(tables.read(path, table).assign(split="fold-0"), path, table)
     frame, _, info = write(folder, "descriptors", kind="descriptors", seed=0)
     assert len(frame) == 0
-    assert info["note"] == "no song that this fold trains on has vectors"
+    assert info["note"] == "no training song has vectors"

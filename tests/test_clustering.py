@@ -110,16 +110,44 @@ def test_labels_count_up_in_order_of_first_appearance():
 
 def test_gmm_on_fewer_points_than_dimensions_says_so():
     z, _ = blobs(n=30, d=50)
-    found = cluster(z, "gmm", 3)
+    found = cluster(z, "gmm", 3, gmm="full")
     assert "10 points for 50 dimensions" in found.note
     assert found.probability.min() >= 1 / 3
     assert found.probability.max() <= 1 + 1e-6
 
 
-def test_gmm_is_the_same_in_the_span_of_the_points():
+@pytest.mark.parametrize("gmm", ["bic", "full"])
+def test_gmm_is_the_same_in_the_span_of_the_points(gmm):
     z, _ = blobs(n=25, d=40, seed=7)
-    rotated = np.linalg.qr(np.random.default_rng(0).normal(size=(40, 40)))[0]
-    assert (cluster(z, "gmm", 3).labels == cluster(z @ rotated, "gmm", 3).labels).all()
+    rotated = z @ np.linalg.qr(np.random.default_rng(0).normal(size=(40, 40)))[0]
+    before, after = (cluster(points, "gmm", 3, gmm=gmm).labels for points in (z, rotated))
+    assert (before == after).all()
+
+
+def test_full_covariances_in_many_dimensions_leave_the_start_and_say_so():
+    z = np.random.default_rng(0).normal(size=(200, 64))
+    assert "EM did not change its start" in cluster(z, "gmm", 5, n_init=3, gmm="full").note
+    overlapping = np.random.default_rng(0).normal(size=(200, 2))
+    assert "EM did not" not in (cluster(overlapping, "gmm", 5, n_init=3, gmm="full").note or "")
+
+
+def test_gmm_is_another_algorithm_than_kmeans():
+    """A narrow cluster within a wide one."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 100)
+    z = np.where(truth[:, None] == 0, 1.0, 4.0) * rng.normal(size=(200, 8))
+    found = cluster(z, "gmm", 2)
+    assert adjusted_rand_score(truth, found.labels) > 0.9
+    assert adjusted_rand_score(truth, cluster(z, "kmeans", 2).labels) < 0.1
+    assert "diagonal covariances" in found.note
+
+
+def test_gmm_shares_one_covariance_where_clusters_are_alike():
+    truth = np.arange(200) % 2
+    noise = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.95], [0.95, 1]], 200)
+    found = cluster(noise + 4.0 * np.eye(2)[0] * truth[:, None], "gmm", 2)
+    assert found.note == "GMM with one covariance for all"
+    assert adjusted_rand_score(truth, found.labels) > 0.95
 
 
 def test_many_points_are_clustered_on_a_sample_that_is_named(monkeypatch):
@@ -324,7 +352,7 @@ def test_kmeans_and_gmm_predict_as_scikit_learn_does():
         ("gmm", GaussianMixture(4, n_init=10, random_state=0)),
     ):
         expected = model.fit(fitted).predict(unseen)
-        found = cluster(fitted, algorithm, 4, seed=0, unseen=unseen).labels
+        found = cluster(fitted, algorithm, 4, seed=0, gmm="full", unseen=unseen).labels
         assert adjusted_rand_score(expected, found) > 0.9
 
 

@@ -187,8 +187,23 @@ def test_one_group_is_no_cluster():
     z = np.random.default_rng(0).normal(size=(80, 5))
     found = choose_k([z], **FEW)
     assert found.own["gap"] == found.own["bic"] == 1
-    assert "no clusters (k = 1)" in found.sentence
-    assert found.joint is not None
+    assert found.joint == 1
+    assert found.sentence.startswith("No clusters are suggested (k = 1)")
+
+
+def test_songs_without_clusters_have_no_suggested_partition(tmp_path):
+    z = np.random.default_rng(0).normal(size=(60, 5))
+    paths = written(tmp_path, [z], 60)
+    table, quality = gathered(tmp_path, paths)
+    assert table["k_joint"].tolist() == [1]
+    assert table[["stability", "confidence"]].isna().all(axis=None)
+    assert table["language_nmi"].notna().all()
+    assert set(quality["k"]) == {2, 3, 6}
+    assert not quality["suggested"].any()
+    chosen = tables.read(paths["choice_path"], tables.CHOICE).query(
+        "chosen and criterion == 'joint'"
+    )
+    assert chosen["k"].tolist() == [1]
 
 
 def test_neither_unit_nor_order_of_seeds_matters():

@@ -289,6 +289,15 @@ def test_centring_leaves_meaning() -> None:
     np.testing.assert_allclose(np.linalg.norm(centred, axis=1), 1.0, atol=1e-6)
 
 
+def test_songs_that_are_held_out_move_no_mean_of_a_language() -> None:
+    vectors = np.random.default_rng(0).normal(size=(30, 8))
+    languages, fit = ["en", "hi"] * 15, np.arange(30) < 20
+    before = centre_by_language(vectors, languages, fit)
+    after = centre_by_language(np.where(fit[:, None], vectors, -vectors), languages, fit)
+    np.testing.assert_array_equal(before[fit], after[fit])
+    assert np.abs(before - centre_by_language(vectors, languages))[fit].max() > 0.01
+
+
 def test_centring_keeps_lone_songs_and_songs_without_words() -> None:
     vectors = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.6, 0.8]])
     found = centre_by_language(vectors, ["en", "en", "en", "hi"])

@@ -535,6 +535,8 @@ def map_metadata(model: str, **changes: object) -> dict[str, object]:
         "n_neighbors": 15,
         "points": 192,
         "of": 192,
+        "trustworthiness": {"5": 0.951, "15": 0.93, "30": 0.9},
+        "continuity": {"5": 0.98, "15": 0.97, "30": 0.96},
         **changes,
     }
 
@@ -612,6 +614,15 @@ def test_map_says_how_many_points_of_each_class_it_has(attribute: str) -> None:
     assert says(figure, "UMAP (15 neighbours) of 192 windows")
 
 
+def test_every_map_says_how_faithful_it_is() -> None:
+    pair = (map_points("raw"), map_metadata("raw"))
+    figure = map_figure(*pair, attribute="genre", corpus_name=CORPUS)
+    words = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "Trustworthiness 0.95, 0.93, 0.90 and continuity 0.98, 0.97, 0.96" in words
+    assert "(5, 15, 30 neighbours)" in words
+    assert says(overview_figure([pair], attribute="genre", corpus_name=CORPUS), "T 0.93, C 0.97")
+
+
 def test_map_of_few_vectors_says_that_it_is_pca() -> None:
     figure = map_figure(
         map_points("raw").iloc[:3],
@@ -625,7 +636,7 @@ def test_map_of_few_vectors_says_that_it_is_pca() -> None:
 
 def test_map_without_vectors_says_so() -> None:
     empty = map_points("raw").iloc[:0]
-    metadata = map_metadata("raw", method="none", points=0, of=0)
+    metadata = map_metadata("raw", method="none", points=0, of=0, trustworthiness={}, continuity={})
     figure = map_figure(empty, metadata, attribute="genre", corpus_name=CORPUS)
     assert says(figure, "no vectors")
     grid = overview_figure(
@@ -764,6 +775,7 @@ def test_models_without_latents_have_maps_that_say_so(
         out = tmp_path / "projections.parquet"
         tables.write(points, out, PROJECTION, {"models": metadata})
         assert metadata["cvae"]["method"] == "none"
+        assert metadata["cvae"]["continuity"] == {}
         names = [f"{name}-{attribute}" for name in (*files, "all") for attribute in ATTRIBUTES]
         write_maps(
             points,

@@ -8,9 +8,14 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as reference
 
 from songatlas.evaluation import chance, metrics
-from songatlas.evaluation.bootstrap import interval, song_weights
+from songatlas.evaluation.bootstrap import (
+    clopper_pearson,
+    interval,
+    song_weights,
+    with_more_errors,
+)
 from songatlas.evaluation.chance import permuted_codes
-from songatlas.evaluation.contingency import draws, membership
+from songatlas.evaluation.contingency import Tables, draws, membership
 from songatlas.evaluation.internal import internal
 from songatlas.evaluation.scores import singletons
 
@@ -168,6 +173,32 @@ def test_interval_holds_its_value_and_keeps_to_the_range():
     assert high - low == pytest.approx(0.19, abs=0.01)
     assert interval(0.99, np.linspace(0.5, 1.0, 101), (0.0, 1.0))[1] == 1.0
     assert np.isnan(interval(0.5, np.zeros(0))).all()
+
+
+@pytest.mark.parametrize(("n", "low"), [(1, 0.025), (3, 0.2924), (30, 0.8843)])
+def test_the_interval_of_a_share_holds_what_few_songs_cannot_rule_out(n, low):
+    assert clopper_pearson(n, n) == (pytest.approx(low, abs=1e-4), 1.0)
+    assert clopper_pearson(0, n) == (0.0, pytest.approx(1 - low, abs=1e-4))
+
+
+def test_more_errors_keep_the_margins_and_reach_the_upper_error_rate():
+    table = Tables(np.diag([12.0, 12.0, 24.0])[None], np.zeros((1, 3)))
+    more = with_more_errors(table, 48)
+    assert more.classes[0] == pytest.approx([12, 12, 24])
+    assert more.clusters[0] == pytest.approx([12, 12, 24])
+    assert 1 - metrics.accuracy(more)[0] == pytest.approx(clopper_pearson(0, 48)[1])
+    many = Tables(np.full((1, 3, 3), 5.0), np.zeros((1, 3)))
+    assert with_more_errors(many, 45) is None
+
+
+def test_errors_are_counted_from_either_side():
+    """Classes that share a cluster are as sure, or unsure, as clusters that share a class."""
+    counts = np.array([[[6.0, 6.0, 0.0], [0.0, 0.0, 9.0]]])
+    split = Tables(counts, np.zeros((1, 2)))
+    merged = Tables(counts.transpose(0, 2, 1), np.zeros((1, 3)))
+    values = [metrics.nmi(with_more_errors(table, 21))[0] for table in (split, merged)]
+    assert values[0] == pytest.approx(values[1])
+    assert values[0] < metrics.nmi(split)[0] - 0.2
 
 
 def blobs(seed=0, n=60):

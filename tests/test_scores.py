@@ -111,6 +111,18 @@ def test_intervals_hold_the_value_and_only_labels_have_chance(scored):
     assert known.loc[~internal, "chance"].notna().all()
 
 
+def test_a_perfect_score_of_few_songs_is_not_certain():
+    labels = label_table()
+    latents = latent_table(labels, column="language", strength=50.0)
+    _, scores = run(latents, labels)
+    at = scores[(scores["task"] == "language") & (scores["k"] == 4) & (scores["level"] == "song")]
+    perfect = at[at["metric"].isin(metrics.EXTERNAL) & (at["value"] > 1 - 1e-9)]
+    assert set(perfect["metric"]) == set(metrics.EXTERNAL)
+    assert (perfect["ci_low"] < 0.97).all()
+    assert (perfect["ci_low"] > 0.5).all()
+    assert perfect["ci_high"].to_numpy() == pytest.approx(1.0)
+
+
 def test_chance_of_windows_is_that_of_songs_since_labels_are_permuted_between_songs():
     """Windows of a song are copies here, so they hold no more evidence than the song."""
     labels = label_table()

@@ -141,6 +141,22 @@ def test_spellings_of_one_artist_are_one_and_placeholders_are_none() -> None:
     assert artist_key("  Joan  BAEZ") == artist_key("joan baez")
     for name in ("Unknown", "various artists", "", None, float("nan"), "N/A"):
         assert artist_key(name) is None
+    for name in ("Soundtrack", "Traditional", "Original Cast", "Various Artists feat. Drake"):
+        assert artist_key(name) is None
+
+
+@pytest.mark.parametrize(
+    "guests", ["feat. Rihanna", "ft. Rihanna", "featuring Rihanna", "(feat. A & B)", "[Ft. X]"]
+)
+def test_a_song_with_guests_is_the_main_artists(guests: str) -> None:
+    assert artist_key(f"Drake {guests}") == artist_key("Drake")
+
+
+@pytest.mark.parametrize(
+    "name", ["Drake & Future", "Little Feat", "Ft. Worth Trio", "Featuring", "Craft. Works"]
+)
+def test_names_without_a_guest_stay_whole(name: str) -> None:
+    assert artist_key(name) == name.casefold()
 
 
 def test_songs_of_unknown_artists_are_not_kept_together() -> None:

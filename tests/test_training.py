@@ -16,6 +16,7 @@ from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import ConfigError, NotApplicable, SongatlasError, TableError
 from songatlas.interruption import Interrupted
+from songatlas.models import registry
 from songatlas.models.base import InputSpec
 from songatlas.training import data, fit, module
 from songatlas.training.data import Batches, Windows, prepare, read_windows
@@ -423,6 +424,23 @@ def test_pairs_are_other_windows_of_the_same_song() -> None:
     assert partner[6] == 6
     first = next(iter(batches))
     assert first["pair"].shape == first["mel"].shape
+
+
+def test_validation_batches_hold_as_many_songs_as_training_batches() -> None:
+    """Contrastive losses tell songs apart: in a batch of few songs that is easy."""
+    windows = make_windows(n_train=0, n_validation=200)
+    windows = replace(windows, track_ids=tuple(f"t{i // 10:02d}" for i in range(200)))
+    rows = np.arange(200)
+    model = registry.build("contrastive_audio", SPEC, 8, {"channels": [8]})
+    validated = fit.validation_batches(windows, rows, 32, model)
+    trained = Batches(windows, rows, 32, seed=1, pairs=True)
+    per_batch = {
+        name: np.mean([len(batch["track"].unique()) for batch in batches])
+        for name, batches in (("validated", validated), ("trained", trained))
+    }
+    assert per_batch["validated"] == pytest.approx(per_batch["trained"], rel=0.1)
+    epochs = [[batch["row"].tolist() for batch in validated] for _ in range(2)]
+    assert epochs[0] == epochs[1]
 
 
 def test_whole_songs_share_a_batch_and_none_is_lost() -> None:

@@ -594,6 +594,13 @@ class Clustering(Section):
         description="Numbers of clusters; each task's number of classes is added.",
     )
     n_init: int = Field(10, ge=1, le=1000, description="Starts of k-means and GMM.")
+    gmm: Literal["bic", "full"] = Field(
+        "bic",
+        description="Covariances of GMM. `bic`: one shared by all components or a diagonal one for "
+        "each, on at most 32 principal components, whichever has the better BIC. `full`: one for "
+        "each (the study's); in many dimensions EM then does not leave its k-means start, and the "
+        "scores' notes say where so.",
+    )
     max_dim: int = Field(256, ge=2, description="Latents wider than this are PCA-reduced first.")
     pca_dim: int = Field(128, ge=2, description="... to min(this, n - 1) dimensions.")
     levels: Annotated[list[Level], BeforeValidator(_split_commas)] = Field(

@@ -485,10 +485,12 @@ large among songs like the run's; null where there are too few songs to tell."""
 
 ASSIGNED_LATENTS = Table(
     "assigned_latents",
-    {"model": TEXT, "seed": I32, "track_id": TEXT, "z": pa.list_(F32)},
-    key=("model", "seed", "track_id"),
+    {"model": TEXT, "seed": I32, "sample": TEXT, "track_id": TEXT, "z": pa.list_(F32)},
+    key=("model", "seed", "sample", "track_id"),
+    allowed={"sample": ("run", "new")},
 )
-"""Vectors of new songs, in the space of the run's latents."""
+"""Vectors of new songs and of the run's songs that they are compared with, in a space that was
+fitted on neither (`assign.calibrate_on: all`: on the run's)."""
 
 
 def empty(table: Table) -> pd.DataFrame:

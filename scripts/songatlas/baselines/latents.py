@@ -82,25 +82,23 @@ def baseline_latents(
     tracks: pd.DataFrame,
     seed: int = 0,
     songs: Vectors | None = None,
+    evaluate_on: str = "all",
 ) -> tuple[pd.DataFrame, str | None]:
     """Rows of the latents table and a note.
 
-    In a corpus that is split into folds, `seed` says which one is held out (`corpus.folds`): what
-    is fitted is then fitted on the other songs. Kinds of windows give rows of windows, and of songs
-    as the mean of their windows' finished vectors, or as `songs` where the feature has vectors of
-    whole songs; kinds of lyrics give rows of songs alone, those without audio included.
+    What is fitted is fitted on the vectors that `fitting_rows` names. In a corpus that is split
+    into folds, `seed` says which one is held out (`corpus.folds`). Kinds of windows give rows of
+    windows, and of songs as the mean of their windows' finished vectors, or as `songs` where the
+    feature has vectors of whole songs; kinds of lyrics give rows of songs alone, those without
+    audio included.
 
     Raises:
         TableError: when a vector belongs to no known window or song.
     """
     of_songs = registry.of_songs(baseline.kind)
-    key, known = ("track_id", tracks) if of_songs else ("window_id", windows)
-    splits = _column(known, key, "split", vectors.ids)
-    seen = resolve(splits, seed)
-    # A corpus without folds has nothing to hold out: its vectors are described as a whole.
-    fit = None if seen == splits else np.array([split == "train" for split in seen])
+    seen, fit = fitting_rows(vectors, baseline, windows, tracks, seed, evaluate_on)
     if fit is not None and not fit.any():
-        return tables.empty(tables.LATENTS), "no song that this fold trains on has vectors"
+        return tables.empty(tables.LATENTS), "no training song has vectors"
     z, z_songs, note = finished_with_songs(vectors, songs, baseline, clustering, fit)
     if not vectors.ids:
         return tables.empty(tables.LATENTS), note or "nothing to represent"
@@ -120,6 +118,27 @@ def baseline_latents(
     song_splits = [split_of[track] for track in track_ids]
     song_rows = tables.latents_frame("song", None, track_ids, song_splits, means)
     return pd.concat([window_rows, song_rows], ignore_index=True), note
+
+
+def fitting_rows(
+    vectors: Vectors,
+    baseline: config.Baseline,
+    windows: pd.DataFrame,
+    tracks: pd.DataFrame,
+    seed: int,
+    evaluate_on: str,
+) -> tuple[list[str], np.ndarray | None]:
+    """Split of every vector, and which (n,) a baseline is fitted on: those of training songs.
+
+    None, which is all of them, where all songs are scored and none is held out by a fold.
+    """
+    of_songs = registry.of_songs(baseline.kind)
+    key, known = ("track_id", tracks) if of_songs else ("window_id", windows)
+    splits = _column(known, key, "split", vectors.ids)
+    seen = resolve(splits, seed)
+    if seen == splits and evaluate_on == "all":
+        return seen, None
+    return seen, np.array([split == "train" for split in seen], bool)
 
 
 def finished_with_songs(
@@ -156,14 +175,19 @@ def detected(languages: Sequence[str | Path]) -> dict[str, str | None]:
     return dict(zip(ids, likeliest(values, codes), strict=True))
 
 
-def centred(vectors: Vectors, languages: Mapping[str, str | None]) -> Vectors:
-    """Vectors of songs without what their language has in common (see `centre_by_language`)."""
+def centred(
+    vectors: Vectors, languages: Mapping[str, str | None], fit: np.ndarray | None
+) -> Vectors:
+    """Vectors of songs without what their language has in common (see `centre_by_language`).
+
+    What a language has in common is that of the songs `fit` (n,), None: of all.
+    """
     from songatlas.lyrics.e5 import centre_by_language
 
     if not vectors.ids:
         return vectors
     z = np.concatenate(list(vectors.blocks()))
-    moved = centre_by_language(z, [languages.get(track) for track in vectors.ids])
+    moved = centre_by_language(z, [languages.get(track) for track in vectors.ids], fit)
     return Vectors(vectors.ids, lambda: iter([moved]), vectors.left_out)
 
 
@@ -183,12 +207,12 @@ def _held_out_note(
     vectors: Vectors,
     fit: np.ndarray | None,
 ) -> str | None:
-    """What a fold's held-out songs were kept from, and what they were not."""
+    """What held-out songs were kept from, and what they were not."""
     if fit is None:
         return None
     width = next(vectors.blocks()).shape[1]
     reduced = baseline.kind == "pca" or baseline.pca is not None or width > clustering.max_dim
-    fitted = f"fitted on the {int(fit.sum())} training vectors of the fold"
+    fitted = f"fitted on the {int(fit.sum())} training vectors"
     told = {
         "lyrics_tfidf": "the lyrics encoder was fitted on all songs, those held out included",
         "text": "where the text encoder is fitted, it was on all songs, held out ones too",
@@ -224,12 +248,14 @@ def write_baseline_latents(
     songs: Sequence[str | Path] = (),
     languages: Sequence[str | Path] = (),
     supervision: str = "none",
+    evaluate_on: str = "all",
 ) -> None:
     """Compute a baseline from all parts of its feature and write its latents.
 
     `songs` are the parts of the feature's own vectors of songs, where it has them. `languages` are
     those of the feature `language_id`, where the baseline is centred by language. `supervision` (of
-     `tables.SUPERVISION`) stands beside every score of these latents.
+     `tables.SUPERVISION`) stands beside every score of these latents. `evaluate_on` are the songs
+    that will be scored (see `fitting_rows`).
 
     Raises:
         TableError: when a table is missing, breaks its schema or does not fit the features.
@@ -242,7 +268,8 @@ def write_baseline_latents(
     with threadpool_limits(1):
         vectors = read_vectors(baseline.kind, features)
         if baseline.centre:
-            vectors = centred(vectors, detected(languages))
+            fit = fitting_rows(vectors, baseline, windows, tracks, seed, evaluate_on)[1]
+            vectors = centred(vectors, detected(languages), fit)
         frame, note = baseline_latents(
             vectors,
             baseline,
@@ -251,9 +278,16 @@ def write_baseline_latents(
             tracks,
             seed,
             read_vectors(baseline.kind, songs) if songs else None,
+            evaluate_on,
         )
     told = tables.read_metadata(features[0]).get("note")
     note = _joined(note, told)
     z_dim = len(frame["z"].iloc[0]) if len(frame) else 0
-    metadata = {"model": name, "supervision": supervision, "z_dim": z_dim, "note": note}
+    metadata = {
+        "model": name,
+        "supervision": supervision,
+        "z_dim": z_dim,
+        "note": note,
+        "evaluate_on": evaluate_on,
+    }
     tables.write(frame, output, tables.LATENTS, metadata)

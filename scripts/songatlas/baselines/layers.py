@@ -33,10 +33,12 @@ def write_encoder_latents(
     baseline: config.Baseline,
     clustering: config.Clustering,
     seed: int = 0,
+    evaluate_on: str = "all",
 ) -> None:
     """Write the latents of an encoder: of the layer that the baseline names.
 
-    `labels_path` is the table `tables.LABELS` that a probe chooses the layer by.
+    `labels_path` is the table `tables.LABELS` that a probe chooses the layer by. `evaluate_on` are
+    the songs that will be scored (`baselines.latents.fitting_rows`).
 
     Raises:
         SongatlasError: when the encoder has no such layer.
@@ -50,7 +52,9 @@ def write_encoder_latents(
     # One thread: sums over several differ in the last digit from run to run.
     with threadpool_limits(1):
         vectors, supervision, told = encoder_vectors(features, baseline, windows, labels, seed)
-        frame, note = baseline_latents(vectors, baseline, clustering, windows, tracks, seed)
+        frame, note = baseline_latents(
+            vectors, baseline, clustering, windows, tracks, seed, evaluate_on=evaluate_on
+        )
     note = "; ".join(part for part in (told, note) if part) or None
     z_dim = len(frame["z"].iloc[0]) if len(frame) else 0
     metadata = {"model": name, "supervision": supervision, "z_dim": z_dim, "note": note}

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,20 @@ LOCAL_SCALE_NEIGHBOUR = 7
 """Spectral: the neighbour whose distance is a point's scale (Zelnik-Manor and Perona 2004)."""
 
 REG_COVAR = 1e-6
-"""GMM: added to the diagonal of every covariance, relative to the mean variance of the points."""
+"""GMM with full covariances: added to their diagonals, relative to the points' mean variance."""
+
+GMM_DIM = 32
+"""GMM: most dimensions of the mixture."""
+
+POINTS_PER_DIM = 5
+"""GMM: points per dimension of the mixture."""
+
+VARIANCE_FLOOR = 0.01
+"""GMM: added to every variance, relative to the mean variance of the points. Without it the
+likelihood has no bound: a component on one point would win."""
+
+GMM_KINDS = {"tied": "one covariance for all", "diag": "diagonal covariances"}
+"""GMM: covariances to choose from, by scikit-learn's names."""
 
 CONNECTED = 1e-12
 """Smallest affinity: keeps the graph connected where the exponential underflows."""
@@ -59,6 +73,7 @@ def cluster(
     *,
     n_init: int = 10,
     seed: int = 0,
+    gmm: str = "bic",
     unseen: np.ndarray | None = None,
 ) -> Clustering:
     """Cluster the points `z` of shape (n, d).
@@ -66,11 +81,13 @@ def cluster(
     Points are centred and divided by one common scale first: no result depends on their unit.
 
     Args:
-        algorithm: `kmeans`; `agglomerative` (Ward linkage); `gmm` (full covariance); `dbscan` (eps
+        algorithm: `kmeans`; `agglomerative` (Ward linkage); `gmm` (see below); `dbscan` (eps
             at the knee of the k-distance curve); `hdbscan`; `spectral` (locally scaled affinity).
         k: number of clusters; None for `dbscan` and `hdbscan`.
         n_init: starts of k-means and GMM, of which the best is kept.
         seed: of everything random.
+        gmm: covariances of the mixture: `bic` (shared or diagonal, on principal components) or
+            `full`.
         unseen: points of shape (m, d) to label instead, with the clusters that `z` was fitted to.
             k-means and GMM predict; Ward gives the nearest centroid's cluster, spectral and HDBSCAN
             the nearest fitted point's (noise where that is noise), DBSCAN the nearest core point's
@@ -95,10 +112,11 @@ def cluster(
     if unseen is not None:
         unseen = (np.asarray(unseen, np.float64) - mean) / largest / deviation
     if len(z) > LARGE and algorithm != "kmeans":
-        return _sampled(z, algorithm, k, n_init, seed, unseen)
+        return _sampled(z, algorithm, k, n_init, seed, gmm, unseen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters of them stands in the notes
-        return _in_order(_ALGORITHMS[algorithm](z, k or 0, n_init, seed), unseen)
+        run = _gmm_full if (algorithm, gmm) == ("gmm", "full") else _ALGORITHMS[algorithm]
+        return _in_order(run(z, k or 0, n_init, seed), unseen)
 
 
 def _problem(z: np.ndarray, k: int | None) -> str | None:
@@ -146,12 +164,13 @@ def _sampled(
     k: int | None,
     n_init: int,
     seed: int,
+    gmm: str,
     unseen: np.ndarray | None,
 ) -> Clustering:
     from sklearn.neighbors import NearestNeighbors
 
     sample = np.sort(np.random.default_rng(seed).choice(len(z), LARGE, replace=False))
-    found = cluster(z[sample], algorithm, k, n_init=n_init, seed=seed, unseen=unseen)
+    found = cluster(z[sample], algorithm, k, n_init=n_init, seed=seed, gmm=gmm, unseen=unseen)
     if found.labels is None:
         return found
     if unseen is not None:
@@ -208,38 +227,95 @@ def _nearest(points: np.ndarray, labels: np.ndarray, within: float = np.inf) -> 
 
 
 def _gmm(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
-    """Mixture of Gaussians with full covariances.
+    """Mixture of Gaussians on principal components, its covariances chosen by BIC.
+
+    One covariance that all components share, or a diagonal one for each. Full covariances of each
+    component would rest on fewer points than they have parameters.
+    """
+    from sklearn.decomposition import PCA
+
+    width = z.shape[1]
+    kept = max(1, min(GMM_DIM, len(z) // POINTS_PER_DIM, width))
+    axes = PCA(kept, svd_solver="full").fit(z)
+    scale = axes.explained_variance_.mean() ** 0.5
+
+    def reduced(points: np.ndarray) -> np.ndarray:
+        return np.asarray(axes.transform(points) / scale)
+
+    options = {"n_init": n_init, "reg_covar": VARIANCE_FLOOR, "random_state": seed}
+    fits = [_mixture(reduced(z), k, kind, **options) for kind in GMM_KINDS]
+    best = min(fits, key=lambda fit: fit.bic)
+    notes = [f"GMM with {GMM_KINDS[best.kind]}", *best.notes]
+    if kept < width:
+        notes[0] += f" on {kept} of {width} principal components"
+    return Clustering(
+        best.labels, best.probability, "; ".join(notes), lambda new: best.assign(reduced(new))
+    )
+
+
+def _gmm_full(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
+    """Mixture of Gaussians with full covariances (the reference study's).
 
     n points span at most n - 1 dimensions. Outside that span every component has the covariance
     `REG_COVAR` and the same mean, so rotating the points into it and dropping the rest changes no
     responsibility; it is only faster.
     """
+    n, width = z.shape
+    axes = np.eye(width)
+    if width > n - 1:
+        axes = np.linalg.svd(z, full_matrices=False)[2][: n - 1].T
+        z = z @ axes
+    fit = _mixture(z, k, "full", n_init=n_init, reg_covar=REG_COVAR, random_state=seed)
+    notes = list(fit.notes)
+    if n / k <= width:
+        notes.append(f"GMM covariances rest on {n / k:.0f} points for {width} dimensions")
+    return Clustering(
+        fit.labels, fit.probability, "; ".join(notes) or None, lambda new: fit.assign(new @ axes)
+    )
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """A fitted mixture: its covariances, BIC, the points' clusters, and what is to be said."""
+
+    kind: str
+    bic: float
+    labels: np.ndarray
+    probability: np.ndarray
+    assign: Assign
+    notes: tuple[str, ...]
+
+
+def _mixture(z: np.ndarray, k: int, kind: str, **options: Any) -> _Mixture:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    n, width = z.shape
-    axes = np.eye(0)
-    if width > n - 1:
-        left, values, right = np.linalg.svd(z, full_matrices=False)
-        z, axes = (left * values)[:, : n - 1], right[: n - 1].T
-    model = GaussianMixture(
-        k, covariance_type="full", n_init=n_init, reg_covar=REG_COVAR, random_state=seed
-    )
+    model = GaussianMixture(k, covariance_type=kind, **options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         labels = model.fit_predict(z)
     notes = []
     if any(issubclass(item.category, ConvergenceWarning) for item in caught):
         notes.append(f"GMM did not converge in {model.max_iter} steps")
-    if n / k <= width:
-        notes.append(f"GMM covariances rest on {n / k:.0f} points for {width} dimensions")
-    probability = model.predict_proba(z).max(axis=1).astype(np.float32)
+    if _is_a_start(z, k, labels, options["n_init"], options["random_state"]):
+        notes.append("EM did not change its start, a k-means clustering")
 
-    def assign(new: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        shares = model.predict_proba(new @ axes if len(axes) else new)
+    def assign(new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        shares = model.predict_proba(new)
         return shares.argmax(axis=1), shares.max(axis=1).astype(np.float32)
 
-    return Clustering(labels, probability, "; ".join(notes) or None, assign)
+    return _Mixture(kind, float(model.bic(z)), labels, assign(z)[1], assign, tuple(notes))
+
+
+def _is_a_start(z: np.ndarray, k: int, labels: np.ndarray, n_init: int, seed: int) -> bool:
+    """Whether the clusters are those of one of the k-means runs that scikit-learn starts EM from:
+    one per start, one random generator for all."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score
+
+    rng = np.random.RandomState(seed)
+    starts = (KMeans(k, n_init=1, random_state=rng).fit(z).labels_ for _ in range(n_init))
+    return any(adjusted_rand_score(start, labels) == 1.0 for start in starts)
 
 
 def _dbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:

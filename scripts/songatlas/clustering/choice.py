@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas.clustering.algorithms import cluster
+from songatlas.clustering.algorithms import POINTS_PER_DIM, VARIANCE_FLOOR, cluster
 from songatlas.clustering.reduction import reduce_width
 from songatlas.clustering.stability import stability
 
 CRITERIA = ("stability", "silhouette", "gap", "bic")
 LOWER_IS_BETTER = ("bic",)
 JOINT = "joint"
+KNOW_ONE = ("gap", "bic")
+"""Criteria that have a value for k = 1, which is no clusters."""
 
 SAMPLE = 2_000
 """Above this many songs the criteria are those of a sample: the gap statistic clusters hundreds of
@@ -22,13 +24,6 @@ data sets of the same size."""
 
 BIC_DIM = 32
 """BIC: most dimensions of the mixture."""
-
-POINTS_PER_DIM = 5
-"""BIC: songs per dimension of the mixture, and per parameter before covariances become full."""
-
-VARIANCE_FLOOR = 0.01
-"""BIC: added to every variance, relative to the mean variance of the points. Without it the
-likelihood has no bound: a component on one song would win."""
 
 DECIMALS = 9
 """Values that differ by rounding only are equal."""
@@ -39,8 +34,8 @@ class Choice:
     """What each criterion says of each number of clusters.
 
     `values` has the columns `criterion, k, value, sd`; a null value could not be computed. `own`
-    is each criterion's choice (None: it has none), `joint` the one that they make together, `ranks`
-    the mean rank of every k from which it comes. `sentence` says so in words.
+    is each criterion's choice (None: it has none), `joint` the one that they make together (1: no
+    clusters), `ranks` the mean rank of every k from which it comes. `sentence` says so in words.
     """
 
     values: pd.DataFrame
@@ -74,7 +69,8 @@ def choose_k(
     Where `k_min` is 2, the gap and the BIC also know k = 1: no clusters at all.
 
     Together: every criterion ranks the k from `k_min` on, equal ones sharing a rank (`mean_ranks`);
-    the k of the lowest mean rank is taken (Borda's count), the smallest of equal ones.
+    the k of the lowest mean rank is taken (Borda's count), the smallest of equal ones. Where both
+    criteria that know k = 1 choose it, it is 1: the others cannot say that there are no clusters.
 
     Args:
         runs: points of shape (n, d) from each training seed, rows being the same songs. Values are
@@ -124,6 +120,8 @@ def choose_k(
     own = {name: _own_choice(values[values["criterion"] == name]) for name in CRITERIA}
     ranks = mean_ranks(values, own, ks)
     joint = min(ranks, key=lambda k: (round(ranks[k], DECIMALS), k)) if ranks else None
+    if all(own[name] == 1 for name in KNOW_ONE):
+        joint = 1
     return Choice(values, own, joint, ranks, in_words(own, joint, ks), notes)
 
 
@@ -218,6 +216,8 @@ def in_words(own: Mapping[str, int | None], joint: int | None, ks: Sequence[int]
             votes.setdefault(k, []).append(_NAMES[name])
     if joint is None or not votes:
         return "No criterion could be computed, so no number of clusters is suggested."
+    if joint == 1:
+        return "No clusters are suggested (k = 1): gap and BIC find none, and only they could."
     if len(votes) == 1 and joint in votes:
         counted = sum(map(len, votes.values()))
         agree = "All criteria suggest" if counted == len(CRITERIA) else f"{_list(votes[joint])}:"

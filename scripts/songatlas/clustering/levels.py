@@ -114,7 +114,13 @@ def _clusterer(
 
     def run(algorithm: str, k: int | None) -> Clustering:
         found = cluster(
-            reduction.z, algorithm, k, n_init=clustering.n_init, seed=seed, unseen=unseen
+            reduction.z,
+            algorithm,
+            k,
+            n_init=clustering.n_init,
+            seed=seed,
+            gmm=clustering.gmm,
+            unseen=unseen,
         )
         return _with_note(found, reduction.note)
 

@@ -4,6 +4,7 @@ Songs of one artist always share a split: otherwise a model is rewarded for know
 """
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -20,15 +21,26 @@ Stratum = tuple[bool, str, str]
 """Whether a song has audio, its language, its genre (empty where unknown)."""
 NO_ARTIST = frozenset(
     ["", "-", "n/a", "none", "unknown", "unknown artist", "[unknown]", "<unknown>", "anonymous"]
-).union(["various", "various artists", "va", "v.a.", "unbekannt", "desconocido", "artiste inconnu"])
+).union(
+    ["various", "various artists", "va", "v.a.", "unbekannt", "desconocido", "artiste inconnu"],
+    ["soundtrack", "original soundtrack", "original motion picture soundtrack", "ost"],
+    ["traditional", "trad", "trad.", "original cast", "original broadway cast"],
+)
 """Names that stand for no artist: to keep their songs together would make one huge group."""
+
+GUEST = re.compile(r"(?<=\S)\s*[(\[]?\b(?:feat\.|ft\.|featuring\b)\s*\S.*$")
+"""A guest behind an artist's name. "&" and "with" may belong to the name of a group."""
 
 
 def artist_key(artist: str | None) -> str | None:
-    """An artist's name in the form in which names are compared, or None where nobody is named."""
+    """An artist's name in the form in which names are compared, or None where nobody is named.
+
+    Guests ("feat.", "ft.", "featuring") are left out: their songs are the main artist's.
+    """
     if artist is None or pd.isna(artist):
         return None
     name = " ".join(unicodedata.normalize("NFKC", str(artist)).casefold().split())
+    name = GUEST.sub("", name)
     return None if name in NO_ARTIST else name
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from songatlas import config, tables
 from songatlas.clustering.consensus import Consensus
 from songatlas.clustering.levels import Points
-from songatlas.evaluation.bootstrap import interval
+from songatlas.evaluation.bootstrap import clopper_pearson
 from songatlas.evaluation.contingency import Draws, draws, membership
 from songatlas.evaluation.internal import SILHOUETTE_POINTS
 from songatlas.evaluation.scores import ONE_CLASS, target
@@ -31,7 +31,7 @@ def quality_rows(
       mean distance between its own; above 1 it lies apart;
     - `medoid`: the song with the lowest mean distance from the others;
     - `majority`: the most frequent label among the `n` songs that have one; `purity`: its share,
-      with a 95% bootstrap interval over songs, and `chance`: the same share when labels are
+      with a 95% interval (Clopper and Pearson 1934), and `chance`: the same share when labels are
       permuted between songs, which is high where a cluster is small.
 
     Distances are Euclidean, averaged over `runs` (points (n, d) of each training seed, rows being
@@ -82,7 +82,7 @@ def _purities(
     names = sorted({of_song[track_id] for track_id in songs.track_ids if track_id in of_song})
     counts = membership(clusters[labelled], of.row[labelled], len(of.codes))
     [table] = draws(of.codes, of.n_classes).tables(counts)
-    by_chance, by_songs = _shares(of.shuffled, counts), _shares(of.resampled, counts)
+    by_chance = _shares(of.shuffled, counts)
     for column, cluster in enumerate(present):
         in_cluster = table.counts[0, :, column]
         row = rows[cluster]
@@ -91,7 +91,7 @@ def _purities(
             row["note"] = ONE_CLASS
             continue
         purity = float(in_cluster.max() / in_cluster.sum())
-        low, high = interval(purity, by_songs[:, column], (0.0, 1.0))
+        low, high = clopper_pearson(float(in_cluster.max()), int(in_cluster.sum()))
         chance = float(by_chance[:, column].mean()) if len(by_chance) else np.nan
         row |= {"purity": purity, "ci_low": low, "ci_high": high, "chance": chance, "note": None}
     return rows

@@ -47,6 +47,8 @@ def consensus_of(
 ) -> Found:
     """Suggest k and build the consensus at that k and at every task's number of classes.
 
+    Where no clusters are suggested (k = 1), those at the tasks' numbers alone are built.
+
     Args:
         runs: the songs of each training seed, the same ones in the same order.
         labels: label by song of every task.
@@ -105,7 +107,7 @@ def consensus_at(
 ) -> Consensus:
     """Consensus over points (n, d) of seeds and algorithms; those that find k take no part."""
     found = [
-        cluster(points, algorithm, k, n_init=clustering.n_init, seed=seed)
+        cluster(points, algorithm, k, n_init=clustering.n_init, seed=seed, gmm=clustering.gmm)
         for points in z
         for algorithm in clustering.algorithms
         if algorithm not in WITHOUT_K
@@ -137,9 +139,14 @@ def _joined(parts: Sequence[pd.DataFrame], table: tables.Table) -> pd.DataFrame:
 
 
 def choice_frame(choice: Choice) -> pd.DataFrame:
-    """Rows of `tables.CHOICE`: every criterion, then the mean ranks as the criterion `joint`."""
+    """Rows of `tables.CHOICE`: every criterion, then the mean ranks as the criterion `joint`.
+
+    k = 1 has no rank; it has a row where it is chosen.
+    """
     none: list[tuple[int | None, float]] = [(None, np.nan)]
     ranked = [(JOINT, *each) for each in (choice.ranks.items() or none)]
+    if choice.joint == 1:
+        ranked.insert(0, (JOINT, 1, np.nan))
     joint = pd.DataFrame(ranked, columns=["criterion", "k", "value"])
     frame = pd.concat([choice.values, joint.astype({"k": "Int32"})], ignore_index=True)
     chosen = {**choice.own, JOINT: choice.joint}

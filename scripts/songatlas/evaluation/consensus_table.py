@@ -164,10 +164,11 @@ def write_tables(
     frame = consensus_table(results, labels, evaluation, corpus_name)
     heading = f"Consensus clusterings and suggested numbers of clusters: {corpus_name}"
     explained = (
-        "k_<criterion>: the number of clusters that it suggests (1: no clusters); k_joint: the one "
-        "of lowest mean rank. stability: AMI between clusterings of bootstrap draws at k_joint, "
-        "mean ± sd over pairs of draws. NMI: of the consensus over seeds and algorithms with the "
-        "labels, at k = number of classes; chance: with labels permuted between songs."
+        "k_<criterion>: the number of clusters that it suggests (1: no clusters); k_joint: 1 where "
+        "gap and BIC both suggest it, else the one of lowest mean rank. stability: AMI between "
+        "clusterings of bootstrap draws at k_joint, mean ± sd over pairs of draws. NMI: of the "
+        "consensus over seeds and algorithms with the labels, at k = number of classes; chance: "
+        "with labels permuted between songs."
     )
     shown = for_readers(frame, list(song_tasks(labels, evaluation.tasks)))
     said = [

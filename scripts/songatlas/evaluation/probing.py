@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from songatlas.evaluation.bootstrap import clopper_pearson
 from songatlas.evaluation.factors import FEWEST_PER_CLASS, Factor
 
 LINEAR = "linear"
@@ -78,9 +79,7 @@ def probe(
         predicted[test] = _fit(z[train], values[train], target.categorical, hidden, seed)(z[test])
         blind[test] = _without_vectors(values[train], target.categorical)
     score = _accuracy if target.categorical else _r_squared
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(0, len(values), (BOOTSTRAPS, len(values)))
-    low, high = np.nanquantile([score(values[d], predicted[d]) for d in draws], (0.025, 0.975))
+    low, high = _interval(values, predicted, target.categorical, seed)
     return Probed(
         score(values, predicted),
         float(low),
@@ -145,6 +144,18 @@ def _without_vectors(values: np.ndarray, categorical: bool) -> Any:
         return values.mean()
     classes, counts = np.unique(values, return_counts=True)
     return classes[np.argmax(counts)]
+
+
+def _interval(
+    values: np.ndarray, predicted: np.ndarray, categorical: bool, seed: int
+) -> tuple[float, float]:
+    """95% interval over songs: of a share (Clopper and Pearson 1934), or by bootstrap."""
+    n = len(values)
+    if categorical:
+        return clopper_pearson(float((values == predicted).sum()), n)
+    draws = np.random.default_rng(seed).integers(0, n, (BOOTSTRAPS, n))
+    low, high = np.nanquantile([_r_squared(values[d], predicted[d]) for d in draws], (0.025, 0.975))
+    return float(low), float(high)
 
 
 def _accuracy(values: np.ndarray, predicted: np.ndarray) -> float:

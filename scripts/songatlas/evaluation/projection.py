@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from songatlas import tables
 from songatlas.compiled import compiling
 from songatlas.errors import SongatlasError
+from songatlas.evaluation.faithfulness import mean_values
 from songatlas.tables import F32, TEXT, Table
 
 PROJECTION = Table(
@@ -207,6 +208,7 @@ def project_latents(
         "n_neighbors": projection.n_neighbors,
         "points": len(rows),
         "of": of,
+        **mean_values(z, projection.points, seed),
     }
 
 

@@ -20,9 +20,9 @@ from songatlas.clustering.levels import (
     voting_songs,
 )
 from songatlas.evaluation import metrics
-from songatlas.evaluation.bootstrap import interval, song_weights
+from songatlas.evaluation.bootstrap import interval, song_weights, with_more_errors
 from songatlas.evaluation.chance import bounded, exchangeable, permuted_codes
-from songatlas.evaluation.contingency import Draws, draws, membership
+from songatlas.evaluation.contingency import Draws, Tables, draws, membership
 from songatlas.evaluation.internal import distances_between, internal
 from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
 
@@ -95,7 +95,8 @@ def target(
 def external_scores(labels: np.ndarray, of: Target) -> list[Score]:
     """Agreement of one clustering with one task's labels; points without a label are left out.
 
-    `chance` is the mean over label permutations between units, the interval a bootstrap over songs.
+    `chance` is the mean over label permutations between units, the interval a bootstrap over songs
+    that knows of errors which happened not to be seen (`bootstrap.with_more_errors`).
     """
     scored = of.row >= 0
     n = int(scored.sum())
@@ -108,18 +109,22 @@ def external_scores(labels: np.ndarray, of: Target) -> list[Score]:
     if problem:
         return [Score(metric, np.nan, n, note=problem) for metric in metrics.EXTERNAL]
     counts = membership(labels, row, len(of.codes))
-    values = _values(labels, of.codes[row], counts, of)
+    [table] = draws(of.codes, of.n_classes).tables(counts)
+    values = _values(labels, of.codes[row], table)
     by_chance = _over(of.shuffled, membership(labels, of.unit, of.n_units))
     by_songs = _over(of.resampled, counts)
+    few_errors = with_more_errors(table, len(np.unique(row)))
+    at_worst = dict(_values_at_worst(few_errors))
     scores = []
     for metric in metrics.EXTERNAL:
         low, high = interval(values[metric], by_songs[metric], metrics.RANGES[metric])
+        low = min(low, at_worst.get(metric, low))
         chance = float(by_chance[metric].mean()) if len(by_chance[metric]) else np.nan
         scores.append(Score(metric, values[metric], n, low, high, chance))
     return scores
 
 
-def _values(labels: np.ndarray, classes: np.ndarray, counts: Any, of: Target) -> dict[str, float]:
+def _values(labels: np.ndarray, classes: np.ndarray, table: Tables) -> dict[str, float]:
     """Scikit-learn's values, and purity and accuracy, which it does not have."""
     from sklearn.metrics import (
         adjusted_mutual_info_score,
@@ -129,7 +134,6 @@ def _values(labels: np.ndarray, classes: np.ndarray, counts: Any, of: Target) ->
     )
 
     alone = singletons(labels)
-    [table] = draws(of.codes, of.n_classes).tables(counts)
     return {
         "ari": float(adjusted_rand_score(classes, alone)),
         "nmi": float(normalized_mutual_info_score(classes, alone)),
@@ -138,6 +142,17 @@ def _values(labels: np.ndarray, classes: np.ndarray, counts: Any, of: Target) ->
         "purity": float(metrics.purity(table)[0]),
         "accuracy": float(metrics.accuracy(table)[0]),
     }
+
+
+def _values_at_worst(few_errors: Tables | None) -> Iterator[tuple[str, float]]:
+    """Scores of a table with more errors; of a handful of songs a score may have no value there."""
+    if few_errors is None:
+        return
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = metrics.external(few_errors)
+    for metric, [value] in values.items():
+        if np.isfinite(value):
+            yield metric, float(np.clip(value, *metrics.RANGES[metric]))
 
 
 def singletons(labels: np.ndarray) -> np.ndarray:

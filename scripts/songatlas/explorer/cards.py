@@ -47,13 +47,7 @@ class Items:
 
 
 def cards(
-    items: Items,
-    labels: np.ndarray,
-    z: np.ndarray,
-    names: Sequence[str] | None = None,
-    *,
-    bootstraps: int,
-    seed: int,
+    items: Items, labels: np.ndarray, z: np.ndarray, names: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """One card per cluster, in order of the labels.
 
@@ -61,19 +55,10 @@ def cards(
         labels: cluster of every item, shape (n,); -1 where it is noise or was not clustered.
         z: latents of the items, shape (n, d); rows of items without one are not looked at.
         names: what the clusters are called, where they were named.
-        bootstraps: draws behind the intervals of purities.
     """
-    rng = np.random.default_rng(seed)
     n_clusters = int(labels.max(initial=-1)) + 1
     of_class = {
-        classes.key: purities(
-            labels,
-            classes.codes,
-            items.songs,
-            len(classes.names),
-            bootstraps=bootstraps,
-            rng=rng,
-        )
+        classes.key: purities(labels, classes.codes, items.songs, len(classes.names))
         for classes in items.classes
     }
     apart = differences(items.measured, labels)

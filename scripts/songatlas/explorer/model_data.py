@@ -26,7 +26,6 @@ class Settings:
 
     explorer: config.Explorer
     figures: config.Figures
-    bootstraps: int
     seed: int
 
 
@@ -93,16 +92,7 @@ def model_data(
         labels[points[level]] = one.labels
         z = np.zeros((len(labels), vectors[level].shape[1]), np.float32)
         z[points[level]] = vectors[level]
-        made.append(
-            cards.cards(
-                items[level],
-                labels,
-                z,
-                one.names,
-                bootstraps=settings.bootstraps,
-                seed=settings.seed,
-            )
-        )
+        made.append(cards.cards(items[level], labels, z, one.names))
     summary = {
         "name": info["model"],
         "supervision": info.get("supervision", "none"),

@@ -113,10 +113,14 @@ def choice_figure(choices: Sequence[ModelChoice], *, corpus_name: str) -> Figure
             style.panel_title(
                 shared,
                 plain(choice.model, 20),
-                [f"together k = {choice.chosen(JOINT)}, n = {choice.n}"],
+                [f"{_together(choice.chosen(JOINT))}, n = {choice.n}"],
             )
         style.legend(figure, handles, legend_columns)
     return figure
+
+
+def _together(k: int | None) -> str:
+    return "together: no clusters" if k == 1 else f"together k = {k}"
 
 
 def _limits(choices: Sequence[ModelChoice], criterion: str) -> tuple[float, float] | None:
@@ -163,7 +167,7 @@ def _draw(
 
 
 def _handles() -> list[Any]:
-    own, joint = "the criterion's choice", "choice of all together (mean rank)"
+    own, joint = "the criterion's choice", "choice of all together (k = 1: no clusters)"
     return [
         Line2D([], [], ls="none", marker="D", ms=5.5, color=style.VERMILLION, label=own),
         Line2D([], [], color=style.PALE, lw=4.0, label=joint),

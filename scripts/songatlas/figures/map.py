@@ -58,7 +58,8 @@ def map_figure(
     Args:
         points: `PROJECTION` rows with the column `attribute` joined on: categorical, of the
             `classes` of all songs, so that a class looks the same on every map.
-        metadata: of the projection table (`model, method, n_neighbors, points, of`).
+        metadata: of the projection table (`model, method, n_neighbors, points, of,
+            trustworthiness, continuity`).
         attribute: `language` or `genre`; names the column and stands in the title.
         corpus_name: stands in the title.
     """
@@ -70,7 +71,7 @@ def map_figure(
             WIDTH_IN,
             3.6,
             f"{_model(metadata)} by {attribute} — {plain(corpus_name)}",
-            _what(points, metadata),
+            ". ".join(filter(None, (_what(points, metadata), faithful(metadata)))),
             footer_in=footer_in,
         )
         ax = figure.subplots()
@@ -109,14 +110,16 @@ def overview_figure(
             f"All representations by {attribute} — {plain(corpus_name)}",
             f"{_methods(maps)}Each dot is a window, or a song where a representation has songs "
             "only. Neighbours "
-            "are alike; axes, orientation and distances between far groups mean nothing.",
+            "are alike; axes, orientation and distances between far groups mean nothing. T, C: "
+            "trustworthiness and continuity (15 neighbours).",
             footer_in=footer_in,
         )
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for ax, (points, metadata) in zip(grid, maps, strict=False):
             _draw(ax, points, points[attribute], 9.0, raster)
             method = " (PCA)" if metadata["method"] == "PCA" else ""
-            ax.set_title(f"{_model(metadata)}{method}", size=style.SMALL_SIZE)
+            trusted = _at_fifteen(metadata)
+            ax.set_title(f"{_model(metadata)}{method}{trusted}", size=style.SMALL_SIZE)
         for ax in grid[len(maps) :]:
             ax.set_axis_off()
         if handles:
@@ -185,6 +188,23 @@ def _what(points: pd.DataFrame, metadata: Mapping[str, Any]) -> str:
     if metadata["method"] == "t-SNE":
         return f"t-SNE (perplexity {metadata['n_neighbors']:.3g}) of {many}"
     return f"First two principal components (too few distinct vectors for a map) of {many}"
+
+
+def faithful(metadata: Mapping[str, Any]) -> str:
+    """How far neighbours on the map can be believed, in words; empty for a handful of points."""
+    words = [
+        f"{name} {', '.join(f'{value:.2f}' for value in metadata[name].values())}"
+        for name in ("trustworthiness", "continuity")
+        if metadata[name]
+    ]
+    if not words:
+        return ""
+    return f"{' and '.join(words)} ({', '.join(metadata['continuity'])} neighbours)".capitalize()
+
+
+def _at_fifteen(metadata: Mapping[str, Any]) -> str:
+    trust, continuity = (metadata[name].get("15") for name in ("trustworthiness", "continuity"))
+    return "" if trust is None else f"\nT {trust:.2f}, C {continuity:.2f}"
 
 
 def _draw(ax: Axes, points: pd.DataFrame, named: pd.Series, size: float, raster: bool) -> None:

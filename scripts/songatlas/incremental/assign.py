@@ -33,6 +33,22 @@ class Outputs:
     warnings: str
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Songs in the space in which distances are measured, which is that of the clusters.
+
+    `reference` (r, d) fitted its axes: songs `reference_ids`; `run` (c, d) are the run's songs that
+    new ones are compared with, `run_ids`; `new` (n, d) the new ones. The run's songs are held-out
+    ones, which are as new to the space as the new ones, or all (`assign.calibrate_on: all`).
+    """
+
+    reference_ids: tuple[str, ...]
+    reference: np.ndarray
+    run_ids: tuple[str, ...]
+    run: np.ndarray
+    new: np.ndarray
+
+
 def assign_songs(
     run: Finished,
     branches: Sequence[Branch],
@@ -67,10 +83,21 @@ def assign_songs(
                 continue
             latents, clusters = stored[branch.name]
             blocks = run.blocks(branch)
+            compared = compare(embedded, latents, settings, clustering, branch.seed)
             rows.append(
-                place(embedded, latents, clusters, blocks, branch, settings, clustering, fitted_on)
+                place(
+                    embedded,
+                    compared,
+                    latents,
+                    clusters,
+                    blocks,
+                    branch,
+                    settings,
+                    clustering,
+                    fitted_on,
+                )
             )
-            vectors.append(vectors_frame(branch, embedded.ids, embedded.z))
+            vectors.append(compared_frame(compared, branch, embedded.ids))
     frame = pd.concat(rows, ignore_index=True) if rows else tables.empty(tables.ASSIGNMENTS)
     if songs.corpus is not None and len(frame):
         tracks = songs.corpus.tracks.set_index("track_id")["source_id"]
@@ -104,6 +131,7 @@ def _heard(songs: NewSongs) -> bool:
 
 def place(
     embedded: Embedded,
+    compared: Compared,
     latents: pd.DataFrame,
     clusters: pd.DataFrame,
     blocks: dict[str, tuple[int, int]],
@@ -131,13 +159,8 @@ def place(
     }
     everyone = Points("song", (*fitted.track_ids, *ids), None, np.concatenate([fitted.z, z]))
     classes = {k for _, k in wanted if k is not None}
-    # Where every song says how far is far, none is held out: distances are those of the clusters.
-    known, apart = (
-        (latents, z) if settings.calibrate_on == "all" else (embedded.known, embedded.apart)
-    )
-    novelty = novelty_of(known, apart, settings, clustering, branch.seed)
-    all_ids = reference(known, settings.calibrate_on).track_ids
-    nearest = [" ".join(all_ids[row] for row in rows) for rows in novelty.nearest]
+    novelty = novelty_of(compared, settings)
+    nearest = [" ".join(compared.reference_ids[row] for row in rows) for rows in novelty.nearest]
     parts = []
     for attempt in attempts(everyone, clustering, classes, branch.seed, blocks, fitted):
         key = (attempt.algorithm, attempt.k)
@@ -188,59 +211,53 @@ def place(
     return pd.concat(parts, ignore_index=True)
 
 
-def reference(latents: pd.DataFrame, calibrate_on: str) -> Points:
-    """The run's songs that distances are measured to: training songs, or all."""
-    return points_of(latents, "song", "all" if calibrate_on == "all" else "train")
-
-
-def held_out(latents: pd.DataFrame) -> Points:
-    """The run's songs that nothing was trained on."""
-    return points_of(latents[latents["split"].isin(HELD_OUT)], "song")
-
-
-def novelty_of(
+def compare(
+    embedded: Embedded,
     latents: pd.DataFrame,
-    z: np.ndarray,
     settings: config.Assign,
     clustering: config.Clustering,
     seed: int,
-) -> Novelty:
-    """Distances of new songs (n, d) to the run's (`latents`), and their p.
+) -> Compared:
+    """New songs beside the run's, whose vectors in the run are `latents`.
 
     Raises:
         SongatlasError: when the run has no song that distances could be measured to.
     """
-    known = reference(latents, settings.calibrate_on)
+    if settings.calibrate_on == "all":
+        # Where every song says how far is far, none is held out: distances are the clusters'.
+        known = run = points_of(latents, "song")
+        new = embedded.z
+    else:
+        known = points_of(embedded.known, "song", "train")
+        run = points_of(embedded.known[embedded.known["split"].isin(HELD_OUT)], "song")
+        new = embedded.apart
     if not len(known):
         raise SongatlasError(
             "the run has no training songs to measure distances to; set assign.calibrate_on: all"
         )
+    old, new = (z if len(z) else known.z[:0] for z in (run.z, new))
+    fitted, rest = reduce_both(
+        known.z, np.concatenate([old, new]), clustering.max_dim, clustering.pca_dim, seed
+    )
+    return Compared(known.track_ids, fitted.z, run.track_ids, *np.split(rest.z, [len(old)]))
+
+
+def novelty_of(compared: Compared, settings: config.Assign) -> Novelty:
+    """Distances of new songs to the run's, and their p."""
     rate, m = settings.false_alarm_rate, settings.neighbours
     if settings.calibrate_on == "all":
-        old, new = in_cluster_space(known.z, [known.z, z], clustering, seed)
-        return full_conformal(old, new, m, rate)
-    old, out, new = in_cluster_space(known.z, [known.z, held_out(latents).z, z], clustering, seed)
-    return split_conformal(old, out, new, m, rate)
+        return full_conformal(compared.reference, compared.new, m, rate)
+    return split_conformal(compared.reference, compared.run, compared.new, m, rate)
 
 
-def in_cluster_space(
-    fitted: np.ndarray, samples: list[np.ndarray], clustering: config.Clustering, seed: int
-) -> list[np.ndarray]:
-    """Samples of songs (n, d) as they are clustered: wide ones on principal axes of `fitted`."""
-    filled = [z if len(z) else fitted[:0] for z in samples]
-    _, rest = reduce_both(
-        fitted, np.concatenate(filled), clustering.max_dim, clustering.pca_dim, seed
-    )
-    return np.split(rest.z, np.cumsum([len(z) for z in filled])[:-1])
-
-
-def vectors_frame(branch: Branch, ids: Sequence[str], z: np.ndarray) -> pd.DataFrame:
+def compared_frame(compared: Compared, branch: Branch, new_ids: Sequence[str]) -> pd.DataFrame:
     """Rows of `tables.ASSIGNED_LATENTS`."""
     return pd.DataFrame(
         {
             "model": branch.name,
             "seed": branch.seed,
-            "track_id": list(ids),
-            "z": list(z.astype(np.float32)),
+            "sample": ["run"] * len(compared.run_ids) + ["new"] * len(new_ids),
+            "track_id": [*compared.run_ids, *new_ids],
+            "z": list(np.concatenate([compared.run, compared.new]).astype(np.float32)),
         }
     )

@@ -7,36 +7,26 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
-from songatlas.clustering.levels import points_of
-from songatlas.incremental.assign import held_out, in_cluster_space
+from songatlas.evaluation.paired import holm
 from songatlas.incremental.drift import drift
-from songatlas.incremental.finished import Branch, Finished
+from songatlas.incremental.finished import Branch
 
 COLUMNS = ("model", "seed", "run_songs", "new_songs", "mmd2", "p", "p_holm", "drifted", "note")
 
 
 def drift_rows(
-    run: Finished,
-    branches: Sequence[Branch],
-    vectors: pd.DataFrame,
-    settings: config.Assign,
-    clustering: config.Clustering,
+    branches: Sequence[Branch], vectors: pd.DataFrame, settings: config.Assign
 ) -> pd.DataFrame:
     """One row per model of `vectors` (`tables.ASSIGNED_LATENTS`), in the columns `COLUMNS`.
 
     The new songs are compared with the run's held-out songs (`assign.calibrate_on: all`: with all),
-    since a trained model knows its training songs. p is corrected over the models (Holm 1979).
+    since a trained model, a scale and principal axes know the songs that they were fitted on. p is
+    corrected over the models (Holm 1979).
     """
     rows = []
     for branch in branches:
         mine = vectors[(vectors["model"] == branch.name) & (vectors["seed"] == branch.seed)]
-        latents = run.latents(branch)
-        everyone = settings.calibrate_on == "all"
-        known = points_of(latents, "song") if everyone else held_out(latents)
-        z = np.stack(list(mine["z"])).astype(np.float64) if len(mine) else known.z[:0]
-        old, new = in_cluster_space(
-            points_of(latents, "song").z, [known.z, z], clustering, branch.seed
-        )
+        old, new = (_stacked(mine, sample) for sample in ("run", "new"))
         found = drift(old, new, settings.permutations, branch.seed)
         note = None if found.p is not None else "fewer than 2 songs of the run or 2 new ones"
         rows.append((branch.name, branch.seed, found.n, found.m, found.mmd2, found.p, note))
@@ -48,27 +38,18 @@ def drift_rows(
     return frame[list(COLUMNS)]
 
 
-def holm(p: np.ndarray) -> np.ndarray:
-    """p-values (n,) corrected by Holm's step-down; NaN stay NaN and are not counted."""
-    corrected = np.full(len(p), np.nan)
-    known = np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return corrected
+def _stacked(vectors: pd.DataFrame, sample: str) -> np.ndarray:
+    """Vectors of one sample, (n, d) float64."""
+    rows = vectors.loc[vectors["sample"] == sample, "z"]
+    return np.stack(list(rows)).astype(np.float64) if len(rows) else np.zeros((0, 1))
 
 
 def write_drift(
-    run: Finished,
-    branches: Sequence[Branch],
-    latents: str | Path,
-    output: str | Path,
-    settings: config.Assign,
-    clustering: config.Clustering,
+    branches: Sequence[Branch], latents: str | Path, output: str | Path, settings: config.Assign
 ) -> str:
     """Write the table; says the answer in words."""
     vectors = tables.read(latents, tables.ASSIGNED_LATENTS)
-    frame = drift_rows(run, branches, vectors, settings, clustering)
+    frame = drift_rows(branches, vectors, settings)
     with tables.atomic(output) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
     tested = frame[frame["p"].notna()]

@@ -114,8 +114,8 @@ def _of_baseline(
     track_of = dict(zip(old["window_id"], old["track_id"], strict=True))
     track_of |= dict(zip(new["window_id"], new["track_id"], strict=True))
     fitted = dict(zip(old["window_id"], resolve(old["split"], branch.seed), strict=True))
-    folds = list(old["split"]) != list(fitted.values())
-    fit = np.array([fitted.get(i) == "train" if folds else i in fitted for i in vectors.ids])
+    apart_in_run = list(old["split"]) != list(fitted.values()) or run.evaluated_on(branch) != "all"
+    fit = np.array([fitted.get(i) == "train" if apart_in_run else i in fitted for i in vectors.ids])
     of_window = [track_of[i] for i in vectors.ids]
 
     def means_of(fit: np.ndarray) -> tuple[list[str], np.ndarray]:

@@ -44,6 +44,11 @@ class Finished:
         )
         return dict(info.get("blocks") or {}) if info.get("gate", "none") != "none" else {}
 
+    def evaluated_on(self, branch: Branch) -> str:
+        """Songs that a baseline's vectors were made to be scored on (`evaluation.evaluate_on`)."""
+        path = self._there("latents", branch.name, f"seed-{branch.seed}.parquet")
+        return str(tables.read_metadata(path).get("evaluate_on", "all"))
+
     def song_clusters(self, branch: Branch) -> pd.DataFrame:
         """The run's clusters of whole songs (`tables.CLUSTERS`)."""
         path = self._there("clusters", branch.name, f"seed-{branch.seed}.parquet")

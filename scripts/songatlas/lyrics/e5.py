@@ -131,7 +131,9 @@ def _transformers(role: Role, found: Engine) -> Callable[[list[str]], np.ndarray
     return HuggingFaceEncoder(folder, MAX_TOKENS, "mean", prefix=f"{role}: ").transform
 
 
-def centre_by_language(vectors: np.ndarray, languages: Sequence[str | None]) -> np.ndarray:
+def centre_by_language(
+    vectors: np.ndarray, languages: Sequence[str | None], fit: np.ndarray | None = None
+) -> np.ndarray:
     """Vectors without what their language has in common, so that meaning is left.
 
     From each vector the mean of its language is subtracted, and what is left has unit length
@@ -142,6 +144,7 @@ def centre_by_language(vectors: np.ndarray, languages: Sequence[str | None]) -> 
     Args:
         vectors: shape (n, d), zeros for songs without words.
         languages: of each, as a detector hears it and never the label; None is a group too.
+        fit: (n,) bool, the vectors that means are of (default: all).
 
     Returns:
         float32 of shape (n, d), of unit length or zero.
@@ -158,9 +161,10 @@ def centre_by_language(vectors: np.ndarray, languages: Sequence[str | None]) -> 
     numbers = {language: i for i, language in enumerate(dict.fromkeys(languages))}
     group = np.array([numbers[language] for language in languages], int)
     sums = np.zeros((len(numbers), vectors.shape[1]))
-    np.add.at(sums, group[spoken], vectors[spoken])
-    counts = np.bincount(group[spoken], minlength=len(numbers))[:, None]
-    prior = PRIOR_SONGS * sums.sum(axis=0) / max(spoken.sum(), 1)
+    counted = spoken if fit is None else spoken & fit
+    np.add.at(sums, group[counted], vectors[counted])
+    counts = np.bincount(group[counted], minlength=len(numbers))[:, None]
+    prior = PRIOR_SONGS * sums.sum(axis=0) / max(counted.sum(), 1)
     moved = vectors - ((sums + prior) / (counts + PRIOR_SONGS))[group]
     lost = np.linalg.norm(moved, axis=1) < NO_LENGTH
     return _unit(np.where((lost | ~spoken)[:, None], vectors, moved))

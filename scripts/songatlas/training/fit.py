@@ -55,6 +55,9 @@ WORKING_BYTES = 2**30
 
 NO_VALIDATION = "no song with audio is left for validation"
 
+VALIDATION_ORDER = 0
+"""Seed of the order of validation windows, which is that of every training and epoch."""
+
 IN_PARTS = (
     "out of memory at {batch} windows: every step still has the gradients of {batch} windows, "
     "computed in parts of at most {part}; batch normalisation, codebooks and random draws see each "
@@ -188,14 +191,7 @@ def train(
     module.load()
     if description.spec.of_vectors and not module.first_epoch and not module.state:
         _begin(model, Batches(windows, rows, size), device)
-    held_out = Batches(
-        windows,
-        validation_rows,
-        size,
-        pairs=model.pairs,
-        whole_songs=model.whole_songs,
-        pinned=pinned,
-    )
+    held_out = validation_batches(windows, validation_rows, size, model, pinned=pinned)
     limit = TimeLimit(training.max_minutes, module)
     _fit(module, held_out, device, precision, progress_bar, tensorboard, limit)
     model.load_state_dict(module.best.weights)
@@ -438,6 +434,25 @@ def _kernels(device: str, deterministic: bool) -> dict[str, Any]:
     # Otherwise every torch.empty would be filled with NaN.
     torch.utils.deterministic.fill_uninitialized_memory = False
     return {"deterministic": "warn" if deterministic else False, "benchmark": not deterministic}
+
+
+def validation_batches(
+    windows: Windows, rows: np.ndarray, batch_size: int, model: Model, *, pinned: bool = False
+) -> Batches:
+    """Batches in one shuffled order that is the same in every epoch.
+
+    In the table's order the windows of a song share a batch, so that contrastive losses would have
+    few songs to tell apart, and none in a batch that one long song fills.
+    """
+    return Batches(
+        windows,
+        rows,
+        batch_size,
+        VALIDATION_ORDER,
+        pairs=model.pairs,
+        whole_songs=model.whole_songs,
+        pinned=pinned,
+    )
 
 
 def _begin(model: Model, batches: Batches, device: str) -> None:
