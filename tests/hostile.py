@@ -109,7 +109,7 @@ def write_audio(folder: Path) -> list[Case]:
     add("empty.mp3", bad, "empty_file", "probe").touch()
     add("text.mp3", bad, "not_audio", "probe").write_text("these are words\n" * 50)
     soundfile.write(add("no samples.wav", bad, "zero_length", "probe"), np.zeros((0, 1)), RATE)
-    for seed, (name, kept) in enumerate({"cut.mp3": 0.3, "cut.flac": 0.3}.items(), 53):
+    for seed, (name, kept) in enumerate({"cut.mp3": 0.3, "half.flac": 0.3}.items(), 53):
         path = add(name, bad, "truncated", "probe")
         soundfile.write(path, music(9.0, seed=seed), RATE)
         path.write_bytes(path.read_bytes()[: round(kept * path.stat().st_size)])

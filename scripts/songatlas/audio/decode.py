@@ -100,11 +100,11 @@ def probe(path: str | Path) -> AudioInfo:
     path = Path(path)
     with _steady(path), _open(path) as song:
         packets = song.packets
-        stated = packets.stated_s
-        believed = stated if stated and stated < BELIEVED_TIMES * packets.duration_s else None
+        stated = packets.stated_s or 0.0
+        believed = stated if 0 < stated < BELIEVED_TIMES * packets.duration_s else None
         broken_s = sum(end - start for start, end in packets.timeline.silent)
         _check_share(path, packets.duration_s - broken_s, max(believed or 0.0, packets.duration_s))
-        missing = (stated or 0.0) - packets.duration_s > MISSING_END_S
+        missing = stated - packets.duration_s > MISSING_END_S
         return AudioInfo(
             packets.duration_s,
             packets.sample_rate_hz,

@@ -186,8 +186,12 @@ def _usable(songs: pd.DataFrame, length_s: float) -> tuple[pd.DataFrame, list[pd
 
 def _known(songs: pd.DataFrame) -> pd.Series:
     """How many of a source's columns say something of each song: tags, lyrics, times."""
-    told = {*tables.SOURCES.columns, *(name for name in songs if name.startswith("factor_"))}
-    return songs[[name for name in songs if name in told]].notna().sum(axis=1)
+    told = [
+        column
+        for column in map(str, songs.columns)
+        if column in tables.SOURCES.columns or column.startswith("factor_")
+    ]
+    return songs[told].notna().sum(axis=1)
 
 
 def _twins(songs: pd.DataFrame) -> pd.DataFrame:
