@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from songatlas import tables
 from songatlas.explorer import audio, cards, scripts
@@ -70,7 +71,10 @@ def write_page(
     attributes, sound, every = _attributes(inputs, found)
     scripts.write(folder / "data/descriptors.js", "descriptors", packed(every.values))
     items = card_items(found, sound, known_descriptors(every.names))
-    names = list(inputs.latents)
+    # The page opens with the first where no label judges: what was not trained stands last.
+    names = sorted(
+        inputs.latents, key=lambda name: pq.read_metadata(inputs.latents[name]).num_rows < 1
+    )
     summaries = []
     for number, name in enumerate(progress(names, "explorer", "model")):
         made = model_data(
