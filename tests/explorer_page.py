@@ -233,13 +233,13 @@ def write_small_page(folder: Path, **explorer: object) -> Path:
     return page
 
 
-def write_page_with_an_empty_model(folder: Path) -> Path:
-    """As `write_small_page`, but the second model had nothing to train on."""
+def write_page_with_an_empty_model(folder: Path, model: str = "words") -> Path:
+    """As `write_small_page`, but one model (the second) had nothing to train on."""
     folder.mkdir(parents=True, exist_ok=True)
     inputs = write_inputs(folder)
-    info = {"model": "words", "supervision": "none", "z_dim": 0, "note": "no song has lyrics"}
+    info = {"model": model, "supervision": "none", "z_dim": 0, "note": "no song has lyrics"}
     for kind, path in ((tables.LATENTS, inputs.latents), (tables.CLUSTERS, inputs.clusters)):
-        tables.write(tables.empty(kind), path["words"], kind, info)
+        tables.write(tables.empty(kind), path[model], kind, info)
     page = folder / "report" / "explorer"
     write_page(inputs, page, settings(previews=False), run="small", corpus_name="Tests")
     return page

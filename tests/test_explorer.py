@@ -464,6 +464,12 @@ def test_a_model_of_songs_alone_has_one_level(small: Path) -> None:
     assert len(provided(small / "data" / "cards-0.js")) == 4
 
 
+def test_a_model_without_points_stands_last(tmp_path: Path) -> None:
+    page = explorer_page.write_page_with_an_empty_model(tmp_path, "two_blocks")
+    models = provided(page / "data" / "run.js")["models"]
+    assert [model["name"] for model in models] == ["words", "two_blocks"]
+
+
 def test_the_page_knows_whose_labels_a_model_saw(small: Path) -> None:
     run = provided(small / "data" / "run.js")
     assert [one["supervision"] for one in run["models"]] == ["none", "elsewhere"]

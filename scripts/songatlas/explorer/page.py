@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from songatlas import tables
 from songatlas.explorer import audio, cards, scripts
@@ -87,7 +88,10 @@ def write_page(
     named = tables.read(inputs.named, NAMED) if inputs.named else tables.empty(NAMED)
     words = read_vocabulary(inputs.vocabulary) if inputs.vocabulary else Vocabulary()
     scripts.write(folder / "data/words.js", "words", words.described())
-    names = list(inputs.latents)
+    # The page opens with the first where no label judges: what was not trained stands last.
+    names = sorted(
+        inputs.latents, key=lambda name: pq.read_metadata(inputs.latents[name]).num_rows < 1
+    )
     summaries = []
     for number, name in enumerate(progress(names, "explorer", "model")):
         made = model_data(
