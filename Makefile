@@ -57,14 +57,15 @@ BEGUN = $(wildcard .snakemake/songatlas/$(RUN).yaml)
 resume: setup ## finish an interrupted run with the config it was begun with (RUN=demo)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(if $(BEGUN),--configfile $(BEGUN),$(RUN_CONFIG)))
 
-# One process per core, a test file in one of them; numerical libraries then keep to one thread each.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# One process per core, the tests of a file in one of them (tests/conftest.py); numerical libraries
+# then keep to one thread each. FILE=tests/test_scores.py and K='noise and not slow' choose tests.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(FILE) $(if $(K),-k '$(K)')
 
-test: setup lint ## linters, unit tests and an end-to-end run
+test: setup $(if $(FILE)$(K),,lint) ## linters, unit tests and an end-to-end run (FILE= or K= for some tests)
 	@$(PYTEST)
 
-test-slow: setup ## tests too long for `make test`, with the reason of every skip
-	@$(PYTEST) -m slow
+test-slow: setup ## tests too long for `make test`; ends with the longest (FILE= or K= for some of them)
+	@$(PYTEST) -m slow --durations=15
 
 calibrate: setup ## measure the promises of the evaluation under a known truth (docs/calibration.md)
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/calibration/table.py

@@ -12,6 +12,7 @@ min_version("9.27")
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
+import time
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -24,6 +25,7 @@ from songatlas.jobs import QUIET
 from songatlas.preflight import preflight
 from songatlas.report.ending import ending
 from songatlas.report.failed import failures
+from songatlas.report.stage_times import seconds_of_stages, stage_times
 from songatlas.workflow import DEMO_SEED, Plan
 
 
@@ -107,6 +109,7 @@ rule all:
 
 
 held = []
+begun_s = time.time()
 
 
 onstart:
@@ -132,8 +135,11 @@ onsuccess:
         lock.release()
     storage = workflow.storage_settings.default_storage_prefix
     if not quiet:
+        stage_of_rule = {rule.name: Path(rule.snakefile).stem for rule in workflow.rules}
+        benchmarks = Path(plan.path("benchmarks"))
+        times = stage_times(seconds_of_stages(benchmarks, stage_of_rule, begun_s))
         print(
-            ending(Path(plan.results))
+            ending(Path(plan.results), times)
             or (f"results  {storage}/{plan.results}" if storage else "")
         )
 

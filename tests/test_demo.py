@@ -1,6 +1,10 @@
-"""The embedded demo, end to end: what `make demo` runs."""
+"""The embedded demo, end to end: what `make demo` runs.
+
+`SONGATLAS_DEMO` names the results of a demo that has been run; without it these tests run one.
+"""
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +12,8 @@ import pytest
 
 from pipeline import snakemake
 from songatlas import tables
+
+pytestmark = pytest.mark.slow
 
 # What `config/config.yaml` declares; the shipped default is part of what is tested.
 PUBLISHED = {
@@ -25,6 +31,8 @@ BASELINES = {"raw", "pca", "autoencoder", "mean_mel", "descriptors", "lyrics_tfi
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if "SONGATLAS_DEMO" in os.environ:
+        return Path(os.environ["SONGATLAS_DEMO"])
     folder = tmp_path_factory.mktemp("demo")
     done = snakemake(folder)
     assert "Synthetic demo corpus: NMI of clusters with labels" in done.stdout + done.stderr

@@ -445,6 +445,7 @@ def planned_rules(project: Project, *options: str) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_a_restored_run_has_nothing_to_do(laptop: Project) -> None:
     text = laptop.python("songatlas.versioning.restore", "small")
     assert "files verified" in text
@@ -453,6 +454,7 @@ def test_a_restored_run_has_nothing_to_do(laptop: Project) -> None:
     assert not laptop("git", "status", "--porcelain")
 
 
+@pytest.mark.slow
 def test_results_of_another_config_are_not_blessed(laptop: Project) -> None:
     laptop.python("songatlas.versioning.restore", "small")
     (laptop.folder / "other.yaml").write_text(
@@ -463,6 +465,7 @@ def test_results_of_another_config_are_not_blessed(laptop: Project) -> None:
     )
 
 
+@pytest.mark.slow
 def test_results_that_no_version_holds_stop_restoring(laptop: Project) -> None:
     laptop.python("songatlas.versioning.restore", "small")
     other = SMALL.replace("permutations: 20", "permutations: 21")
@@ -492,7 +495,7 @@ WEIGHTS = "results/small/models/basic_vae/seed-0/weights.ckpt"
 LATENTS = "results/small/latents/basic_vae/seed-0.parquet"
 
 
-@pytest.mark.parametrize("harm", ["corrupted", pytest.param("removed", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("harm", ["corrupted", "removed"])
 def test_a_harmed_object_is_named_and_made_anew(
     harm: str, pushed: Project, laptop: Project, tmp_path: Path
 ) -> None:
@@ -518,6 +521,7 @@ def read_z(path: Path) -> np.ndarray:
     return np.stack(tables.read(path, tables.LATENTS)["z"].to_list())
 
 
+@pytest.mark.slow
 def test_pushing_again_sends_nothing_new(pushed: Project) -> None:
     before = pushed("git", "status", "--porcelain")
     pushed.python("songatlas.versioning.store", "small")

@@ -1,5 +1,6 @@
 """Every input is a track, a duplicate, a reject or an unused file, exactly once."""
 
+import os
 import shutil
 import tempfile
 from itertools import chain
@@ -22,6 +23,7 @@ from songatlas.corpus.result import Problems, concat, sources_frame
 from songatlas.errors import SongatlasError
 from songatlas.report.ending import ending
 from songatlas.report.fates import COLUMNS, FATES, fates, read_fates
+from songatlas.report.stage_times import duration, seconds_of_stages, stage_times
 
 RATE = 8000
 TINY = LogMel(sample_rate_hz=4000, n_mels=16, n_fft=256, hop_length=256)
@@ -245,3 +247,24 @@ def test_the_table_survives_csv_and_ends_the_run(tmp_path: Path) -> None:
     text = ending(tmp_path)
     assert "inputs   1 used\n" in text
     assert "inputs   2 set aside: silent 2\n" in text
+
+
+def test_stages_are_timed_by_their_jobs(tmp_path: Path) -> None:
+    for name, seconds, age_s in (
+        ("train/a-seed-0", "100.5", 0),
+        ("train/b-seed-0", "20.1", 0),
+        ("corpus", "3.2", 0),
+        ("corpus_old", "900", 500),
+        ("cut_short", "", 0),
+    ):
+        path = tmp_path / f"{name}.tsv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"s\th:m:s\n{seconds}\t0:00:01\n", encoding="utf-8")
+        os.utime(path, (1000 - age_s, 1000 - age_s))
+    seconds = seconds_of_stages(tmp_path, {"train": "training", "corpus": "corpus"}, since_s=900)
+    assert seconds == pytest.approx({"training": 120.6, "corpus": 3.2, "cut_short": 0.0})
+    assert (
+        stage_times(seconds) == "2 min 04 s of jobs: training 2 min 01 s, corpus 3 s, cut_short 0 s"
+    )
+    assert stage_times({}) == ""
+    assert duration(7265) == "2 h 01 min"

@@ -1,54 +1,84 @@
-"""The workflow end to end, through Snakemake: a folder of songs, and the embedded demo."""
+"""The workflow end to end, through Snakemake: what finished runs leave, runs of odd corpora."""
 
 import hashlib
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from conftest import ROOT
-from pipeline import SMALL, planned, snakemake, write_corpus, write_song
+from finished import Run
+from pipeline import SMALL, snakemake, write_corpus, write_song
 from songatlas import tables
-from songatlas.config import load_yaml
+from songatlas.config import Config, load_yaml
 from songatlas.models import registry
 
-DECLARED = load_yaml(ROOT / "config" / "config.yaml")
-MODELS, BASELINES = list(DECLARED.models), list(DECLARED.baselines)
-OF_SPECTROGRAMS = [name for name in MODELS if not DECLARED.models[name].vectors]
-VAES = [
-    name for name in OF_SPECTROGRAMS if registry.variational(DECLARED.models[name].architecture)
-]
+SLOW = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with a small corpus, its config, and a finished run of every stage."""
+@dataclass(frozen=True)
+class Tested:
+    """A finished run, and how Snakemake is called for it."""
+
+    folder: Path
+    repository: Path
+    arguments: tuple[str, ...]
+    songs: str
+    """Folder of its songs, in `folder`."""
+
+    def run(self, *more: str, check: bool = True) -> str:
+        done = snakemake(
+            self.folder, *self.arguments, *more, check=check, repository=self.repository
+        )
+        return done.stdout + done.stderr
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / "small"
+
+    @property
+    def config(self) -> Config:
+        return load_yaml(self.results / "config.yaml")
+
+    @property
+    def names(self) -> set[str]:
+        return {*self.config.models, *self.config.baselines}
+
+    @property
+    def of_spectrograms(self) -> list[str]:
+        models = self.config.models
+        return [name for name in models if not models[name].vectors]
+
+
+@pytest.fixture(
+    scope="module", params=["few models", pytest.param("every model of the defaults", marks=SLOW)]
+)
+def tested(
+    request: pytest.FixtureRequest, finished: Run, tmp_path_factory: pytest.TempPathFactory
+) -> Tested:
     folder = tmp_path_factory.mktemp("a working folder")
+    if request.param == "few models":
+        copy = finished.copy(folder / "copy").folder
+        return Tested(copy, copy, ("--config", "corpus_path=songs"), "songs")
     write_corpus(folder / "my songs")
     (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
-    run(folder)
-    return folder
-
-
-def arguments(*more: str) -> tuple[str, ...]:
-    return ("--configfile", "small.yaml", "--config", "corpus_path=my songs", *more)
-
-
-def run(folder: Path, *more: str) -> str:
-    done = snakemake(folder, *arguments(*more))
-    return done.stdout + done.stderr
+    arguments = ("--configfile", "small.yaml", "--config", "corpus_path=my songs")
+    every = Tested(folder, ROOT, arguments, "my songs")
+    every.run()
+    return every
 
 
 @pytest.fixture(scope="module")
-def results(folder: Path) -> Path:
-    return folder / "results" / "small"
+def results(tested: Tested) -> Path:
+    return tested.results
 
 
-def test_every_model_and_baseline_is_compared_on_every_task(results: Path) -> None:
+def test_every_model_and_baseline_is_compared_on_every_task(tested: Tested, results: Path) -> None:
     table = pd.read_csv(results / "tables" / "comparison.csv")
-    assert set(table["model"]) == {*MODELS, *BASELINES}
+    assert set(table["model"]) == tested.names
     assert set(table["task"]) == {"language", "genre", "language_genre"}
     assert set(table["level"]) == {"window", "song", "song_vote"}
     song = table[(table["level"] == "song") & (table["task"] == "genre")]
@@ -59,9 +89,11 @@ def test_every_model_and_baseline_is_compared_on_every_task(results: Path) -> No
     assert supervised == {"cvae_language", "cvae_genre"}
 
 
-def test_every_model_and_baseline_is_measured_against_every_factor(results: Path) -> None:
+def test_every_model_and_baseline_is_measured_against_every_factor(
+    tested: Tested, results: Path
+) -> None:
     table = pd.read_csv(results / "tables" / "disentanglement.csv")
-    assert set(table["model"]) == {*MODELS, *BASELINES}
+    assert set(table["model"]) == tested.names
     assert set(table["level"]) == {"song"}
     known = table[table["factor"].isin(["language", "genre"])]
     assert known["value"].notna().all()
@@ -73,33 +105,33 @@ def test_every_model_and_baseline_is_measured_against_every_factor(results: Path
     assert unknown["note"].str.endswith("no song has it").all()
 
 
-def test_the_explorer_is_made_when_asked_for(folder: Path, results: Path) -> None:
+def test_the_explorer_is_made_when_asked_for(tested: Tested, results: Path) -> None:
     page = results / "report" / "explorer"
     assert not page.exists()
-    run(folder, "explorer={projections: [pca]}", "--", "explorer")
+    tested.run("explorer={projections: [pca]}", "--", "explorer")
     assert (page / "index.html").is_file()
-    assert len(list((page / "data").glob("model-*.js"))) == len([*MODELS, *BASELINES])
+    assert len(list((page / "data").glob("model-*.js"))) == len(tested.names)
     assert len(list((page / "spectrograms").rglob("*.png"))) == len(
         tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
     )
     assert not (page / "audio").exists()  # only the demo's config turns previews on
     for path in page.rglob("*.js"):
-        assert str(folder) not in path.read_text(encoding="utf-8")
+        assert str(tested.folder) not in path.read_text(encoding="utf-8")
 
 
-def test_new_songs_are_assigned_without_training(folder: Path, results: Path) -> None:
-    new = folder / "new songs" / "english" / "pop"
+def test_new_songs_are_assigned_without_training(tested: Tested, results: Path) -> None:
+    new = tested.folder / "new songs" / "english" / "pop"
     write_song(new / "fresh.wav", "pop", 5)
-    shutil.copy(next((folder / "my songs").rglob("*.wav")), new / "copy.wav")
+    shutil.copy(next((tested.folder / tested.songs).rglob("*.wav")), new / "copy.wav")
     (new / "broken.mp3").write_text("this is no audio")
     weights = {path: path.stat().st_mtime_ns for path in results.rglob("*.ckpt")}
     settings = "assign={path: new songs, calibrate_on: all, false_alarm_rate: 0.2}"
-    said = run(folder, settings, "--", "drift")
+    said = tested.run(settings, "--", "drift")
     assert ["total", "2"] in [line.split() for line in said.splitlines()]
     frame = tables.read(results / "assign" / "new" / "assignments.parquet", tables.ASSIGNMENTS)
     assert set(frame["source_id"]) == {"english/pop/fresh"}
     read = {"multimodal_vae", "multimodal_vade", "fusion_late", "lyrics_tfidf", "e5", "language_id"}
-    assert set(frame["model"]) == {*MODELS, *BASELINES} - read
+    assert set(frame["model"]) == tested.names - read
     assert (frame.loc[frame["algorithm"].isin(["kmeans", "gmm"]), "agreement"] == 1.0).all()
     assert frame["p_novel"].between(0, 1).all()
     rejects = tables.read(results / "assign" / "new" / "rejects.parquet", tables.REJECTS)
@@ -110,13 +142,10 @@ def test_new_songs_are_assigned_without_training(folder: Path, results: Path) ->
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*.ckpt")} == weights
 
 
-def test_songs_are_not_assigned_to_a_run_that_is_not_there(folder: Path) -> None:
-    done = snakemake(
-        folder, *arguments("run=other", "assign={path: my songs}", "--", "assign"), check=False
-    )
-    assert done.returncode != 0
-    assert "the run `other` is not finished" in done.stdout + done.stderr
-    assert not (folder / "results" / "other" / "models").exists()
+def test_songs_are_not_assigned_to_a_run_that_is_not_there(tested: Tested) -> None:
+    said = tested.run("run=other", f"assign={{path: {tested.songs}}}", "--", "assign", check=False)
+    assert "the run `other` is not finished" in said
+    assert not (tested.folder / "results" / "other" / "models").exists()
 
 
 def test_lyrics_tell_the_languages_apart(results: Path) -> None:
@@ -131,7 +160,7 @@ def test_descriptors_tell_tones_from_noise(results: Path) -> None:
     assert rows.set_index("task").loc["genre", "nmi_mean"] > 0.9
 
 
-def test_every_input_is_a_track_or_a_reject(folder: Path, results: Path) -> None:
+def test_every_input_is_a_track_or_a_reject(results: Path) -> None:
     tracks = tables.read(results / "corpus" / "tracks.parquet", tables.TRACKS)
     rejects = tables.read(results / "corpus" / "rejects.parquet", tables.REJECTS)
     assert len(tracks) == 12
@@ -142,14 +171,19 @@ def test_every_input_is_a_track_or_a_reject(folder: Path, results: Path) -> None
 
 def test_windows_follow_the_formula(results: Path) -> None:
     windows = tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
-    assert (windows.groupby("track_id").size() == (17 - 8) // 4 + 1).all()
+    tracks = tables.read(results / "corpus" / "tracks.parquet", tables.TRACKS)
+    whole_s = tracks.set_index("track_id")["duration_s"].round().astype(int)
+    counts = windows.groupby("track_id").size()
+    assert (counts == (whole_s[counts.index] - 8) // 4 + 1).all()
 
 
-def test_every_figure_is_there_and_holds_something(results: Path) -> None:
-    names = [*MODELS, *BASELINES]
+def test_every_figure_is_there_and_holds_something(tested: Tested, results: Path) -> None:
+    names = sorted(tested.names)
+    models = tested.config.models
+    vaes = [n for n in tested.of_spectrograms if registry.variational(models[n].architecture)]
     expected = ["comparison", "training", *(f"confusion/{name}" for name in names)]
-    expected += [f"reconstruction/{name}" for name in OF_SPECTROGRAMS]
-    expected += [f"traversal/{name}" for name in VAES]
+    expected += [f"reconstruction/{name}" for name in tested.of_spectrograms]
+    expected += [f"traversal/{name}" for name in vaes]
     expected += [
         f"map/{name}-{by}" for name in (*names, "overview") for by in ("language", "genre")
     ]
@@ -173,17 +207,19 @@ def logged(results: Path) -> list[Path]:
     return list((results / "logs").rglob("*.log"))
 
 
-def test_training_leaves_weights_history_and_summary_and_no_resume_state(results: Path) -> None:
-    summary = json.loads((results / "models/conv_vae/seed-0/summary.json").read_text())
-    assert summary["epochs"] == 2
-    history = tables.read(results / "models/conv_vae/seed-0/history.parquet", tables.HISTORY)
-    assert set(history["epoch"]) == {0, 1}
+def test_training_leaves_weights_history_and_summary_and_no_resume_state(
+    tested: Tested, results: Path
+) -> None:
+    folder, epochs = results / "models/cvae_genre/seed-0", tested.config.training.max_epochs
+    assert json.loads((folder / "summary.json").read_text())["epochs"] == epochs
+    history = tables.read(folder / "history.parquet", tables.HISTORY)
+    assert set(history["epoch"]) == set(range(epochs))
     assert not list((results / "resume").rglob("*.ckpt"))
 
 
-def test_the_run_ends_with_the_table_and_the_report(folder: Path, results: Path) -> None:
+def test_the_run_ends_with_the_table_and_the_report(tested: Tested, results: Path) -> None:
     (results / "report" / "summary.md").unlink()
-    text = run(folder)
+    text = tested.run()
     assert "genre, songs (mean of windows)" in text
     assert "results/small/report/summary.md" in text
     assert (results / "report" / "summary.md").is_file()
@@ -206,30 +242,20 @@ def test_tables_and_figures_name_the_card_and_the_card_lists_them(results: Path)
             assert card.encode() in content, path
 
 
-def test_the_config_left_behind_is_the_config_of_the_run(folder: Path, results: Path) -> None:
-    done = snakemake(folder, "--configfile", str(results / "config.yaml"), "--dry-run")
+def test_the_config_left_behind_is_the_config_of_the_run(tested: Tested, results: Path) -> None:
+    left = ("--configfile", str(results / "config.yaml"), "--dry-run")
+    done = snakemake(tested.folder, *left, repository=tested.repository)
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_a_finished_run_has_nothing_to_do(folder: Path) -> None:
-    done = snakemake(folder, *arguments(), "--dry-run")
-    assert "Nothing to be done" in done.stdout + done.stderr
+def test_a_finished_run_has_nothing_to_do(tested: Tested) -> None:
+    assert "Nothing to be done" in tested.run("--dry-run")
 
 
-def test_one_changed_line_reruns_one_model(folder: Path) -> None:
-    beta = SMALL.replace("models:\n", "models:\n  beta_vae: {beta: 2.0}\n")
-    (folder / "changed.yaml").write_text(beta, encoding="utf-8")
-    rules = planned(folder, "--configfile", "changed.yaml", "--config", "corpus_path=my songs")
-    counts = dict(line for line in rules if line[0] != "total")
-    assert counts["train"] == 1
-    assert counts["clusters"] == 1
-    assert not {"logmel", "descriptors", "probe", "corpus"} & set(counts)
-
-
-def test_the_snakemake_report_holds_every_figure(folder: Path) -> None:
-    snakemake(folder, *arguments(), "--report", "report.html")
-    html = (folder / "report.html").read_text(encoding="utf-8")
-    figures = ("comparison.svg", "overview-genre.svg", "training.svg", "conv_vae.svg")
+def test_the_snakemake_report_holds_every_figure(tested: Tested) -> None:
+    tested.run("--report", "report.html")
+    html = (tested.folder / "report.html").read_text(encoding="utf-8")
+    figures = ("comparison.svg", "overview-genre.svg", "training.svg", "beta_vae.svg")
     for name in (*figures, "provenance.json", "summary.html", "comparison.html", "training.html"):
         assert name in html
 
@@ -289,7 +315,7 @@ def odd_run(folder: Path, *more: str) -> pd.DataFrame:
     return table[table["level"] == "song"].set_index(["model", "task"])
 
 
-@pytest.mark.slow
+@SLOW
 def test_songs_without_labels_leave_null_rows_with_a_note(tmp_path: Path) -> None:
     write_corpus(tmp_path / "songs")
     files = sorted(path for path in (tmp_path / "songs").rglob("*.wav"))[:4]
@@ -313,7 +339,7 @@ def test_songs_without_labels_leave_null_rows_with_a_note(tmp_path: Path) -> Non
     assert table["note"].notna().all()
 
 
-@pytest.mark.slow
+@SLOW
 def test_songs_without_audio_leave_null_rows_with_a_note(tmp_path: Path) -> None:
     write_corpus(tmp_path / "songs")
     rows = [
@@ -338,7 +364,7 @@ def test_songs_without_audio_leave_null_rows_with_a_note(tmp_path: Path) -> None
     assert "no window" in table.loc[("basic_vae", "language"), "note"]
 
 
-@pytest.mark.slow
+@SLOW
 def test_a_single_song_leaves_null_rows_with_a_note(tmp_path: Path) -> None:
     write_song(tmp_path / "songs" / "english" / "pop" / "only.wav", "pop", 1)
     table = odd_run(tmp_path, "corpus=folder", "corpus_path=songs")
@@ -348,34 +374,33 @@ def test_a_single_song_leaves_null_rows_with_a_note(tmp_path: Path) -> None:
 
 CONTROLS = """\
 models:
-  basic_vae_windows: {architecture: basic_vae, control: random_windows}
+  beta_vae_windows: {architecture: conv_vae, beta: 4.0, latent_dim: 8, control: random_windows}
   cvae_genre_shuffled:
-    {architecture: cvae, condition_on: genre, n_classes: null, control: shuffled_labels}
+    {architecture: cvae, condition_on: genre, latent_dim: 8, control: shuffled_labels}
 """
 
 
-def with_controls(folder: Path, tmp_path: Path, *targets: str) -> Path:
+def with_controls(finished: Run, tmp_path: Path, *targets: str) -> Path:
     """A copy of the finished run, with targets of a config that declares controls besides."""
-    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    small = SMALL.replace("models:\n", CONTROLS, 1)
-    (tmp_path / "copy" / "controls.yaml").write_text(small, encoding="utf-8")
-    chosen = ("--configfile", "controls.yaml", "--config", "corpus_path=my songs")
-    snakemake(tmp_path / "copy", *chosen, "--", *(f"results/small/{name}" for name in targets))
-    return tmp_path / "copy" / "results" / "small"
+    copy = finished.copy(tmp_path / "copy")
+    (copy.folder / "controls.yaml").write_text(CONTROLS, encoding="utf-8")
+    wanted = (f"results/small/{name}" for name in targets)
+    copy.snakemake("--configfile", "controls.yaml", "--", *wanted)
+    return copy.results
 
 
 def test_a_control_whose_windows_are_dealt_stands_beside_its_model(
-    folder: Path, tmp_path: Path
+    finished: Run, tmp_path: Path
 ) -> None:
-    results = with_controls(folder, tmp_path, "tables/leakage.csv")
+    results = with_controls(finished, tmp_path, "tables/leakage.csv")
     table = pd.read_csv(results / "tables" / "leakage.csv")
-    assert set(table["model"]) == {"basic_vae"}
-    assert set(table["control"]) == {"basic_vae_windows"}
+    assert set(table["model"]) == {"beta_vae"}
+    assert set(table["control"]) == {"beta_vae_windows"}
     assert table["split"].tolist() == ["song", "window"] * (len(table) // 2)
     sizes = table[table["metric"] == "validation_loss"]["n"]
     assert sizes.nunique() == 1
     latents = tables.read(
-        results / "latents" / "basic_vae_windows" / "seed-0.parquet", tables.LATENTS
+        results / "latents" / "beta_vae_windows" / "seed-0.parquet", tables.LATENTS
     )
     windows = tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
     dealt = latents[latents["level"] == "window"]
@@ -383,12 +408,12 @@ def test_a_control_whose_windows_are_dealt_stands_beside_its_model(
     assert not (results / "latents" / "cvae_genre_shuffled").exists()
 
 
-@pytest.mark.slow
-def test_a_run_with_controls_marks_them_everywhere(folder: Path, tmp_path: Path) -> None:
-    results = with_controls(folder, tmp_path, "tables/comparison.csv", "report/summary.md")
+@SLOW
+def test_a_run_with_controls_marks_them_everywhere(finished: Run, tmp_path: Path) -> None:
+    results = with_controls(finished, tmp_path, "tables/comparison.csv", "report/summary.md")
     table = pd.read_csv(results / "tables" / "comparison.csv")
     notes = table.set_index("model")["note"]
-    assert notes["basic_vae_windows"].str.startswith("control of basic_vae: windows").all()
+    assert notes["beta_vae_windows"].str.startswith("control of beta_vae: windows").all()
     assert notes["cvae_genre_shuffled"].str.startswith("control of cvae_genre: labels").all()
     supervision = table.set_index("model")["supervision"]
     assert set(supervision["cvae_genre_shuffled"]) == {"none"}
@@ -397,18 +422,21 @@ def test_a_run_with_controls_marks_them_everywhere(folder: Path, tmp_path: Path)
     assert "2 controls besides, which do not compete" in text
 
 
-@pytest.mark.slow
+@SLOW
 def test_clusters_fitted_on_training_songs_are_scored_on_the_others(
-    folder: Path, tmp_path: Path
+    finished: Run, tmp_path: Path
 ) -> None:
-    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    split = "split: {method: exact, validation: 0.25, test: 0.1}\nevaluation: {"
-    small = SMALL.replace("evaluation: {", f"{split}fit_on: train, score_on: validation, ")
-    small = small.replace("run: small", "run: split\ninclude: [mean_mel]")
-    (tmp_path / "copy" / "split.yaml").write_text(small, encoding="utf-8")
-    chosen = ("--configfile", "split.yaml", "--config", "corpus_path=my songs")
-    snakemake(tmp_path / "copy", *chosen, "--", "results/split/tables/comparison.csv")
-    results = tmp_path / "copy" / "results" / "split"
+    copy = finished.copy(tmp_path / "copy")
+    settings = """\
+run: split
+include: [mean_mel]
+clustering: {k: [2, 3]}
+split: {method: exact, validation: 0.25, test: 0.1}
+evaluation: {fit_on: train, score_on: validation}
+"""
+    (copy.folder / "split.yaml").write_text(settings, encoding="utf-8")
+    copy.snakemake("--configfile", "split.yaml", "--", "results/split/tables/comparison.csv")
+    results = copy.folder / "results" / "split"
     clusters = tables.read(results / "clusters" / "mean_mel" / "seed-0.parquet", tables.CLUSTERS)
     tracks = tables.read(results / "corpus" / "tracks.parquet", tables.TRACKS)
     held_out = set(tracks.loc[tracks["split"] == "validation", "track_id"])

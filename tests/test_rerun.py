@@ -1,6 +1,5 @@
 """What a change re-runs: a finished run is changed in one way, and Snakemake's plan is read."""
 
-import csv
 import json
 import os
 import re
@@ -15,37 +14,14 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from pipeline import WORDS, copy_repository, plan_in, planned, snakemake, write_song
+from finished import BASELINES, MODELS, Run
+from pipeline import plan_in, planned
 from songatlas import fingerprint, syntax, tables
 from songatlas.config import Config
 from songatlas.corpus.shards import shard_name, shard_of
 
-CONFIG = """\
-run: small
-corpus: manifest
-corpus_path: songs
-shards: 2
-windows: {length_s: 8.0, hop_s: 4.0}
-logmel: {n_mels: 32, hop_length: 2048}
-training: {max_epochs: 1}
-loss: {kl_warmup_epochs: 1}
-models:
-  beta_vae: {architecture: conv_vae, beta: 4.0, latent_dim: 8}
-  cvae_genre: {architecture: cvae, condition_on: genre, latent_dim: 8}
-  cvae_language: {architecture: cvae, condition_on: language, latent_dim: 8}
-baselines:
-  mean_mel: {kind: mean_mel}
-  descriptors: {kind: descriptors}
-  lyrics_tfidf: {kind: lyrics_tfidf, standardise: false}
-clustering: {algorithms: [kmeans, agglomerative, gmm], k: [2], n_init: 1}
-evaluation: {permutations: 5, bootstraps: 5}
-consensus: {k_max: 3, draws: 3, references: 2}
-"""
 SLOW = pytest.mark.slow
-MODELS = ("beta_vae", "cvae_genre", "cvae_language")
-BASELINES = ("mean_mel", "descriptors", "lyrics_tfidf")
 EVERYONE = (*MODELS, *BASELINES)
-COLUMNS = ("song_id", "title", "language", "genre", "audio_path", "lyrics_path")
 
 TABLE = {"comparison", "figure_comparison", "model_tests", "summary", "metrics"}
 """What compares representations."""
@@ -97,26 +73,8 @@ FIGURES = {
 } | OF_MODELS
 
 
-class Run:
-    """A finished run, in a copy of the repository."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.results = folder / "results" / "small"
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        path = self.folder / name
-        text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{name} has `{old}` {text.count(old)} times"
-        path.write_text(text.replace(old, new), encoding="utf-8")
-
-    def configure(self, old: str, new: str) -> None:
-        self.edit("config/config.yaml", old, new)
-
-    def rebuild_corpus(self) -> None:
-        """Run up to the checkpoint: only then does Snakemake know what lies behind it."""
-        target = "results/small/corpus/tracks.parquet"
-        snakemake(self.folder, "--", target, repository=self.folder)
+class Changed(Run):
+    """A copy of the finished run, and what would run in it."""
 
     def plan(self) -> set[str]:
         """Jobs that would run, but for the card (it follows any change) and pages (tables)."""
@@ -134,56 +92,19 @@ class Run:
                 names.add(" ".join([job["rule"], *wildcards.values()]))
         return names
 
-    def songs(self) -> list[dict[str, str]]:
-        with (self.folder / "songs" / "manifest.csv").open(encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-    def write_songs(self, rows: list[dict[str, str]]) -> None:
-        with (self.folder / "songs" / "manifest.csv").open("w", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-
-    def add_song(self, language: str, genre: str, number: int) -> dict[str, str]:
-        """The files of a song, and its row of the manifest."""
-        name = f"{language}-{genre}-{number}"
-        audio, lyrics = f"audio/{name}.wav", f"lyrics/{name}.txt"
-        seed = 100 * (language == "en") + 10 * (genre == "pop") + number
-        write_song(self.folder / "songs" / audio, genre, seed, seconds=13.0)
-        words = WORDS["english" if language == "en" else "español"].split()
-        path = self.folder / "songs" / lyrics
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("\n".join(words[number:]), encoding="utf-8")
-        cells = (name, name, language, genre, audio, lyrics)
-        return dict(zip(COLUMNS, cells, strict=True))
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of every stage; tests change copies of it."""
-    run = Run(tmp_path_factory.mktemp("finished"))
-    copy_repository(run.folder)
-    (run.folder / "config" / "config.yaml").write_text(CONFIG, encoding="utf-8")
-    kinds = [(language, genre) for language in ("en", "es") for genre in ("pop", "rock")]
-    run.write_songs([run.add_song(*kind, number) for kind in kinds for number in range(3)])
-    snakemake(run.folder, repository=run.folder)
-    return run
-
 
 @pytest.fixture
-def run(finished: Run, tmp_path: Path) -> Run:
-    """A copy of the finished run, with its times."""
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    return Run(tmp_path / "copy")
+def run(finished: Run, tmp_path: Path) -> Changed:
+    return Changed(finished.copy(tmp_path / "copy").folder)
 
 
-def test_nothing_changed_nothing_to_do(run: Run) -> None:
+def test_nothing_changed_nothing_to_do(run: Changed) -> None:
     start = time.perf_counter()
     assert run.everything() == set()
     print(f"planned in {time.perf_counter() - start:.1f} s")
 
 
-def test_a_models_setting_reruns_that_model_and_what_compares(run: Run) -> None:
+def test_a_models_setting_reruns_that_model_and_what_compares(run: Changed) -> None:
     run.configure("beta: 4.0", "beta: 2.0")
     assert run.plan() == branch("beta_vae") | {"architectures"}
     # The same in Snakemake's own table of jobs.
@@ -192,32 +113,32 @@ def test_a_models_setting_reruns_that_model_and_what_compares(run: Run) -> None:
     assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(counts)
 
 
-def test_saying_what_a_model_changes_trains_nothing(run: Run) -> None:
+def test_saying_what_a_model_changes_trains_nothing(run: Changed) -> None:
     run.configure("beta: 4.0", "beta: 4.0, change: a larger beta")
     assert run.plan() == {"changes_table"}
 
 
-def test_an_added_model_runs_its_branch(run: Run) -> None:
+def test_an_added_model_runs_its_branch(run: Changed) -> None:
     run.configure("models:\n", "models:\n  basic_vae: {architecture: basic_vae, latent_dim: 8}\n")
     assert run.plan() == branch("basic_vae") | {"architectures"}
 
 
-def test_a_removed_model_leaves_the_comparison(run: Run) -> None:
+def test_a_removed_model_leaves_the_comparison(run: Changed) -> None:
     run.configure("  beta_vae: {architecture: conv_vae, beta: 4.0, latent_dim: 8}\n", "")
     assert run.plan() == branch() | {"architectures"}
 
 
-def test_another_clustering_trains_nothing(run: Run) -> None:
+def test_another_clustering_trains_nothing(run: Changed) -> None:
     run.configure("kmeans, agg", "kmeans, spectral, agg")
     assert run.plan() == clustered(EVERYONE)
 
 
-def test_another_k_reruns_no_consensus(run: Run) -> None:
+def test_another_k_reruns_no_consensus(run: Changed) -> None:
     run.configure("k: [2]", "k: [2, 3]")
     assert run.plan() == clustered(EVERYONE) - jobs("consensus", EVERYONE) - CONSENSUS
 
 
-def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> None:
+def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Changed) -> None:
     before = tables.read(run.results / "corpus" / "tracks.parquet", tables.TRACKS)
     run.write_songs([*run.songs(), run.add_song("en", "rock", 7)])
     run.rebuild_corpus()
@@ -231,7 +152,7 @@ def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Run) -> Non
     assert run.plan() == corpus_wide | features | {"fates"}
 
 
-def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Run) -> None:
+def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Changed) -> None:
     relabel(run)
     run.rebuild_corpus()
     known = jobs("disentanglement", EVERYONE) | {"figure_traversal"}
@@ -239,13 +160,13 @@ def test_an_edited_genre_reruns_scores_and_the_model_conditioned_on_it(run: Run)
     assert run.plan() == clustered(EVERYONE) | known | branch("cvae_genre") | {"fates"}
 
 
-def relabel(run: Run) -> None:
+def relabel(run: Changed) -> None:
     rows = run.songs()
     rows[0]["genre"] = "rock"
     run.write_songs(rows)
 
 
-def test_a_moved_song_is_the_same_song(run: Run) -> None:
+def test_a_moved_song_is_the_same_song(run: Changed) -> None:
     rows = run.songs()
     moved = "elsewhere/renamed.wav"
     (run.folder / "songs" / "elsewhere").mkdir()
@@ -258,7 +179,7 @@ def test_a_moved_song_is_the_same_song(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
+def test_an_edited_title_reruns_what_shows_it(run: Changed) -> None:
     rows = run.songs()
     rows[0]["title"] = "Another title"
     run.write_songs(rows)
@@ -266,7 +187,7 @@ def test_an_edited_title_reruns_what_shows_it(run: Run) -> None:
     assert run.plan() == OF_MODELS | {"summary", "fates"}
 
 
-def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
+def test_clustering_code_reruns_clusters_onward(run: Changed) -> None:
     run.edit(
         "scripts/songatlas/clustering/algorithms.py",
         "def cluster(",
@@ -284,19 +205,21 @@ def test_clustering_code_reruns_clusters_onward(run: Run) -> None:
         pytest.param("map", {"maps"}, marks=SLOW),
     ],
 )
-def test_code_of_a_figure_redraws_that_figure(run: Run, module: str, expected: set[str]) -> None:
+def test_code_of_a_figure_redraws_that_figure(
+    run: Changed, module: str, expected: set[str]
+) -> None:
     code = f"scripts/songatlas/figures/{module}.py"
     run.edit(code, "\ndef _draw(", "\ndef _draw(*_: object, ")
     assert run.plan() == expected
 
 
-def test_code_of_a_model_reruns_that_model(run: Run) -> None:
+def test_code_of_a_model_reruns_that_model(run: Changed) -> None:
     code = "scripts/songatlas/models/conv_vae.py"
     run.edit(code, "class Architecture(", "EXTRA = 0\n\n\nclass Architecture(")
     assert run.plan() == branch("beta_vae") | {"architectures"}
 
 
-def test_comments_docstrings_and_help_texts_rerun_nothing(run: Run) -> None:
+def test_comments_docstrings_and_help_texts_rerun_nothing(run: Changed) -> None:
     files = sorted((run.folder / "scripts").rglob("*.py"))
     assert len(files) > 80
     for path in files:
@@ -307,7 +230,7 @@ def test_comments_docstrings_and_help_texts_rerun_nothing(run: Run) -> None:
     assert run.everything() == set()
 
 
-def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Run) -> None:
+def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Changed) -> None:
     # A new key and its section: nothing. Clustering's own definition: what reads that section.
     code = "scripts/songatlas/config.py"
     run.edit(
@@ -323,7 +246,7 @@ def test_an_edit_of_the_config_model_reruns_the_readers_of_that_section(run: Run
     assert run.plan() == expected
 
 
-def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
+def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Changed) -> None:
     (run.folder / "README.md").write_text("Other words.\n", encoding="utf-8")
     (run.folder / "tests" / "test_config.py").write_text("", encoding="utf-8")
     assert run.everything() == set()
@@ -349,7 +272,7 @@ def test_readme_and_tests_rerun_nothing_and_style_redraws(run: Run) -> None:
         ),
     ],
 )
-def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[str]) -> None:
+def test_a_setting_reruns_what_reads_it(run: Changed, setting: str, expected: set[str]) -> None:
     run.configure("clustering:", f"{setting}\nclustering:")
     assert run.plan() == expected
 
@@ -379,7 +302,7 @@ def test_a_setting_reruns_what_reads_it(run: Run, setting: str, expected: set[st
         ),
     ],
 )
-def test_a_key_reruns_what_reads_it(run: Run, old: str, new: str, expected: set[str]) -> None:
+def test_a_key_reruns_what_reads_it(run: Changed, old: str, new: str, expected: set[str]) -> None:
     run.configure(old, new)
     assert run.plan() == expected
 
@@ -387,7 +310,7 @@ def test_a_key_reruns_what_reads_it(run: Run, old: str, new: str, expected: set[
 @pytest.mark.parametrize("with_songs", [True, False])
 def test_a_restored_run_has_nothing_to_do(finished: Run, tmp_path: Path, with_songs: bool) -> None:
     """Elsewhere, with new times in any order; songs that stayed behind are not asked for."""
-    restored = Run(tmp_path / "another" / "place")
+    restored = Changed(tmp_path / "another" / "place")
     absent = set() if with_songs else {"songs"}
     shutil.copytree(finished.folder, restored.folder, ignore=lambda *_: absent)
     for path in (restored.folder / ".snakemake").iterdir():
@@ -404,7 +327,7 @@ def shuffle_times(folder: Path) -> None:
         os.utime(path, (time.time() - float(age), time.time() - float(age)))
 
 
-def test_a_restored_file_that_is_not_the_recorded_one_reruns_what_read_it(run: Run) -> None:
+def test_a_restored_file_that_is_not_the_recorded_one_reruns_what_read_it(run: Changed) -> None:
     latents = run.results / "latents" / "mean_mel" / "seed-0.parquet"
     shutil.copy(run.results / "latents" / "descriptors" / "seed-0.parquet", latents)
     shuffle_times(run.results)
@@ -412,7 +335,7 @@ def test_a_restored_file_that_is_not_the_recorded_one_reruns_what_read_it(run: R
     assert run.plan() == vectors(["mean_mel"])
 
 
-def test_explaining_names_the_change(run: Run) -> None:
+def test_explaining_names_the_change(run: Changed) -> None:
     run.configure("beta: 4.0", "beta: 2.0")
     run.edit(
         "scripts/songatlas/models/cvae.py",
@@ -433,10 +356,10 @@ def test_explaining_names_the_change(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_run_does_what_was_planned(run: Run) -> None:
+def test_a_real_run_does_what_was_planned(run: Changed) -> None:
     """In one go, too, although what lies behind the checkpoint is unknown at its start."""
     relabel(run)
-    log = snakemake(run.folder, repository=run.folder).stderr
+    log = run.snakemake().stderr
     ran = [line.split("Rule: ")[1].rstrip(")") for line in log.splitlines() if "(Rule: " in line]
     assert ran.count("train") == 1
     assert not {"logmel", "descriptors", "lyrics_features", "baseline_latents"} & set(ran)
@@ -445,10 +368,10 @@ def test_a_real_run_does_what_was_planned(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_train_in_a_job(run: Run) -> None:
+def test_two_processes_train_in_a_job(run: Changed) -> None:
     run.configure("training: {", "trainer: {devices: 2}\ntraining: {")
     weights = "results/small/models/beta_vae/seed-0/weights.ckpt"
-    snakemake(run.folder, "--resources", "gpu=2", "--", weights, repository=run.folder)
+    run.snakemake("--resources", "gpu=2", "--", weights)
     summary = json.loads((run.folder / weights).with_name("summary.json").read_text("utf-8"))
     assert summary["processes"] == 2
 

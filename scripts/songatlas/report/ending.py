@@ -14,10 +14,11 @@ WORDS = {
 """Fates (`fates.FATES`) in words."""
 
 
-def ending(results: Path) -> str:
+def ending(results: Path, times: str = "") -> str:
     """The comparison table of a run, its inputs in numbers, and where its tables and figures are.
 
-    Returns an empty text when the run wrote no comparison (another target was asked for).
+    `times` says how long the stages took (`stage_times`). Returns an empty text when the run wrote
+    no comparison (another target was asked for).
     """
     table = results / "tables" / "comparison.txt"
     if not table.is_file():
@@ -34,6 +35,8 @@ def ending(results: Path) -> str:
     ):
         if path.exists():
             lines.append(f"{what:<9}{path}")
+    if times:
+        lines.append(f"time     {times}")
     return "\n".join(lines)
 
 
