@@ -42,6 +42,9 @@ class Architecture(Model):
 
     channels_last = True
 
+    shift: Tensor
+    transform: Tensor
+
     def __init__(
         self,
         spec: InputSpec,
@@ -136,7 +139,7 @@ class Architecture(Model):
     def embed(self, batch: Batch) -> Tensor:
         """The features, scaled and whitened, (B, latent_dim and the width of what is joined)."""
         with torch.autocast(batch["mel"].device.type, enabled=False):
-            return (self.features(batch) - self.shift) @ self.transform  # type: ignore[operator]
+            return (self.features(batch) - self.shift) @ self.transform
 
     def finish(self, batches: Callable[[], Iterable[Batch]]) -> None:
         """Measure scales and the covariance within songs on the training windows."""
@@ -150,8 +153,8 @@ class Architecture(Model):
         share[self.latent_dim :] = len(scale) - self.latent_dim
         scale = torch.where(scale > CONSTANT, scale * share.sqrt(), 1.0)
         whitener = within_song_whitener((features - shift) / scale, track, self.whitening)
-        self.shift.copy_(shift.to(self.shift.dtype))  # type: ignore[operator]
-        self.transform.copy_((whitener / scale[:, None]).to(self.shift.dtype))  # type: ignore[operator]
+        self.shift.copy_(shift.to(self.shift.dtype))
+        self.transform.copy_((whitener / scale[:, None]).to(self.shift.dtype))
 
 
 def within_song_whitener(z: Tensor, track: Tensor, share: float) -> Tensor:
