@@ -117,7 +117,7 @@ def _particulars(model: Declared, entry: registry.Entry, built: Model | None) ->
 
 def _widths(model: Model) -> str:
     """Hidden units of its encoders, or of those of the model that it is built on."""
-    [by_modality] = [part.widths for part in model.modules() if getattr(part, "widths", None)]
+    [by_modality] = [p.widths for p in model.modules() if isinstance(p, Model) and p.widths]
     if len(by_modality) == 1:
         return f"widths {_shown(*by_modality.values())}"
     return "widths " + ", ".join(f"{name} {_shown(units)}" for name, units in by_modality.items())
