@@ -432,7 +432,7 @@ def _kernels(device: str, deterministic: bool) -> dict[str, Any]:
     if device != "cuda":
         return {}
     # Otherwise every torch.empty would be filled with NaN.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return {"deterministic": "warn" if deterministic else False, "benchmark": not deterministic}
 
 
