@@ -49,10 +49,11 @@ rule drift:
     conda:
         "../envs/torch.yaml"
     params:
+        run=lambda wildcards: plan.results,
         branches=plan.assign_branches,
         assign=plan.section("assign"),
         code=code_of("drift"),
     message:
-        "Comparing new songs with those of " + plan.results
+        "Comparing new songs with those of {params.run}"
     script:
         "../scripts/drift.py"

@@ -18,7 +18,7 @@ rate lies outside the promised range; `make test-slow` fails then. The simulatio
 `tests/calibration/promises.py`, one entry each.
 
 Intervals of scores are held to 90%, not to their nominal 95%: a bootstrap of 12 to 200 songs is a
-little short. Where errors are many (60% agreement) they are held to 80%.
+little short.
 
 | promise | event | truth | promised rate | rate | its interval | repeats |
 | --- | --- | --- | --- | --- | --- | --- |
