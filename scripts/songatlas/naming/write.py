@@ -327,10 +327,12 @@ def write_names(
     counted = count_words(_texts(texts["lyrics"]), _texts(texts["language"]))
     earlier = read_earlier(outputs["named"])
     named, rows = [tables.empty(NAMED)], []
+    without_clusters = []
     each = zip(models, source["latents"], source["consensus"], source["choice"], strict=True)
     for files in each:
         groups = read_groups(*files, evaluation.evaluate_on)
         if groups is None:
+            without_clusters.append(files[0])
             continue
         at = pd.Index(texts["track_id"]).get_indexer(pd.Index(groups.track_ids))
         before = earlier[earlier["model"] == groups.model]
@@ -345,7 +347,10 @@ def write_names(
         rows.append(clusters.assign(words=list(words)))
     frame = pd.concat(rows) if rows else pd.DataFrame(columns=list(COLUMNS))
     layout.write_csv(frame, outputs["csv"])
-    layout.write_text(layout.markdown(frame, "Names of clusters", notes=[NOTES]), outputs["md"])
+    notes = [NOTES]
+    if without_clusters:
+        notes.append(f"No clusters are suggested for: {', '.join(without_clusters)}.")
+    layout.write_text(layout.markdown(frame, "Names of clusters", notes=notes), outputs["md"])
     tables.write(pd.concat(named), outputs["named"], NAMED)
     sure = int((frame["name"] != UNSURE).sum())
     return f"{sure} of {len(frame)} clusters have a name: {outputs['md']}"
