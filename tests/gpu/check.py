@@ -115,19 +115,21 @@ def check(arguments: argparse.Namespace) -> int:
         asked = ["--device", arguments.device, "--folder", folder]
         asked += ["--small"] if arguments.small else []
         worker: Worker | None = None
-        for step in arguments.steps:
-            left = until - time.monotonic()
-            if left <= 0:
-                results.add({"step": step, "error": "not begun: no time was left"})
-                continue
-            if worker is None:
-                worker = Worker(asked)
-                worker.run(START, START_LIMIT_S * arguments.patience, results)
-            if not worker.run(step, min(left, LIMITS_S[step] * arguments.patience), results):
+        try:
+            for step in arguments.steps:
+                left = until - time.monotonic()
+                if left <= 0:
+                    results.add({"step": step, "error": "not begun: no time was left"})
+                    continue
+                if worker is None:
+                    worker = Worker(asked)
+                    worker.run(START, START_LIMIT_S * arguments.patience, results)
+                if not worker.run(step, min(left, LIMITS_S[step] * arguments.patience), results):
+                    worker.end()
+                    worker = None
+        finally:
+            if worker is not None:
                 worker.end()
-                worker = None
-        if worker is not None:
-            worker.end()
     print(f"{len(results.content['rows'])} rows in {results.path}, {len(results.failed)} failed")
     return int(bool(results.failed))
 
