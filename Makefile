@@ -57,9 +57,9 @@ BEGUN = $(wildcard .snakemake/songatlas/$(RUN).yaml)
 resume: setup ## finish an interrupted run with the config it was begun with (RUN=demo)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(if $(BEGUN),--configfile $(BEGUN),$(RUN_CONFIG)))
 
-# One process per core, the tests of a file in one of them (tests/conftest.py); numerical libraries
-# then keep to one thread each. FILE=tests/test_scores.py and K='noise and not slow' choose tests.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(FILE) $(if $(K),-k '$(K)')
+# One process per core, the tests of a file in one of them; numerical libraries then keep to one
+# thread each. FILE=tests/test_scores.py and K='noise and not slow' choose tests.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(FILE) $(if $(K),-k '$(K)')
 
 test: setup $(if $(FILE)$(K),,lint) ## linters, unit tests and an end-to-end run (FILE= or K= for some tests)
 	@$(PYTEST)

@@ -9,9 +9,6 @@ import pytest
 if TYPE_CHECKING:
     from finished import Run
 
-FINISHED = "finished"
-"""Group of the tests that read the finished run: one process makes it, once."""
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -41,16 +38,24 @@ def reference() -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> "Run":
-    """The small finished run (`finished.CONFIG`); tests change copies of it."""
-    from finished import finished_run
+    """The small finished run (`finished.CONFIG`), made once for all test processes.
 
-    return finished_run(tmp_path_factory.mktemp("finished"))
+    Tests read it, or change copies of it.
+    """
+    from filelock import FileLock
+
+    from finished import Run, finished_run
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    done = shared / "finished.done"
+    with FileLock(shared / "finished.lock"):
+        if not done.exists():
+            finished_run(shared / "finished run")
+            done.touch()
+    return Run(shared / "finished run")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file share a process; so do those of the finished run, which go first."""
-    for item in items:
-        shared = "finished" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group(FINISHED if shared else item.path.stem))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != FINISHED)
+    """The longest file first: it makes the finished run while other processes do without it."""
+    items.sort(key=lambda item: item.path.stem != "test_pipeline")
