@@ -355,7 +355,7 @@ def all_tables():
         files["training"] = ("csv", "md", "tex")
         files["latent_units"] = ("csv",)
     if plan.multimodal:
-        files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
+        files |= {"modalities": ("csv", "md", "tex")}
     if "musicnn" in plan.features:
         files["song_tags"] = ("csv",)
     if plan.retrievable or plan.joint_encoders:

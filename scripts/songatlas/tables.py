@@ -115,7 +115,7 @@ first, separated by `; `; `compilation` says that the album has songs of several
 
 LEVELS = ("window", "song", "song_vote")
 VIEWS = ("sound", "words", "together")
-"""By what a model that reads audio and lyrics is clustered; null where a model reads one of them."""
+"""By what a model that reads audio and lyrics is clustered; null where it reads one of them."""
 
 SOURCES = Table(
     "sources",

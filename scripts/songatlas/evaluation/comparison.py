@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
-from songatlas.clustering.views import named_by_view, of_view
+from songatlas.clustering.views import TOGETHER, named_by_view, of_view
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.best import best_of
@@ -389,6 +389,11 @@ def read_runs(
     if absent:
         raise SongatlasError(f"no scores of {', '.join(absent)}; run the clustering stage")
     return runs
+
+
+def together(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
+    """The runs with one view of each model: what reads audio and lyrics is taken together."""
+    return {model: [run.of_view(TOGETHER) for run in seeds] for model, seeds in runs.items()}
 
 
 def write_comparison(

@@ -358,7 +358,8 @@ def write_clusters_and_scores(
 ) -> None:
     """Read the latents of one model, write its clusters, scores and continuity.
 
-    `sound_path` and `words_path` are its latents of one modality alone, where it reads two. Clusters that lie at `clusters_path` already are those before: the new ones keep their numbers.
+    `sound_path` and `words_path` are its latents of one modality alone, where it reads two.
+    Clusters that lie at `clusters_path` already are those before: the new ones keep their numbers.
     Numerical libraries are kept to one thread: sums over several threads differ in the last digit
     from run to run, and a clustering can turn on it.
 
