@@ -54,9 +54,7 @@ rule modalities:
     conda:
         "../envs/analysis.yaml"
     params:
-        evaluation=plan.section(
-            "evaluation", "tasks", "permutations", "summary_algorithms", "seed"
-        ),
+        evaluation=plan.section("evaluation", "tasks", "permutations", "summary_algorithms", "seed"),
         card=plan.card,
         code=code_of("modalities"),
     message:

@@ -154,10 +154,10 @@ def write_modalities(
     over = f"{n_seeds} seeds (± standard deviation)" if n_seeds > 1 else "one seed"
     notes = [
         f"Mean of {', '.join(evaluation.summary_algorithms)} at k = number of classes, over "
-        f"{over}. nmi_full: both modalities (the view together); nmi_mel, nmi_lyrics: one alone (sound, "
-        "words), of the songs that have it; chance: nmi_full with labels permuted. ami_full_*: "
-        "agreement of the clusters of both modalities with those of one alone; the lower, the "
-        "more the other one moved."
+        f"{over}. nmi_full: both modalities (the view together); nmi_mel, nmi_lyrics: one alone "
+        "(sound, words), of the songs that have it; chance: nmi_full with labels permuted. "
+        "ami_full_*: agreement of the clusters of both modalities with those of one alone; the "
+        "lower, the more the other one moved."
     ]
     layout.write_text(layout.markdown(shown, heading, notes=notes), md)
     caption = f"{heading}. {notes[0]}"
