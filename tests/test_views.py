@@ -129,6 +129,17 @@ def test_best_and_its_chance_are_of_each_view() -> None:
     assert (frame["best_chance_nmi"] < 0.2).all()
 
 
+def test_a_view_keeps_the_scale_of_its_blocks() -> None:
+    """A shared block that training left nearly constant says nothing, however it is scaled."""
+    case = CASES["3 x 3"]()
+    noise = 1e-3 * np.random.default_rng(2).normal(size=(case.n, 8))
+    z = np.concatenate([case.audio, noise], axis=1)
+    sound = tables.latents_frame("song", None, case.ids, ["train"] * case.n, z)
+    run = case.run([], sound=sound).of_view("sound")
+    nmi = run.scores[(run.scores["metric"] == "nmi") & (run.scores["task"] == "genre")]
+    assert (nmi["value"] >= reached(case.audio, case.genre) - 0.02).all()
+
+
 def test_songs_without_a_modality_are_left_out_of_its_view() -> None:
     case = CASES["3 x 3"]()
     heard = case.latents("audio")[:60]

@@ -1,7 +1,9 @@
 """Views of a model that reads audio and lyrics: clustered by sound, by words, and together.
 
-`sound` and `words` are its latents with the other modality hidden, of the songs that have the one;
-`together` is the whole latent. What reads one modality has one view, which is null in tables.
+`sound` and `words` are its latents with the other modality hidden, of the songs that have the one,
+as the model scales them. `together` is the whole latent; where it consists of blocks each has equal
+variance, since units of sound and of words cannot be compared. What reads one modality has one
+view, which is null in tables.
 """
 
 from collections.abc import Mapping

@@ -257,7 +257,7 @@ def cluster_and_score(
         model: name that stands in the scores.
         seed: training seed of the model; clusterings take `evaluation.seed`.
         supervision: of `tables.SUPERVISION`: whose labels the model saw.
-        blocks: named parts of the latents, which are brought to equal variance.
+        blocks: named parts of `latents`, which are brought to equal variance.
         alone: the latents of the views `sound` and `words`, of a model that reads both; `latents`
             are then those of the view `together` (`clustering.views`).
         note: what the latents' own metadata say; it is passed on to every score.
@@ -317,12 +317,13 @@ def _levels(
 ) -> Iterator[list[Attempt]]:
     """Clusterings of one view level by level, in the order of `clustering.levels`."""
     scored_on, fitted_on = evaluation.evaluate_on, evaluation.fitted_on
+    parts = {} if view in (SOUND, WORDS) else blocks
     points, fitted = {}, {}
     for level in ("window", "song"):
         scored = points_of(latents, level, scored_on, view)
         known = points_of(latents, level, fitted_on) if fitted_on != scored_on else None
-        points[level] = even(scored, blocks, known)
-        fitted[level] = None if known is None else even(known, blocks)
+        points[level] = even(scored, parts, known)
+        fitted[level] = None if known is None else even(known, parts)
     done: dict[str, list[Attempt]] = {}
 
     def clustered(level: str) -> list[Attempt]:
