@@ -121,6 +121,15 @@ def run(tmp_path: Path) -> Finished:
     return Finished(folder)
 
 
+def test_of_a_model_with_views_new_songs_join_the_clusters_of_both(run: Finished) -> None:
+    path = run.folder / "clusters" / "some" / "seed-0.parquet"
+    clusters = tables.read(path, tables.CLUSTERS)
+    views = [clusters.assign(view=view) for view in tables.VIEWS]
+    tables.write(pd.concat(views), path, tables.CLUSTERS)
+    assert set(run.song_clusters(BRANCH)["view"]) == {"together"}
+    assert len(run.song_clusters(BRANCH)) == len(clusters)
+
+
 def assigned(run: Finished, z: np.ndarray, **settings: object) -> pd.DataFrame:
     ids = [f"new{row}" for row in range(len(z))]
     latents, clusters = run.latents(BRANCH), run.song_clusters(BRANCH)

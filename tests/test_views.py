@@ -12,7 +12,15 @@ from songatlas import tables
 from songatlas.clustering.algorithms import cluster
 from songatlas.clustering.views import balanced, named_by_view, of_view
 from songatlas.config import Clustering, Evaluation
-from songatlas.evaluation.comparison import Run, compare, together
+from songatlas.evaluation.best import best_representation
+from songatlas.evaluation.comparison import (
+    COLUMNS,
+    Run,
+    compare,
+    for_readers,
+    format_for_terminal,
+    together,
+)
 from songatlas.evaluation.scores import cluster_and_score
 
 ALGORITHMS = ["kmeans", "agglomerative", "gmm"]
@@ -127,6 +135,27 @@ def test_best_and_its_chance_are_of_each_view() -> None:
     assert frame.loc[("genre", "sound"), "best_nmi"] > 0.95
     assert frame.loc[("genre", "words"), "best_nmi"] < 0.2
     assert (frame["best_chance_nmi"] < 0.2).all()
+
+
+def test_tables_for_readers_say_which_view() -> None:
+    frame = CASES["3 x 3"]().compared([]).reset_index()[list(COLUMNS)]
+    assert set(for_readers(frame, ["nmi"])["model"]) == {
+        "fused (sound)",
+        "fused (words)",
+        "fused (together)",
+    }
+    text = format_for_terminal(frame)
+    assert text.count("fused (sound)") == 2
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_the_best_representation_is_judged_by_both_modalities_together() -> None:
+    frame = CASES["8 overlapping genres x 5 languages"]().compared([]).reset_index()
+    both = frame[frame["view"] == "together"]
+    above = (both["nmi_mean"] - both["chance_nmi"]).mean()
+    rival = both.assign(view=None, model="rival", nmi_mean=above + 0.05, chance_nmi=0.0)
+    everyone = pd.concat([frame, rival])
+    assert best_representation(everyone, ["fused", "rival"]).model == "rival"
 
 
 def test_a_view_keeps_the_scale_of_its_blocks() -> None:
