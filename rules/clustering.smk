@@ -2,9 +2,9 @@
 
 
 rule clusters:
-    """Cluster latents at every level and score the clusterings."""
+    """Cluster latents at every level and in every view, and score the clusterings."""
     input:
-        latents=plan.path("latents", "{model}", "seed-{seed}.parquet"),
+        unpack(latents_to_cluster),
         labels=corpus_table("classes"),
     output:
         clusters=reads_its_own(plan.path("clusters", "{model}", "seed-{seed}.parquet")),

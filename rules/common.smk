@@ -133,6 +133,17 @@ def trained_latents_inputs(wildcards):
     return {"weights": f"{folder}/weights.ckpt", **model_features(wildcards)}
 
 
+def latents_to_cluster(wildcards):
+    """A model's latents; those of sound and of words alone too where it reads both."""
+    name = f"seed-{wildcards.seed}"
+    files = {"latents": plan.path("latents", wildcards.model, f"{name}.parquet")}
+    if wildcards.model in plan.multimodal:
+        folder = plan.path("analysis", "ablations", wildcards.model)
+        files |= {"sound": f"{folder}/{name}-mel.parquet"}
+        files |= {"words": f"{folder}/{name}-lyrics.parquet"}
+    return files
+
+
 def baseline_inputs(wildcards):
     """The one feature that a baseline reads, and the tables that say whose it is."""
     feature = plan.feature_of(wildcards.model)
@@ -344,7 +355,7 @@ def all_tables():
         files["training"] = ("csv", "md", "tex")
         files["latent_units"] = ("csv",)
     if plan.multimodal:
-        files |= {"modalities": ("csv", "md", "tex"), "gates": ("csv",)}
+        files |= {"modalities": ("csv", "md", "tex")}
     if "musicnn" in plan.features:
         files["song_tags"] = ("csv",)
     if plan.retrievable or plan.joint_encoders:

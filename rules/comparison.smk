@@ -2,7 +2,7 @@
 
 
 rule comparison:
-    """One row per model, task and level, sorted."""
+    """One row per model, task, level and view, sorted."""
     input:
         scores=plan.branch_files("scores/{model}/seed-{seed}.parquet", plan.branches),
         clusters=plan.branch_files("clusters/{model}/seed-{seed}.parquet", plan.branches),

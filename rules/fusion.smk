@@ -2,7 +2,7 @@
 
 
 rule ablated_latents:
-    """Embed every window and song with one modality alone, where both are there."""
+    """Embed with one modality alone every window and song that has it."""
     input:
         unpack(trained_latents_inputs),
     output:
@@ -34,15 +34,8 @@ rule ablated_latents:
 rule modalities:
     """How much each modality moved the clusters, per task."""
     input:
-        full=plan.branch_files(
-            "latents/{model}/seed-{seed}.parquet", plan.branches_of(plan.multimodal)
-        ),
-        mel=plan.branch_files(
-            "analysis/ablations/{model}/seed-{seed}-mel.parquet", plan.branches_of(plan.multimodal)
-        ),
-        lyrics=plan.branch_files(
-            "analysis/ablations/{model}/seed-{seed}-lyrics.parquet",
-            plan.branches_of(plan.multimodal),
+        clusters=plan.branch_files(
+            "clusters/{model}/seed-{seed}.parquet", plan.branches_of(plan.multimodal)
         ),
         labels=corpus_table("classes"),
     output:
@@ -54,7 +47,6 @@ rule modalities:
         ),
         md=plan.path("tables", "modalities.md"),
         tex=plan.path("tables", "modalities.tex"),
-        gates=plan.path("tables", "gates.csv"),
     log:
         plan.path("logs", "modalities.log"),
     benchmark:
@@ -62,8 +54,7 @@ rule modalities:
     conda:
         "../envs/analysis.yaml"
     params:
-        clustering=plan.section("clustering", "max_dim", "pca_dim", "n_init"),
-        evaluation=plan.section("evaluation", "tasks", "evaluate_on", "permutations", "seed"),
+        evaluation=plan.section("evaluation", "tasks", "permutations", "summary_algorithms", "seed"),
         card=plan.card,
         code=code_of("modalities"),
     message:

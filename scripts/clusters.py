@@ -16,4 +16,6 @@ with job(snakemake.log[0], snakemake.threads):
         seed=snakemake.params.seed,
         clustering=Clustering(**snakemake.params.clustering),
         evaluation=Evaluation(**snakemake.params.evaluation),
+        sound_path=snakemake.input.get("sound"),
+        words_path=snakemake.input.get("words"),
     )

@@ -1,4 +1,4 @@
-"""The comparison table: one row per model, task and level."""
+"""The comparison table: one row per model, task, level and view."""
 
 from songatlas.jobs import job
 

@@ -6,6 +6,7 @@ with job(snakemake.log[0], snakemake.threads):
     import pandas as pd
 
     from songatlas import tables
+    from songatlas.clustering.views import named_by_view
     from songatlas.figures.comparison import (
         class_counts,
         clustered_songs,
@@ -17,10 +18,11 @@ with job(snakemake.log[0], snakemake.threads):
 
     evaluation = snakemake.params.evaluation
     scores = pd.concat([tables.read(path, tables.SCORES) for path in snakemake.input.scores])
+    scores = named_by_view(scores)
     labels = tables.read(snakemake.input.labels, tables.LABELS)
     classes = class_counts(clustered_songs(snakemake.input.clusters), labels, evaluation["tasks"])
     figure = comparison_figure(
-        read_comparison(snakemake.input.table),
+        named_by_view(read_comparison(snakemake.input.table)),
         intervals(scores, classes, evaluation["summary_algorithms"]),
         corpus_name=snakemake.params.corpus_name,
         tasks=evaluation["tasks"],

@@ -7,8 +7,9 @@ from songatlas.jobs import job, progress
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
+    from songatlas.clustering.views import of_view
     from songatlas.config import Clustering, Evaluation
-    from songatlas.evaluation.comparison import compare, read_runs
+    from songatlas.evaluation.comparison import compare, read_runs, together
     from songatlas.figures.confusion import best_confusions, confusion_figure
     from songatlas.figures.save import save
 
@@ -18,7 +19,7 @@ with job(snakemake.log[0], snakemake.threads):
     files = zip(params.models, source.clusters, source.scores, target.svg, target.png, strict=True)
     for model, clusters, scores, svg, png in progress(list(files), "Drawing", unit="model"):
         comparison = compare(
-            read_runs([model], [scores], [clusters]),
+            together(read_runs([model], [scores], [clusters])),
             labels,
             clustering=clustering,
             evaluation=evaluation,
@@ -27,8 +28,8 @@ with job(snakemake.log[0], snakemake.threads):
         figure = confusion_figure(
             model,
             best_confusions(
-                tables.read(clusters, tables.CLUSTERS),
-                tables.read(scores, tables.SCORES),
+                of_view(tables.read(clusters, tables.CLUSTERS)),
+                of_view(tables.read(scores, tables.SCORES)),
                 labels,
                 comparison,
                 tasks=("language", "genre"),

@@ -5,10 +5,12 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     import pandas as pd
 
+    from songatlas.clustering.views import named_by_view
     from songatlas.versioning.metrics import write_bars, write_curves, write_metrics
 
     params, output = snakemake.params, snakemake.output
     comparison = pd.read_csv(snakemake.input.comparison, keep_default_na=False, na_values=[""])
+    comparison = named_by_view(comparison)
     write_metrics(comparison, output.metrics)
     for task, path in zip(params.tasks, output.comparison, strict=True):
         write_bars(comparison, task, path)

@@ -5,7 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
     from songatlas.evaluation import layout
-    from songatlas.evaluation.comparison import read_runs
+    from songatlas.evaluation.comparison import read_runs, together
     from songatlas.paper.clusterings import clusterings
     from songatlas.paper.corpus_kind import corpus_kind
     from songatlas.paper.files import read_table, write_sheets
@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.threads):
     given, evaluation = snakemake.params, snakemake.params.evaluation
     published = read_published()
     scores = clusterings(
-        read_runs(given.models, snakemake.input.scores, snakemake.input.clusters),
+        together(read_runs(given.models, snakemake.input.scores, snakemake.input.clusters)),
         tables.read(snakemake.input.labels, tables.LABELS),
         tasks=evaluation["tasks"],
         algorithms=evaluation["summary_algorithms"],

@@ -114,11 +114,20 @@ def run(tmp_path: Path) -> Finished:
     latents = tables.latents_frame("song", None, ids, splits, z)
     folder = tmp_path / "results" / "small"
     path = folder / "latents" / "some" / "seed-0.parquet"
-    tables.write(latents, path, tables.LATENTS, {"blocks": {}, "gate": "none"})
+    tables.write(latents, path, tables.LATENTS, {"blocks": {}})
     found = attempts(points_of(latents, "song"), CLUSTERING, [], 0)
     path = folder / "clusters" / "some" / "seed-0.parquet"
     tables.write(clusters_frame(found), path, tables.CLUSTERS)
     return Finished(folder)
+
+
+def test_of_a_model_with_views_new_songs_join_the_clusters_of_both(run: Finished) -> None:
+    path = run.folder / "clusters" / "some" / "seed-0.parquet"
+    clusters = tables.read(path, tables.CLUSTERS)
+    views = [clusters.assign(view=view) for view in tables.VIEWS]
+    tables.write(pd.concat(views), path, tables.CLUSTERS)
+    assert set(run.song_clusters(BRANCH)["view"]) == {"together"}
+    assert len(run.song_clusters(BRANCH)) == len(clusters)
 
 
 def assigned(run: Finished, z: np.ndarray, **settings: object) -> pd.DataFrame:
@@ -127,9 +136,7 @@ def assigned(run: Finished, z: np.ndarray, **settings: object) -> pd.DataFrame:
     chosen_settings = config.Assign(**settings)
     embedded = Embedded(ids, z, latents, z)
     compared = compare(embedded, latents, chosen_settings, CLUSTERING, 0)
-    return place(
-        embedded, compared, latents, clusters, {}, BRANCH, chosen_settings, CLUSTERING, "all"
-    )
+    return place(embedded, compared, latents, clusters, BRANCH, chosen_settings, CLUSTERING, "all")
 
 
 def test_new_songs_join_the_clusters_of_their_like(run: Finished) -> None:

@@ -353,14 +353,16 @@ def labels_of(n):
     )
 
 
-def written(folder: Path, runs: list[np.ndarray], n: int, note: str = "") -> dict[str, Path]:
+def written(
+    folder: Path, runs: list[np.ndarray], n: int, note: str = "", blocks: dict | None = None
+) -> dict[str, Path]:
     latents = []
     for seed, z in enumerate(runs):
         latents.append(folder / f"latents-{seed}.parquet")
         ids = [f"t{i:03d}" for i in range(len(z))]
         frame = tables.latents_frame("song", None, ids, ["train"] * len(z), z)
         frame = frame if len(z) else tables.empty(tables.LATENTS)
-        info = {"supervision": "none", "note": note}
+        info = {"supervision": "none", "note": note, "blocks": blocks or {}}
         tables.write(frame, latents[-1], tables.LATENTS, info)
     tables.write(labels_of(n), folder / "labels.parquet", tables.LABELS)
     names = ("consensus", "choice", "quality")
@@ -445,3 +447,15 @@ def test_seeds_of_different_songs_are_refused(tmp_path):
 def test_bounds_of_k_are_checked():
     with pytest.raises(ConfigError, match="k_min is larger than k_max"):
         config.load({"consensus": {"k_min": 5, "k_max": 4}})
+
+
+def test_the_units_of_a_latents_blocks_do_not_matter(tmp_path):
+    z = np.concatenate([blobs(n=24, centres=3)[0], blobs(n=24, centres=2)[0]], axis=1)
+    blocks = {"audio": (0, 8), "lyrics": (8, 16)}
+    for name, units in (("one", 1.0), ("other", np.repeat([100.0, 0.01], 8))):
+        written(tmp_path / name, [z * units], 24, blocks=blocks)
+    one, other = (
+        tables.read(tmp_path / name / "consensus.parquet", tables.CONSENSUS)
+        for name in ("one", "other")
+    )
+    pd.testing.assert_frame_equal(one, other)

@@ -125,3 +125,19 @@ def test_a_damaged_table_is_no_past(tmp_path: Path, caplog: pytest.LogCaptureFix
     path.write_bytes(b"no table")
     assert tables.read_previous(path, tables.CLUSTERS) is None
     assert "clusters.parquet" in caplog.text
+
+
+def test_of_a_model_with_views_together_goes_on() -> None:
+    songs, turned = labelled(a=0, b=0, c=1, d=1), labelled(a=1, b=1, c=0, d=0)
+    before = pd.concat(
+        [
+            clusters("song", songs, 2).assign(view="together"),
+            clusters("song", turned, 2).assign(view="words"),
+        ],
+        ignore_index=True,
+    )
+    again = before.assign(label=1 - before["label"])
+    now, rows = continued(again, before)
+    assert now.loc[now["view"] == "together", "label"].tolist() == [0, 0, 1, 1]
+    assert now.loc[now["view"] == "words", "label"].tolist() == [0, 0, 1, 1]
+    assert rows["songs_shared"].tolist() == [2, 2]

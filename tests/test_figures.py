@@ -189,7 +189,7 @@ def clusters_table(model: str = "conv_vae") -> pd.DataFrame:
             if k is None:
                 label = np.where(rng.random(48) < 0.2, -1, label)
             for track, cluster in zip(labels["track_id"], label, strict=True):
-                rows.append(("song", None, track, algorithm, k, int(cluster), None))
+                rows.append(("song", None, None, track, algorithm, k, int(cluster), None))
     frame = pd.DataFrame(rows, columns=list(tables.CLUSTERS.columns))
     return frame.assign(k=frame["k"].astype("Int32"))
 
@@ -392,6 +392,15 @@ def test_class_counts_are_of_the_songs_that_were_clustered(tmp_path: Path) -> No
         ["conv_vae", "language", "song", 2],
         ["conv_vae", "genre", "song", 1],
     ]
+
+
+def test_each_view_of_a_model_is_a_row_of_the_figure(tmp_path: Path) -> None:
+    both = [clusters_table().assign(view=view) for view in ("sound", "words")]
+    both[1] = both[1][both[1]["track_id"].isin(labels_table()["track_id"][:2])]
+    tables.write(pd.concat(both), tmp_path / "c.parquet", tables.CLUSTERS, {"model": "fused"})
+    counts = class_counts(clustered_songs([tmp_path / "c.parquet"]), labels_table(), ["language"])
+    found = counts.set_index("model")["classes"].to_dict()
+    assert found == {"fused (sound)": len(LANGUAGES), "fused (words)": 2}
 
 
 def test_interval_is_the_mean_of_bounds_at_k_equal_to_classes() -> None:
@@ -834,13 +843,14 @@ def test_confusion_and_comparison_name_the_same_best_among_ties() -> None:
     songs = labels_table()["track_id"]
     truth = labels_table()["genre"].map({name: i for i, name in enumerate(GENRES)})
     rows = [
-        ("song", None, track, algorithm, 3, label, None)
+        ("song", None, None, track, algorithm, 3, label, None)
         for algorithm in ("spectral", "agglomerative", "kmeans")
         for track, label in zip(songs, truth, strict=True)
     ]
     clusters = pd.DataFrame(rows, columns=list(tables.CLUSTERS.columns))
     scores = scores_table()
     scores = scores[(scores["level"] == "song") & (scores["task"] == "genre")].iloc[::-1]
+    scores = scores.assign(view=None)
     tie = scores.assign(value=np.where(scores["algorithm"] == "dbscan", 1.0 - 1e-15, 1.0))
     tie.loc[tie["k"].isin([4, 5]) & (tie["algorithm"] == "kmeans"), "value"] = 0.9
     frame = compare(
@@ -859,7 +869,10 @@ def test_confusion_and_comparison_name_the_same_best_among_ties() -> None:
 def clusters_of(label: list[int], algorithm: str = "kmeans", k: int | None = 3) -> pd.DataFrame:
     tracks = labels_table()["track_id"][: len(label)]
     frame = pd.DataFrame(
-        [("song", None, t, algorithm, k, c, None) for t, c in zip(tracks, label, strict=True)],
+        [
+            ("song", None, None, t, algorithm, k, c, None)
+            for t, c in zip(tracks, label, strict=True)
+        ],
         columns=list(tables.CLUSTERS.columns),
     )
     return frame.assign(k=frame["k"].astype("Int32"))

@@ -1,6 +1,7 @@
 """Fusion of audio and lyrics: experts, attention, missing modalities, contrast, training."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from songatlas import tables
 from songatlas.config import Loss, Training
 from songatlas.errors import ConfigError
 from songatlas.models import registry
@@ -21,7 +23,7 @@ from songatlas.models.towers import (
     similarity_loss,
 )
 from songatlas.training.data import Windows, prepare
-from songatlas.training.embed import only
+from songatlas.training.embed import only, write_latents
 from songatlas.training.fit import train
 from songatlas.training.weights import Description
 
@@ -297,6 +299,29 @@ def test_a_song_is_the_mean_of_the_windows_that_have_each_block() -> None:
     torch.testing.assert_close(song[start:stop], some[1, start:stop])
     start, stop = model.blocks["audio"]
     torch.testing.assert_close(song[start:stop], some[:, start:stop].mean(0))
+
+
+def test_one_modality_alone_is_embedded_where_it_is_there(tmp_path: Path) -> None:
+    model, windows = build("late"), make_windows()
+    silent = {windows.track_ids[row] for row in range(20, 24)}
+    for keep, other in (("mel", "lyrics"), ("lyrics", "audio")):
+        path = tmp_path / f"{keep}.parquet"
+        write_latents(model, windows, path, name="m", keep=keep)
+        frame = tables.read(path, tables.LATENTS)
+        songs = frame[frame["level"] == "song"]
+        assert (set(songs["track_id"]) & silent == set()) is (keep == "mel")
+        start, stop = model.blocks[other]
+        assert all((z[start:stop] == 0).all() for z in frame["z"])
+        rows = frame.loc[frame["level"] == "window", "window_id"]
+        sung = set(rows) & {f"w{row:02d}" for row in range(0, 20, 5)}
+        assert len(sung) == (4 if keep == "mel" else 0)
+        assert len(rows) == (20 if keep == "mel" else 16)
+
+
+def test_a_modality_that_no_song_has_leaves_no_latents(tmp_path: Path) -> None:
+    silent = make_windows(n_silent=24)
+    write_latents(build("late"), silent, tmp_path / "z.parquet", name="m", keep="mel")
+    assert tables.read(tmp_path / "z.parquet", tables.LATENTS).empty
 
 
 @pytest.mark.parametrize(

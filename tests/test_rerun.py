@@ -35,7 +35,7 @@ def jobs(rules: str, names: Iterable[str]) -> set[str]:
 
 
 WITH_PAGES = {"architectures", "changes_table", "comparison", "consensus_tables", "summary"}
-WITH_PAGES |= {"training_table", "names", APART}
+WITH_PAGES |= {"training_table", "names", "modalities", APART}
 """What writes Markdown, which `pages` shows."""
 
 CONSENSUS = {"consensus_tables", "figure_choice_of_k", "continuity_table", "names"}
@@ -48,9 +48,21 @@ OF_MODELS = {"figure_reconstruction", "figure_traversal"}
 """Pictures of what trained models decode."""
 
 
+FUSED = "fusion_late"
+"""The model that reads audio and lyrics: it is clustered by each alone, too."""
+
+
+def of_modalities(names: Iterable[str]) -> set[str]:
+    """What compares the clusters of both modalities with those of one."""
+    return {"modalities"} if FUSED in names else set()
+
+
 def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
     own = jobs("train latents clusters consensus disentanglement traversals", models)
+    if FUSED in models:
+        own |= {f"ablated_latents {FUSED} {modality}" for modality in ("mel", "lyrics")}
+        own |= of_modalities(models)
     drawn = {"figure_training", "maps", MATRICES} | OF_MODELS
     return own | TABLE | CONSENSUS | drawn | {"training_table", APART}
 
@@ -61,7 +73,8 @@ def vectors(names: Iterable[str]) -> set[str]:
 
 
 def clustered(names: Iterable[str]) -> set[str]:
-    return jobs("clusters consensus", names) | TABLE | CONSENSUS | {MATRICES}
+    own = jobs("clusters consensus", names) | of_modalities(names)
+    return own | TABLE | CONSENSUS | {MATRICES}
 
 
 FIGURES = {
@@ -291,7 +304,7 @@ def test_a_setting_reruns_what_reads_it(run: Changed, setting: str, expected: se
         pytest.param(
             "permutations: 5",
             "summary_algorithms: [kmeans], permutations: 5",
-            TABLE | {MATRICES},
+            TABLE | {MATRICES, "modalities"},
             marks=SLOW,
         ),
         pytest.param(
@@ -376,7 +389,7 @@ def test_two_processes_train_in_a_job(run: Changed) -> None:
     assert summary["processes"] == 2
 
 
-SET_BY_SCRIPT = {key: {"algorithms", "k"} for key in ("leakage.py", "modalities.py")}
+SET_BY_SCRIPT = {"leakage.py": {"algorithms", "k"}}
 """Keys that a script gives values of its own, whatever the config says."""
 
 

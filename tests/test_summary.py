@@ -518,3 +518,18 @@ def test_without_labels_it_says_which_representation_stands_for_the_run() -> Non
     text = page(names=names(("vade_musicnn", 9, "jazz")), comparison=none)
     assert "The groups of `vade_musicnn` (no label says which" in text
     assert "The groups of" not in page(names=names())
+
+
+def test_every_view_of_a_model_competes_under_its_own_name() -> None:
+    one = comparison().assign(view=None)
+    fused = one[one["model"] == "conv_vae"].assign(model="fused")
+    views = [
+        fused.assign(view=view, nmi_mean=nmi)
+        for view, nmi in (("sound", 0.9), ("together", 0.5), ("words", 0.2))
+    ]
+    text = page(
+        comparison=pd.concat([one, *views], ignore_index=True),
+        trainings=[training(), training("fused"), training("cvae_genre")],
+    )
+    assert "`fused (sound)` groups 30 songs best, NMI 0.90" in text
+    assert "3 trained models (seed 0): `conv_vae`, `fused`, `cvae_genre`." in text

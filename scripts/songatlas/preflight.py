@@ -62,11 +62,13 @@ def need(plan: Plan, parameters: dict[str, int]) -> Need:
     dims = [config.models[name].latent_dim for name in plan.models] * seeds
     dims += [config.clustering.pca_dim] * len(plan.untrained)
     clusterings = len(config.clustering.levels) * len(config.clustering.k) * 6
+    # Sound alone and words alone beside both together.
+    clustered = len(plan.branches) + 2 * len(plan.branches_of(plan.multimodal))
     stages = {
         "features": windows * sum(row_bytes),
         "models": seeds * sum(weights),
         "latents": sum(windows * 4 * dim for dim in dims),
-        "clusters": len(plan.branches) * windows * clusterings * ROW_BYTES,
+        "clusters": clustered * windows * clusterings * ROW_BYTES,
         "figures": BRANCH_BYTES * len(plan.first_branches),
     }
     if config.corpus == "demo":

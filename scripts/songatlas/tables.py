@@ -114,6 +114,8 @@ OF_RELEASES = {
 first, separated by `; `; `compilation` says that the album has songs of several artists."""
 
 LEVELS = ("window", "song", "song_vote")
+VIEWS = ("sound", "words", "together")
+"""By what a model that reads audio and lyrics is clustered; null where it reads one of them."""
 
 SOURCES = Table(
     "sources",
@@ -292,6 +294,7 @@ CLUSTERS = Table(
     "clusters",
     {
         "level": TEXT,
+        "view": TEXT,
         "window_id": TEXT,
         "track_id": TEXT,
         "algorithm": TEXT,
@@ -299,8 +302,9 @@ CLUSTERS = Table(
         "label": I32,
         "probability": F32,
     },
-    nullable=frozenset(["window_id", "k", "probability"]),
-    allowed={"level": LEVELS},
+    nullable=frozenset(["view", "window_id", "k", "probability"]),
+    allowed={"level": LEVELS, "view": VIEWS},
+    added=frozenset(["view"]),
 )
 
 CONTINUITY = Table(
@@ -334,6 +338,7 @@ SCORES = Table(
         "seed": I32,
         "split": TEXT,
         "level": TEXT,
+        "view": TEXT,
         "algorithm": TEXT,
         "k": I32,
         "task": TEXT,
@@ -346,8 +351,9 @@ SCORES = Table(
         "supervision": TEXT,
         "note": TEXT,
     },
-    nullable=frozenset(["k", "value", "ci_low", "ci_high", "chance", "note"]),
-    allowed={"level": LEVELS, "supervision": SUPERVISION},
+    nullable=frozenset(["view", "k", "value", "ci_low", "ci_high", "chance", "note"]),
+    allowed={"level": LEVELS, "view": VIEWS, "supervision": SUPERVISION},
+    added=frozenset(["view"]),
 )
 
 DISENTANGLEMENT = Table(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import tables
+from songatlas.clustering.views import of_view
 
 NOISE = -1
 KEYS = ["level", "algorithm", "k"]
@@ -90,13 +91,14 @@ def continued(
     """Clusters (`tables.CLUSTERS`) with the numbers of those before, and `tables.CONTINUITY`.
 
     A clustering continues the one of its level and algorithm with the same k, else the nearest k.
-    Votes of windows take the numbers of the windows' clusters; they have no rows of their own.
+    Votes of windows take the numbers of the windows' clusters; they have no rows of their own. Of
+    a model with views, `together` goes on; the others' clusters keep the numbers that they come in.
     """
     if before is None or clusters.empty:
         return clusters, tables.empty(tables.CONTINUITY)
-    labels, parts = clusters["label"].copy(), []
+    before, labels, parts = of_view(before), clusters["label"].copy(), []
     of_windows: dict[tuple[str, int | None], Renumbering] = {}
-    groups = [rows for _, rows in clusters.groupby(KEYS, dropna=False)]
+    groups = [rows for _, rows in of_view(clusters).groupby(KEYS, dropna=False)]
     for rows in sorted(groups, key=lambda rows: str(rows["level"].iloc[0]) != "window"):
         level, algorithm = str(rows["level"].iloc[0]), str(rows["algorithm"].iloc[0])
         k = None if rows["k"].isna().any() else int(rows["k"].iloc[0])

@@ -1,14 +1,13 @@
 """The clusterings of one model's latents, at every level."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
 from songatlas.clustering.algorithms import WITHOUT_K, Clustering, cluster
-from songatlas.clustering.gate import Gate, balanced, describe, gates, weighted
 from songatlas.clustering.reduction import reduce_both, reduce_width
 
 OWN = "own"
@@ -20,7 +19,8 @@ class Points:
     """What is clustered at one level, in order of song and window.
 
     `window_ids` is None at the levels of songs, where there is one point per song. `z` has shape
-    (n, d); `own` holds the model's own assignments of shape (n,) where it has them.
+    (n, d); `own` holds the model's own assignments of shape (n,) where it has them. `view` says by
+    what a model of two modalities is clustered (`clustering.views`).
     """
 
     level: str
@@ -28,6 +28,7 @@ class Points:
     window_ids: tuple[str, ...] | None
     z: np.ndarray
     own: np.ndarray | None = None
+    view: str | None = None
 
     def __len__(self) -> int:
         return len(self.track_ids)
@@ -41,11 +42,11 @@ class Attempt:
     algorithm: str
     k: int | None
     clustering: Clustering
-    gates: tuple[Gate, ...] = ()
-    """Weights of the latent's blocks at this k, where they were weighted."""
 
 
-def points_of(latents: pd.DataFrame, level: str, evaluate_on: str = "all") -> Points:
+def points_of(
+    latents: pd.DataFrame, level: str, evaluate_on: str = "all", view: str | None = None
+) -> Points:
     """Rows of one level (`window` or `song`) of a latents table, of the songs evaluated."""
     rows = latents[latents["level"] == level]
     if evaluate_on != "all":
@@ -60,6 +61,7 @@ def points_of(latents: pd.DataFrame, level: str, evaluate_on: str = "all") -> Po
         tuple(rows["window_id"]) if level == "window" else None,
         np.asarray(z, np.float64),
         rows["own_label"].to_numpy(np.int64) if has_own else None,
+        view,
     )
 
 
@@ -68,17 +70,13 @@ def attempts(
     clustering: config.Clustering,
     classes: Iterable[int],
     seed: int,
-    blocks: Mapping[str, tuple[int, int]] | None = None,
     fitted: Points | None = None,
 ) -> list[Attempt]:
     """Every algorithm at every k, and the model's own assignments.
 
-    With `fitted`, clusterers, reduction and weights of blocks are fitted on those points, and the
-    points take clusters as unseen ones (see `algorithms.cluster`).
-
-    `classes` are the tasks' numbers of classes, which join `clustering.k`. With `blocks` the points
-    are clustered with the blocks balanced, and at every k weighted by their stability there
-    (`clustering.gate`); shapes of clusters are then measured in the balanced points.
+    With `fitted`, clusterers and reduction are fitted on those points, and the points take clusters
+    as unseen ones (see `algorithms.cluster`). `classes` are the tasks' numbers of classes, which
+    join `clustering.k`.
     """
     if not len(points):
         return []
@@ -90,9 +88,6 @@ def attempts(
             for algorithm in clustering.algorithms
             for k in ([None] if algorithm in WITHOUT_K else ks)
         ]
-    everything = [points.z] if fitted is None else [points.z, fitted.z]
-    if blocks and all(np.isfinite(z).all() for z in everything):
-        return _gated(points, clustering, ks, seed, blocks, fitted)
     run = _clusterer(points.z, None if fitted is None else fitted.z, clustering, seed)
     found = []
     for algorithm in clustering.algorithms:
@@ -133,38 +128,6 @@ def _own(points: Points) -> list[Attempt]:
     labels = np.unique(points.own, return_inverse=True)[1].astype(np.int32)
     own = Clustering(labels, note="the model's own assignments")
     return [Attempt(points, OWN, int(labels.max()) + 1, own)]
-
-
-def _gated(
-    points: Points,
-    clustering: config.Clustering,
-    ks: Sequence[int],
-    seed: int,
-    blocks: Mapping[str, tuple[int, int]],
-    fitted: Points | None,
-) -> list[Attempt]:
-    if fitted is None:
-        points = replace(points, z=balanced(points.z, blocks))
-        known = points
-    else:
-        points = replace(points, z=balanced(points.z, blocks, fitted.z))
-        known = replace(fitted, z=balanced(fitted.z, blocks))
-    of_k: dict[int, list[Gate]] = {k: [] for k in ks}
-    for gate in gates(known.z, blocks, ks, seed, known.track_ids):
-        of_k[gate.k].append(gate)
-    found = []
-    for algorithm in clustering.algorithms:
-        for k in [None] if algorithm in WITHOUT_K else ks:
-            z, of_fitted, note = points.z, known.z, "blocks weighted the same"
-            if k is not None:
-                weights = {gate.block: gate.weight for gate in of_k[k]}
-                z = weighted(z, blocks, weights)
-                of_fitted = weighted(of_fitted, blocks, weights)
-                note = describe(of_k[k])
-            run = _clusterer(z, None if fitted is None else of_fitted, clustering, seed)
-            result = _with_note(run(algorithm, k), note)
-            found.append(Attempt(points, algorithm, k, result, tuple(of_k.get(k or 0, ()))))
-    return [*found, *_own(points)]
 
 
 def _with_note(clustering: Clustering, note: str | None) -> Clustering:
@@ -210,7 +173,8 @@ def voting_songs(windows: Points, songs: Points) -> Points:
         else windows.z[tracks == track_id].mean(axis=0)
         for track_id in ids
     ]
-    return Points("song_vote", tuple(ids), None, np.stack(z) if z else np.zeros((0, 1)))
+    means = np.stack(z) if z else np.zeros((0, 1))
+    return Points("song_vote", tuple(ids), None, means, view=windows.view)
 
 
 def clusters_frame(found: Sequence[Attempt]) -> pd.DataFrame:
@@ -225,6 +189,7 @@ def clusters_frame(found: Sequence[Attempt]) -> pd.DataFrame:
             pd.DataFrame(
                 {
                     "level": points.level,
+                    "view": pd.Series([points.view] * n, dtype=object),
                     "window_id": [None] * n if points.window_ids is None else points.window_ids,
                     "track_id": points.track_ids,
                     "algorithm": attempt.algorithm,

@@ -7,6 +7,7 @@ from typing import get_args
 import pandas as pd
 
 from songatlas import config
+from songatlas.clustering.views import of_view
 
 ORDER = (*get_args(config.Algorithm), "own")
 """Of equally good algorithms the earlier one; a model's own assignments come last."""
@@ -52,9 +53,10 @@ def best_representation(comparison: pd.DataFrame, able: Sequence[str]) -> Best:
     Representations that were shown the labels do not compete.
 
     Args:
-        comparison: the table `comparison`.
+        comparison: the table `comparison`; of a model with views, `together` counts.
         able: those to choose from, at least one.
     """
+    comparison = of_view(comparison)
     rows = comparison[
         (comparison["level"] == "song")
         & (comparison["supervision"] != "labels")

@@ -1,7 +1,7 @@
-"""One row per model, task and level: what the tables and the comparison figure show."""
+"""One row per model, task, level and view: what the tables and the comparison figure show."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
+from songatlas.clustering.views import TOGETHER, named_by_view, of_view
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.best import best_of
@@ -21,6 +22,7 @@ COLUMNS = (
     "model",
     "task",
     "level",
+    "view",
     "supervision",
     "n",
     *(f"{metric}_{part}" for metric in metrics.METRICS for part in ("mean", "sd")),
@@ -71,6 +73,12 @@ class Run:
     supervision: str = "none"
     note: str = ""
 
+    def of_view(self, view: str) -> "Run":
+        """The same of one view; everything where there are no views."""
+        return replace(
+            self, scores=of_view(self.scores, view), clusters=of_view(self.clusters, view)
+        )
+
 
 def compare(
     runs: Mapping[str, Sequence[Run]],
@@ -81,6 +89,9 @@ def compare(
     corpus_name: str,
 ) -> pd.DataFrame:
     """Rows of the comparison, sorted by task, level and falling mean NMI (null last).
+
+    What reads audio and lyrics has a row for each view (`clustering.views`), with that view's own
+    songs, number of classes, best clustering and chance.
 
     `<metric>_mean` and `_sd` (n - 1) are over `evaluation.summary_algorithms` at k = the task's
     number of classes, and seeds; `chance_nmi` is the mean chance level of the same clusterings.
@@ -104,8 +115,11 @@ def compare(
             if level != "window" and task in WINDOW_ONLY:
                 continue
             for model, seeds in runs.items():
-                row = _row(seeds, of_song, task, level, evaluation)
-                rows.append({"model": model, "task": task, "level": level, **row})
+                about = {"model": model, "task": task, "level": level}
+                for view in _views(seeds):
+                    in_view = [run.of_view(view) for run in seeds] if view else seeds
+                    row = _row(in_view, of_song, task, level, evaluation)
+                    rows.append({**about, "view": view, **row})
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(corpus=corpus_name)
     frame["n"] = frame["n"].astype("Int64")
     for column in ("chance_nmi", "best_nmi", "best_chance_nmi", *_statistics()):
@@ -120,6 +134,11 @@ def compare(
     return frame.loc[order.sort_values(["task", "level", "nmi"], kind="stable").index].reset_index(
         drop=True
     )
+
+
+def _views(seeds: Sequence[Run]) -> Sequence[str | None]:
+    """All views where there are any; one that no song has has a row that says so."""
+    return tables.VIEWS if any(run.scores["view"].notna().any() for run in seeds) else (None,)
 
 
 def _statistics() -> list[str]:
@@ -259,7 +278,7 @@ def _nmi(shuffled: Draws, counts: Membership) -> np.ndarray:
 
 def for_readers(frame: pd.DataFrame, shown_metrics: Sequence[str]) -> pd.DataFrame:
     """The columns that fit a page, mean and standard deviation joined."""
-    shown = frame[["task", "level", "model", "supervision", "n"]].copy()
+    shown = named_by_view(frame)[["task", "level", "model", "supervision", "n"]].copy()
     for metric in shown_metrics:
         shown[metric] = [
             layout.plus_minus(mean, sd)
@@ -272,7 +291,7 @@ def for_readers(frame: pd.DataFrame, shown_metrics: Sequence[str]) -> pd.DataFra
 
 def _unscored(frame: pd.DataFrame) -> list[str]:
     """One sentence per level and reason for which models have no score."""
-    rows = frame[frame["nmi_mean"].isna()]
+    rows = named_by_view(frame[frame["nmi_mean"].isna()])
     groups = rows.groupby(["level", "task", rows["note"].fillna("no score")], sort=False)
     return [
         f"Not scored at level {level}, task {task} ({note}): {', '.join(group['model'])}."
@@ -284,6 +303,7 @@ def format_for_terminal(frame: pd.DataFrame) -> str:
     """One block per level and task, models by falling NMI; at most 110 columns wide."""
     if frame.empty:
         return "No representation was compared.\n"
+    frame = named_by_view(frame)
     blocks = [
         f"{frame['corpus'].iloc[0]}: NMI of clusters with labels",
         "nmi: mean ± sd at k = number of classes; chance: the same with labels permuted between\n"
@@ -309,7 +329,7 @@ def format_for_terminal(frame: pd.DataFrame) -> str:
 
 def _terminal_columns(rows: pd.DataFrame) -> pd.DataFrame:
     marked = [
-        f"{_shortened(model, 26)}{MARKS[supervision]}"
+        f"{_shortened(model, 28)}{MARKS[supervision]}"
         for model, supervision in zip(rows["model"], rows["supervision"], strict=True)
     ]
     return pd.DataFrame(
@@ -356,7 +376,7 @@ def read_runs(
                 f"{score_path}: the model `{info['model']}` is not one of those compared "
                 f"({', '.join(models)})"
             )
-        columns = ["level", "track_id", "algorithm", "k", "label"]
+        columns = ["level", "view", "track_id", "algorithm", "k", "label"]
         runs[info["model"]].append(
             Run(
                 tables.read(score_path, tables.SCORES),
@@ -369,6 +389,11 @@ def read_runs(
     if absent:
         raise SongatlasError(f"no scores of {', '.join(absent)}; run the clustering stage")
     return runs
+
+
+def together(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
+    """The runs with one view of each model: what reads audio and lyrics is taken together."""
+    return {model: [run.of_view(TOGETHER) for run in seeds] for model, seeds in runs.items()}
 
 
 def write_comparison(

@@ -14,6 +14,7 @@ from songatlas.clustering.consensus import Consensus, consensus
 from songatlas.clustering.continuity import continuity_frame, nearest_k, renumber
 from songatlas.clustering.levels import Points, points_of
 from songatlas.clustering.reduction import reduce_width
+from songatlas.clustering.views import blocks_of, even
 from songatlas.errors import SongatlasError
 from songatlas.evaluation.cluster_quality import quality_rows
 from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
@@ -184,7 +185,10 @@ def write_consensus(
 
     info = tables.read_metadata(latents_paths[0])
     runs = [
-        points_of(tables.read(path, tables.LATENTS), "song", evaluation.evaluate_on)
+        even(
+            points_of(tables.read(path, tables.LATENTS), "song", evaluation.evaluate_on),
+            blocks_of(info),
+        )
         for path in latents_paths
     ]
     for path, points in zip(latents_paths, runs, strict=True):

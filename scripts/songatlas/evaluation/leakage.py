@@ -11,13 +11,14 @@ import pandas as pd
 
 from songatlas import config, tables
 from songatlas.clustering.levels import OWN, Points, attempts, points_of
+from songatlas.clustering.views import blocks_of, even
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
 from songatlas.evaluation.chance import exchangeable, generator, permuted_codes
 from songatlas.evaluation.columns import LEAKAGE
 from songatlas.evaluation.contingency import draws, membership
-from songatlas.evaluation.scores import gated_blocks, singletons, songs_with_label
+from songatlas.evaluation.scores import singletons, songs_with_label
 from songatlas.evaluation.tasks import WINDOW_ONLY, task_labels
 
 LOSSES = {"validation_loss": "best_validation_loss", "reconstruction": "reconstruction"}
@@ -50,12 +51,12 @@ EXPLAINED = (
 
 @dataclass(frozen=True)
 class Branch:
-    """One training: its latents, its summary, and blocks of its latent that clustering weights."""
+    """One training: its latents, its summary, and the blocks of its latent."""
 
     latents: pd.DataFrame
     summary: Mapping[str, Any]
     note: str = ""
-    blocks: Mapping[str, tuple[int, int]] | None = None
+    blocks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _measures(
         of_song = task_labels(labels, task)
         universe = _songs(held_out, of_song)
         scored = [
-            _clustered(points, branch.blocks, of_song, task, universe, clustering, evaluation)
+            _clustered(even(points, branch.blocks), of_song, task, universe, clustering, evaluation)
             for points, branch in zip(held_out, branches, strict=True)
         ]
         found += [(task, metric, [of[metric] for of in scored]) for metric in CLUSTERED]
@@ -195,7 +196,6 @@ def _weights(
 
 def _clustered(
     points: Points,
-    blocks: Mapping[str, tuple[int, int]] | None,
     of_song: dict[str, str],
     task: str,
     universe: Sequence[str],
@@ -208,7 +208,7 @@ def _clustered(
         note = "fewer than 2 classes among held-out songs"
         return dict.fromkeys(CLUSTERED, Measure(np.nan, 0, note=note))
     chosen = clustering.model_copy(update={"algorithms": evaluation.summary_algorithms, "k": []})
-    tried = attempts(points, chosen, [count], evaluation.seed, blocks)
+    tried = attempts(points, chosen, [count], evaluation.seed)
     tried = [attempt for attempt in tried if attempt.algorithm != OWN]
     position = {song: place for place, song in enumerate(songs)}
     row = np.array([position.get(track, -1) for track in points.track_ids])
@@ -362,7 +362,7 @@ def read_branches(
                 "or to no control; run the stage latents again"
             )
         frame = tables.read(path, tables.LATENTS)
-        found[info["model"]].append(Branch(frame, facts, info.get("note", ""), gated_blocks(info)))
+        found[info["model"]].append(Branch(frame, facts, info.get("note", ""), blocks_of(info)))
     return found
 
 

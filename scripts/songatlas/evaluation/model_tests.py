@@ -14,7 +14,7 @@ from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
 from songatlas.evaluation.chance import generator
 from songatlas.evaluation.columns import TESTS
-from songatlas.evaluation.comparison import LEVEL_ORDER, Run, fold_sizes, read_runs
+from songatlas.evaluation.comparison import LEVEL_ORDER, Run, fold_sizes, read_runs, together
 from songatlas.evaluation.contingency import draws, membership
 from songatlas.evaluation.paired import cliffs_delta, cohens_dz, holm, p_value
 from songatlas.evaluation.scores import singletons, songs_with_label
@@ -271,7 +271,7 @@ def write_model_tests(
         SongatlasError: when inputs do not belong together.
     """
     frame = pairwise_tests(
-        read_runs(models, scores, clusters),
+        together(read_runs(models, scores, clusters)),
         tables.read(labels, tables.LABELS),
         clustering=clustering,
         evaluation=evaluation,

@@ -19,6 +19,7 @@ from songatlas.clustering.levels import (
     song_votes,
     voting_songs,
 )
+from songatlas.clustering.views import SOUND, TOGETHER, WORDS, blocks_of, even
 from songatlas.evaluation import metrics
 from songatlas.evaluation.bootstrap import interval, song_weights, with_more_errors
 from songatlas.evaluation.chance import bounded, exchangeable, permuted_codes
@@ -246,8 +247,9 @@ def cluster_and_score(
     clustering: config.Clustering,
     evaluation: config.Evaluation,
     blocks: Mapping[str, tuple[int, int]] | None = None,
+    alone: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cluster the latents of one model at every level and score the clusterings.
+    """Cluster the latents of one model at every level, in every view, and score the clusterings.
 
     Args:
         latents: rows of the latents table.
@@ -255,7 +257,9 @@ def cluster_and_score(
         model: name that stands in the scores.
         seed: training seed of the model; clusterings take `evaluation.seed`.
         supervision: of `tables.SUPERVISION`: whose labels the model saw.
-        blocks: named parts of the latents that stability weights at every k (`clustering.gate`).
+        blocks: named parts of `latents`, which are brought to equal variance.
+        alone: the latents of the views `sound` and `words`, of a model that reads both; `latents`
+            are then those of the view `together` (`clustering.views`).
         note: what the latents' own metadata say; it is passed on to every score.
 
     Returns:
@@ -269,7 +273,13 @@ def cluster_and_score(
     fitted = None
     if evaluation.fitted_on != evaluation.evaluate_on:
         fitted = f"clusters fitted on {evaluation.fitted_on}"
-    for found in _levels(latents, of_task, clustering, evaluation, blocks):
+    views = {**alone, TOGETHER: latents} if alone else {None: latents}
+    by_level = (
+        found
+        for view, frame in views.items()
+        for found in _levels(frame, view, of_task, clustering, evaluation, blocks or {})
+    )
+    for found in by_level:
         everything += found
         for attempt, task, score in level_scores(found, of_task, evaluation):
             notes = _joined(note, fitted, attempt.clustering.note, score.note)
@@ -279,6 +289,7 @@ def cluster_and_score(
                     "seed": seed,
                     "split": evaluation.evaluate_on,
                     "level": attempt.points.level,
+                    "view": attempt.points.view,
                     "algorithm": attempt.algorithm,
                     "k": attempt.k,
                     "task": task,
@@ -298,23 +309,29 @@ def cluster_and_score(
 
 def _levels(
     latents: pd.DataFrame,
+    view: str | None,
     of_task: dict[str, dict[str, str]],
     clustering: config.Clustering,
     evaluation: config.Evaluation,
-    blocks: Mapping[str, tuple[int, int]] | None,
+    blocks: Mapping[str, tuple[int, int]],
 ) -> Iterator[list[Attempt]]:
-    """Clusterings level by level, in the order of `clustering.levels`."""
+    """Clusterings of one view level by level, in the order of `clustering.levels`."""
     scored_on, fitted_on = evaluation.evaluate_on, evaluation.fitted_on
-    points = {level: points_of(latents, level, scored_on) for level in ("window", "song")}
+    parts = {} if view in (SOUND, WORDS) else blocks
+    points, fitted = {}, {}
+    for level in ("window", "song"):
+        scored = points_of(latents, level, scored_on, view)
+        known = points_of(latents, level, fitted_on) if fitted_on != scored_on else None
+        points[level] = even(scored, parts, known)
+        fitted[level] = None if known is None else even(known, parts)
     done: dict[str, list[Attempt]] = {}
 
     def clustered(level: str) -> list[Attempt]:
         if level not in done:
             tasks = [task for task in of_task if level == "window" or task not in WINDOW_ONLY]
             classes = [n_classes(of_task[task], points[level].track_ids) for task in tasks]
-            fitted = points_of(latents, level, fitted_on) if fitted_on != scored_on else None
             done[level] = attempts(
-                points[level], clustering, classes, evaluation.seed, blocks, fitted
+                points[level], clustering, classes, evaluation.seed, fitted[level]
             )
         return done[level]
 
@@ -324,13 +341,6 @@ def _levels(
             yield song_votes(clustered("window"), songs)
         else:
             yield clustered(level)
-
-
-def gated_blocks(info: Mapping[str, Any]) -> dict[str, tuple[int, int]] | None:
-    """Blocks that the latents' metadata ask to be weighted by stability; None without."""
-    if info.get("gate") != "stability":
-        return None
-    return {name: (start, stop) for name, (start, stop) in info["blocks"].items()}
 
 
 def write_clusters_and_scores(
@@ -344,9 +354,12 @@ def write_clusters_and_scores(
     seed: int,
     clustering: config.Clustering,
     evaluation: config.Evaluation,
+    sound_path: str | Path | None = None,
+    words_path: str | Path | None = None,
 ) -> None:
     """Read the latents of one model, write its clusters, scores and continuity.
 
+    `sound_path` and `words_path` are its latents of one modality alone, where it reads two.
     Clusters that lie at `clusters_path` already are those before: the new ones keep their numbers.
     Numerical libraries are kept to one thread: sums over several threads differ in the last digit
     from run to run, and a clustering can turn on it.
@@ -359,6 +372,11 @@ def write_clusters_and_scores(
     info = tables.read_metadata(latents_path)
     latents = tables.read(latents_path, tables.LATENTS)
     labels = tables.read(labels_path, tables.LABELS)
+    alone = {
+        view: tables.read(path, tables.LATENTS)
+        for view, path in ((SOUND, sound_path), (WORDS, words_path))
+        if path is not None
+    }
     with threadpool_limits(1):
         clusters, scores = cluster_and_score(
             latents,
@@ -369,7 +387,8 @@ def write_clusters_and_scores(
             note=info.get("note") or None,
             clustering=clustering,
             evaluation=evaluation,
-            blocks=gated_blocks(info),
+            blocks=blocks_of(info),
+            alone=alone,
         )
     metadata = {
         "model": model,

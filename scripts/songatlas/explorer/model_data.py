@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
-from songatlas.clustering.gate import balanced
+from songatlas.clustering.views import balanced, blocks_of, of_view
 from songatlas.evaluation.projection import PROJECTION, read_latents
 from songatlas.explorer import cards, neighbours, projections
 from songatlas.explorer.catalogue import Catalogue
@@ -61,7 +61,7 @@ def model_data(
     """
     info = tables.read_metadata(latents)
     drawn = tables.read(umaps, PROJECTION, filters=[("model", "==", info["model"])])
-    blocks = {name: (first, last) for name, (first, last) in (info.get("blocks") or {}).items()}
+    blocks = blocks_of(info)
     levels: dict[str, Any] = {}
     points: dict[str, np.ndarray] = {}
     vectors: dict[str, np.ndarray] = {}
@@ -83,7 +83,7 @@ def model_data(
     own = named[named["model"] == info["model"]]
     listed = [
         *named_clustering(own, found, points),
-        *clusterings(tables.read(clusters, tables.CLUSTERS), found, points),
+        *clusterings(of_view(tables.read(clusters, tables.CLUSTERS)), found, points),
     ]
     made = []
     for one in listed:

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from songatlas.clustering.gate import balanced
+from songatlas.clustering.views import balanced
 from songatlas.explorer.scripts import packed
 
 Scope = Literal["any", "same", "other"]
@@ -48,7 +48,7 @@ def neighbours(
     """The `most` nearest of every row of `z` (n, d).
 
     With `blocks` (name -> columns from, to) each is brought to total variance 1 first, as before
-    clustering (`clustering.gate`); a block that a song lacks is zero, the mean of the others.
+    clustering (`clustering.views`); a block that a song lacks is zero, the mean of the others.
     `languages` (n,) are codes, -1 unknown; a `scope` but for `any` compares with them, and a song
     whose language is not known is in no language and in no other.
     """

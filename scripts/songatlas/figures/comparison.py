@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from songatlas import tables
+from songatlas.clustering.views import named_by_view
 from songatlas.errors import SongatlasError
 from songatlas.evaluation.comparison import CROSS_VALIDATION
 from songatlas.evaluation.tasks import n_classes, task_labels
@@ -52,12 +53,15 @@ def read_comparison(path: str | Path) -> pd.DataFrame:
 
 
 def clustered_songs(clusters: Iterable[str | Path]) -> pd.DataFrame:
-    """Which songs were clustered: `model, level, track_id` of clusters files, once each."""
-    columns = ["level", "track_id"]
+    """Which songs were clustered: `model, level, track_id` of clusters files, once each.
+
+    Models are named with their view where they have any.
+    """
+    columns = ["level", "view", "track_id"]
     parts = []
     for path in clusters:
         rows = tables.read(path, tables.CLUSTERS, columns=columns).drop_duplicates()
-        parts.append(rows.assign(model=tables.read_metadata(path)["model"]))
+        parts.append(named_by_view(rows.assign(model=tables.read_metadata(path)["model"])))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -82,7 +82,6 @@ def assign_songs(
             if not embedded.ids:
                 continue
             latents, clusters = stored[branch.name]
-            blocks = run.blocks(branch)
             compared = compare(embedded, latents, settings, clustering, branch.seed)
             rows.append(
                 place(
@@ -90,7 +89,6 @@ def assign_songs(
                     compared,
                     latents,
                     clusters,
-                    blocks,
                     branch,
                     settings,
                     clustering,
@@ -134,7 +132,6 @@ def place(
     compared: Compared,
     latents: pd.DataFrame,
     clusters: pd.DataFrame,
-    blocks: dict[str, tuple[int, int]],
     branch: Branch,
     settings: config.Assign,
     clustering: config.Clustering,
@@ -162,7 +159,7 @@ def place(
     novelty = novelty_of(compared, settings)
     nearest = [" ".join(compared.reference_ids[row] for row in rows) for rows in novelty.nearest]
     parts = []
-    for attempt in attempts(everyone, clustering, classes, branch.seed, blocks, fitted):
+    for attempt in attempts(everyone, clustering, classes, branch.seed, fitted):
         key = (attempt.algorithm, attempt.k)
         found = attempt.clustering
         if found.labels is None or key not in wanted:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from songatlas import tables
+from songatlas.clustering.views import of_view
 from songatlas.corpus.shared_splits import shared_splits
 from songatlas.errors import SongatlasError
 
@@ -37,13 +38,6 @@ class Finished:
         path = self._there("latents", branch.name, f"seed-{branch.seed}.parquet")
         return tables.read(path, tables.LATENTS)
 
-    def blocks(self, branch: Branch) -> dict[str, Any]:
-        """Blocks of the vectors that clustering weighted, where it did."""
-        info = tables.read_metadata(
-            self._there("latents", branch.name, f"seed-{branch.seed}.parquet")
-        )
-        return dict(info.get("blocks") or {}) if info.get("gate", "none") != "none" else {}
-
     def evaluated_on(self, branch: Branch) -> str:
         """Songs that a baseline's vectors were made to be scored on (`evaluation.evaluate_on`)."""
         path = self._there("latents", branch.name, f"seed-{branch.seed}.parquet")
@@ -52,7 +46,7 @@ class Finished:
     def song_clusters(self, branch: Branch) -> pd.DataFrame:
         """The run's clusters of whole songs (`tables.CLUSTERS`)."""
         path = self._there("clusters", branch.name, f"seed-{branch.seed}.parquet")
-        return tables.read(path, tables.CLUSTERS, filters=[("level", "==", "song")])
+        return of_view(tables.read(path, tables.CLUSTERS, filters=[("level", "==", "song")]))
 
     def weights(self, branch: Branch) -> Path:
         """A trained model's weights."""

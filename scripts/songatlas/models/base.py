@@ -134,9 +134,6 @@ class Model(nn.Module, ABC):
     widths: Mapping[str, tuple[int, ...]] = {}
     """Hidden units of the encoder of each modality's vectors, in models that read any."""
 
-    gate: Literal["none", "stability"] = "none"
-    """How clustering weights `blocks` at each k (see `clustering.gate`)."""
-
     def __init__(self, spec: InputSpec, latent_dim: int) -> None:
         super().__init__()
         if latent_dim < 1:

@@ -45,7 +45,7 @@ class Fusion(Model):
     - `early`: one network reads both side by side, and keeps the geometry of what it reads: the
       similarity of two windows is `audio_weight` times that of their audio plus the rest times that
       of their lyrics.
-    - `late`: there is none; clusterings of the blocks are combined instead (`gate`).
+    - `late`: there is none.
     - `attention`: audio frames and lyric lines attend to each other with `n_heads` heads.
     - `contrastive`: a projection of each modality, drawn together for pairs by symmetric InfoNCE
       (Huang et al. 2022, Wu et al. 2023); the normalised mean of those that exist.
@@ -56,8 +56,6 @@ class Fusion(Model):
     `modality_dropout` hides one modality of that share of the rows that have both; a fusion with a
     shared block decodes the hidden one too.
     """
-
-    gate = "stability"
 
     lyrics_length = 1
     """Mean squared length of a vector of lyrics."""

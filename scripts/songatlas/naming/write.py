@@ -11,6 +11,7 @@ import pandas as pd
 from songatlas import config, tables
 from songatlas.clustering.levels import points_of
 from songatlas.clustering.reduction import reduce_width
+from songatlas.clustering.views import blocks_of, even
 from songatlas.errors import TableError
 from songatlas.evaluation import layout
 from songatlas.evaluation.consensus import consensus_at
@@ -294,7 +295,8 @@ def read_groups(
     partition = partition[partition["k"] == k].sort_values("track_id")
     if k is None or partition.empty:
         return None
-    points = points_of(tables.read(latents, tables.LATENTS), "song", evaluate_on)
+    blocks = blocks_of(tables.read_metadata(latents))
+    points = even(points_of(tables.read(latents, tables.LATENTS), "song", evaluate_on), blocks)
     labels = partition["label"].to_numpy(np.int64)
     return Groups(model, points.track_ids, points.z, labels)
 

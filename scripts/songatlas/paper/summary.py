@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from songatlas.clustering.views import of_view
 from songatlas.paper.published import SUMMARY_COLUMNS, SUMMARY_METRICS, Published
 from songatlas.paper.versus import versus
 
@@ -80,7 +81,7 @@ def summary_versus(
             corpus=corpus,
         )
         beside.insert(2, "level", level)
-        rows = comparison[comparison["level"] == level]
+        rows = of_view(comparison[comparison["level"] == level])
         names = rows["model"].map(published.called)
         chance = dict(zip(zip(names, rows["task"], strict=True), rows["chance_nmi"], strict=True))
         beside["chance"] = [
@@ -95,7 +96,7 @@ def summary_versus(
 
 
 def _ordered(comparison: pd.DataFrame, published: Published, level: str) -> pd.DataFrame:
-    rows = comparison[comparison["level"] == level]
+    rows = of_view(comparison[comparison["level"] == level])
     printed = published.summary
     models = {name: i for i, name in enumerate(dict.fromkeys(printed["model"]))}
     tasks = {name: i for i, name in enumerate(dict.fromkeys(printed["task"]))}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from songatlas.clustering.views import of_view
 from songatlas.evaluation import layout
 from songatlas.figures.comparison import LEVELS, read_comparison
 from songatlas.report.training_table import read_summaries, training_table
@@ -47,7 +48,7 @@ def changes_table(
 
 
 def _scores(comparison: pd.DataFrame, task: str) -> pd.DataFrame:
-    rows = comparison[comparison["task"] == task]
+    rows = of_view(comparison[comparison["task"] == task])
     scored = rows[rows["nmi_mean"].notna()]
     level = next((level for level in LEVELS if (scored["level"] == level).any()), LEVELS[0])
     return rows[rows["level"] == level].set_index("model")

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from songatlas import tables
+from songatlas.clustering.views import named_by_view
 from songatlas.corpus.folds import PREFIX
 from songatlas.corpus.languages import given_languages
 from songatlas.corpus.shared_splits import shared_splits
@@ -331,12 +332,14 @@ def _groups(inputs: Inputs) -> list[str]:
 def _scored(comparison: pd.DataFrame, task: str) -> pd.DataFrame:
     """Rows with a score at the level that counts, the furthest above chance first.
 
-    The column `above` is added: NMI above chance, or NMI where chance was not estimated.
+    Columns are added: `above`, NMI above chance (NMI where chance was not estimated), and `name`,
+    the model with its view where it has any.
     """
     rows = comparison[(comparison["task"] == task) & comparison["nmi_mean"].notna()]
     rows = rows[rows["level"] == _level(rows)]
-    rows = rows.assign(above=rows["nmi_mean"] - rows["chance_nmi"].fillna(0.0))
-    return rows.sort_values(["above", "nmi_mean", "model"], ascending=[False, False, True])
+    above = rows["nmi_mean"] - rows["chance_nmi"].fillna(0.0)
+    rows = rows.assign(above=above, name=named_by_view(rows)["model"])
+    return rows.sort_values(["above", "nmi_mean", "name"], ascending=[False, False, True])
 
 
 def _level(rows: pd.DataFrame) -> str | None:
@@ -350,7 +353,7 @@ def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
     first = free.iloc[0]
     things = "windows" if first["level"] == "window" else "songs"
     words = [
-        f"`{first['model']}`{_aside(first)} groups {int(first['n'])} {things} best, NMI "
+        f"`{first['name']}`{_aside(first)} groups {int(first['n'])} {things} best, NMI "
         f"{_pm(first)}; {_against_chance(first)}"
     ]
     is_trained = first["model"] in trained
@@ -359,18 +362,18 @@ def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
         words.append(f"There is no {'baseline' if is_trained else 'trained model'} beside it.")
     else:
         words.append(_against(first, rivals.iloc[0], is_trained))
-    told = set(rivals["model"].head(1))
+    told = set(rivals["name"].head(1))
     for _, second in free.iloc[1:2].iterrows():
-        if second["n"] != first["n"] and second["model"] not in told:
+        if second["n"] != first["n"] and second["name"] not in told:
             words.append(
-                f"The runner-up, `{second['model']}`{_aside(second) or ','} was scored on "
+                f"The runner-up, `{second['name']}`{_aside(second) or ','} was scored on "
                 f"{int(second['n'])} instead: {OTHER_SONGS}."
             )
     taught = scored[scored["supervision"] == "labels"]
     if not taught.empty:
         words.append(
             f"Models that saw labels in training do not compete; the best of them is "
-            f"`{taught.iloc[0]['model']}` with {taught.iloc[0]['nmi_mean']:.2f}"
+            f"`{taught.iloc[0]['name']}` with {taught.iloc[0]['nmi_mean']:.2f}"
             f"{_above(taught.iloc[0])}."
         )
     return " ".join(words)
@@ -416,7 +419,7 @@ def _against(first: pd.Series, rival: pd.Series, is_trained: bool) -> str:
     if first["n"] != rival["n"]:
         other = f" (on {int(rival['n'])} instead: {OTHER_SONGS})"
     reached = f"{_pm(rival)}{_above(rival)}"
-    name = f"`{rival['model']}`{_aside(rival) or ','}"
+    name = f"`{rival['name']}`{_aside(rival) or ','}"
     return f"{lead}The {kind}, {name} reaches {reached}, {verdict}{other}."
 
 
@@ -435,7 +438,7 @@ def _table_rows(name: str, scored: pd.DataFrame, trained: Sequence[str]) -> list
         chance = row["chance_nmi"]
         cells = ["", ""] if pd.isna(chance) else [f"{chance:.2f}", f"{row['above']:+.2f}"]
         rows.append(
-            f"| {name} | {kind} | `{row['model']}` | {int(row['n'])} | {_pm(row)} | "
+            f"| {name} | {kind} | `{row['name']}` | {int(row['n'])} | {_pm(row)} | "
             f"{' | '.join(cells)} |"
         )
     return rows
@@ -479,8 +482,9 @@ def _doubts(inputs: Inputs, corpus_name: str, seeds: Sequence[int]) -> list[str]
             "people's labels: they may have heard some of these songs, and what they know of "
             "languages and genres is no discovery."
         )
-    lines += _doubts_about_best(inputs.comparison)
-    lines += _notes(inputs.comparison)
+    compared = named_by_view(inputs.comparison)
+    lines += _doubts_about_best(compared)
+    lines += _notes(compared)
     return lines or ["Nothing stood out."]
 
 
@@ -582,7 +586,7 @@ def _with_ranges(notes: list[str]) -> str:
 
 def _files(run: str, inputs: Inputs) -> str:
     files = [
-        ("tables/comparison.csv", "every model, task and level (also `.md`, `.tex`)"),
+        ("tables/comparison.csv", "every model, task, level and view (also `.md`, `.tex`)"),
         ("figures/comparison.svg", "the comparison with intervals and chance"),
         ("figures/map/overview-language.svg", "all maps (also `-genre`, and one per model)"),
         ("figures/confusion/", "clusters against labels, per model"),

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from songatlas import config, tables
-from songatlas.clustering.gate import balanced
 from songatlas.clustering.levels import points_of
+from songatlas.clustering.views import blocks_of, even
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout
 from songatlas.evaluation.best import best_representation
@@ -207,15 +207,11 @@ def read_space(source: Mapping[str, Any], models: Sequence[str], model: str | No
         )
     chosen = model or best_representation(pd.read_csv(source["comparison"]), models).model
     path = source["latents"][list(models).index(chosen)]
-    points = points_of(tables.read(path, tables.LATENTS), "song")
-    blocks = tables.read_metadata(path).get("blocks") or {}
-    z = (
-        balanced(points.z, {name: (a, b) for name, (a, b) in blocks.items()})
-        if blocks
-        else points.z
+    points = even(
+        points_of(tables.read(path, tables.LATENTS), "song"), blocks_of(tables.read_metadata(path))
     )
     songs = read_files(source).set_index("track_id").reindex(list(points.track_ids))
-    return Space(chosen, songs.reset_index(), z)
+    return Space(chosen, songs.reset_index(), points.z)
 
 
 def read_files(source: Mapping[str, Any]) -> pd.DataFrame:

@@ -96,9 +96,9 @@ def read_pairs(
         TableError: when a table is missing or breaks its schema.
     """
     songs, heard = shared_block(audio)
-    have_both = with_lyrics & with_audio
-    both = pd.Index([track for track in songs.index if track in have_both])
     others, read = shared_block(lyrics)
+    have_both = with_lyrics & with_audio & set(others.index)
+    both = pd.Index([track for track in songs.index if track in have_both])
     held_out = (songs.loc[both, "split"] != "train").to_numpy(bool)
     found = heard[songs.index.get_indexer(both)], read[others.index.get_indexer(both)]
     return Pairs(tuple(both), held_out, *found)

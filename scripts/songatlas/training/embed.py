@@ -1,6 +1,5 @@
 """Latents and reconstructions of a trained model."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -72,15 +71,27 @@ def write_latents(
     Where rows are songs there are no windows, and songs' vectors are posterior means.
 
     `supervision` (default: the model's own) and `note` stand beside every score of these latents.
-    `keep` leaves one modality of those that have both: the ablation at inference.
+    `keep` hides the other modality, and leaves out the rows that do not have this one: the ablation
+    at inference. A song is then what its windows with this modality make of it.
 
     `precision` is what the network computes in, once a window.
 
     Windows (or rows that are songs) of models with clusters of their own carry them as `own_label`.
     """
+    rows = rows_with(windows, keep)
+    metadata = {
+        "model": name,
+        "supervision": model.supervision if supervision is None else supervision,
+        "z_dim": 0,
+        "note": "; ".join(one for one in (note, windows.note) if one),
+        "blocks": model.blocks,
+    }
+    if not len(rows):
+        tables.write(tables.empty(tables.LATENTS), path, tables.LATENTS, metadata)
+        return
     embedded = []
     pinned = needs_pinning(windows, device)
-    batches = Batches(windows, np.arange(len(windows)), batch_size, pinned=pinned)
+    batches = Batches(windows, rows, batch_size, pinned=pinned)
     for batch in batches:
         moved = {key: values.to(device, non_blocking=True) for key, values in batch.items()}
         ready = prepare(moved)
@@ -93,21 +104,22 @@ def write_latents(
     )
     assigned = [one.cluster.cpu().numpy() for one in embedded if one.cluster is not None]
     # Songs without audio have no window: they are songs alone.
-    heard = windows.has_mel & (not windows.of_songs)
+    heard = windows.has_mel[rows] & (not windows.of_songs)
+    of_heard = rows[heard]
     z = latents.numpy()[heard]
     own_labels = np.concatenate(assigned) if assigned else None
     of_windows = tables.latents_frame(
         "window",
-        _where(windows.window_ids, heard),
-        _where(windows.track_ids, heard),
-        _where(windows.splits, heard),
+        [windows.window_ids[row] for row in of_heard],
+        [windows.track_ids[row] for row in of_heard],
+        [windows.splits[row] for row in of_heard],
         z,
         None if own_labels is None else own_labels[heard],
     )
-    songs, first = np.unique(np.array(windows.track_ids, dtype=str), return_index=True)
-    vectors = _song_vectors(model, summaries, windows.track)
+    songs, first = np.unique(np.array(windows.track_ids, dtype=str)[rows], return_index=True)
+    vectors = _song_vectors(model, summaries, windows.track[rows])
     of_songs_splits = windows.song_splits or windows.splits
-    splits = [of_songs_splits[row] for row in first]
+    splits = [of_songs_splits[row] for row in rows[first]]
     of_rows = own_labels[first] if own_labels is not None and windows.of_songs else None
     of_songs = tables.latents_frame("song", None, list(songs), splits, vectors, of_rows)
     if not (np.isfinite(z).all() and np.isfinite(vectors).all()):
@@ -116,15 +128,18 @@ def write_latents(
         pd.concat([of_windows, of_songs], ignore_index=True),
         path,
         tables.LATENTS,
-        {
-            "model": name,
-            "supervision": model.supervision if supervision is None else supervision,
-            "z_dim": vectors.shape[1],
-            "note": "; ".join(one for one in (note, windows.note) if one),
-            "blocks": model.blocks,
-            "gate": model.gate,
-        },
+        metadata | {"z_dim": vectors.shape[1]},
     )
+
+
+def rows_with(windows: Windows, modality: Literal["mel", "lyrics"] | None) -> np.ndarray:
+    """Indices of the rows that have a modality, in order; of all rows for None."""
+    if modality is None:
+        return np.arange(len(windows))
+    if modality == "mel":
+        return np.flatnonzero(windows.has_mel)
+    assert windows.lyrics is not None
+    return np.flatnonzero((windows.lyrics != 0).any(1).cpu().numpy())
 
 
 def only(batch: dict[str, torch.Tensor], modality: str) -> dict[str, torch.Tensor]:
@@ -141,10 +156,6 @@ def only(batch: dict[str, torch.Tensor], modality: str) -> dict[str, torch.Tenso
         values = batch[name]
         blanked[name] = values.masked_fill(lost.view(-1, *[1] * (values.dim() - 1)), 0.0)
     return {**batch, **blanked}
-
-
-def _where(values: Sequence[str], kept: np.ndarray) -> list[str]:
-    return [value for value, keep in zip(values, kept, strict=True) if keep]
 
 
 def _song_vectors(model: Model, summaries: torch.Tensor, track: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from songatlas import tables
+from songatlas.clustering.views import of_view
 from songatlas.errors import SongatlasError
 from songatlas.versioning.run import folder_of
 
@@ -55,8 +56,8 @@ def scores(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """NMI of both comparison tables and the difference, by task, level and model."""
     keys = ["task", "level", "model"]
     columns = [*keys, "nmi_mean", "nmi_sd", "chance_nmi"]
-    both = first[columns].merge(
-        second[columns], on=keys, how="outer", suffixes=("_a", "_b"), sort=True
+    both = of_view(first)[columns].merge(
+        of_view(second)[columns], on=keys, how="outer", suffixes=("_a", "_b"), sort=True
     )
     both["change"] = both["nmi_mean_b"] - both["nmi_mean_a"]
     return both[[*keys, "nmi_mean_a", "nmi_mean_b", "change", "nmi_sd_a", "nmi_sd_b"]]
@@ -84,7 +85,7 @@ def clusterings(folder: Path) -> dict[tuple[str, str, int], pd.Series]:
     """Labels of songs by (model, seed, k)."""
     found = {}
     for path in sorted(folder.glob("clusters/*/seed-*.parquet")):
-        frame = tables.read(path, tables.CLUSTERS)
+        frame = of_view(tables.read(path, tables.CLUSTERS))
         frame = frame[(frame["level"] == LEVEL) & (frame["algorithm"] == ALGORITHM)]
         # Algorithms that find k themselves leave it empty, which makes pandas read floats.
         for k in sorted(frame["k"].dropna().astype(int).unique()):
