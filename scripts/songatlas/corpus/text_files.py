@@ -191,7 +191,7 @@ def _utf8(data: bytes) -> Text | None:
     """Text that is UTF-8 but for a few places; what was encoded twice is mended."""
     text = data.decode("utf-8", "replace")
     damaged = text.count("\ufffd") - data.count("\ufffd".encode())
-    beyond_ascii = sum(sign > "\x7f" for sign in text) - damaged
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore")) - damaged
     if damaged and beyond_ascii < LEAST_VALID * damaged:
         return None
     once = mended([text])[0] if beyond_ascii and not damaged else text
