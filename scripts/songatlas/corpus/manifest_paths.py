@@ -76,8 +76,10 @@ def resolve(path: str, base: str) -> str:
         path = path.replace("\\", "/")
     path = expanded(path)
     base = "" if path.startswith("/") else f"{base}/"
-    forms = (unicodedata.normalize(form, path) for form in ("NFC", "NFD") if not path.isascii())
-    return next((base + form for form in (path, *forms) if size_of(base + form) >= 0), base + path)
+    if path.isascii():
+        return base + path
+    forms = (path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD")))
+    return next((base + form for form in forms if size_of(base + form) >= 0), base + path)
 
 
 def size_of(path: str | Path) -> int:
