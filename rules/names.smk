@@ -60,6 +60,7 @@ rule names:
         ],
         encoder=lambda wildcards: names_encoder(),
         pretrained=lambda wildcards: plan.pretrained(names_encoder()) if names_encoder() else None,
+        card=plan.card,
         code=lambda wildcards: (
             plan.code_of_encoder("names", names_encoder())
             if names_encoder()

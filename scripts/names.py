@@ -5,6 +5,7 @@ from songatlas.jobs import job
 with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config import Clustering, Evaluation, Names, Pretrained
     from songatlas.naming.write import write_names
+    from songatlas.versioning.name_card import name_card
 
     params = snakemake.params
     log.result = write_names(
@@ -21,3 +22,4 @@ with job(snakemake.log[0], snakemake.threads) as log:
             else None
         ),
     )
+    name_card(snakemake.output.md, params.card)
