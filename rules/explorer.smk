@@ -17,7 +17,7 @@ rule explorer:
         descriptors=plan.parts("descriptors") if "descriptors" in plan.features else [],
         tags=musicnn_songs,
         named=rules.names.output.named if not plan.folds else [],
-        vocabulary=rules.vocabulary.output if "e5" in plan.features else [],
+        vocabulary=rules.vocabulary.output[0] if "e5" in plan.features else [],
     output:
         folder=directory(plan.path("report", "explorer")),
     log:
