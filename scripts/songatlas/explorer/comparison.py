@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from songatlas.clustering.views import of_view
+
 COLUMNS = (
     ("nmi_mean", "NMI"),
     ("chance_nmi", "Chance NMI"),
@@ -18,8 +20,11 @@ COLUMNS = (
 
 
 def comparison(path: str | Path) -> dict[str, Any]:
-    """Column labels, and rows of model, task, level, supervision and values (None: not known)."""
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """Column labels, and rows of model, task, level, supervision and values (None: not known).
+
+    Of models of two modalities the row of both together, as everywhere on the page.
+    """
+    frame = of_view(pd.read_csv(path, keep_default_na=False, na_values=[""]))
     rows = []
     for record in frame.to_dict("records"):
         rows.append(

@@ -97,6 +97,7 @@ def model_data(
         "name": info["model"],
         "supervision": info.get("supervision", "none"),
         "note": info.get("note") or "",
+        "n_songs": len(points.get("song", ())),
         "levels": {level: list(value["maps"]) for level, value in levels.items()},
         "clusterings": [
             {"level": one.level, "algorithm": one.algorithm, "k": one.k, "names": one.names}

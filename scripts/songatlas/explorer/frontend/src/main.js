@@ -22,6 +22,9 @@ import { many, SAW } from "./text.js";
 const PROJECTIONS = { umap: "UMAP", tsne: "t-SNE", pca: "PCA" };
 const LEVELS = { window: "Windows", song: "Songs" };
 
+/** A model that lacks more than a tenth of the songs (those without lyrics) is not what opens. */
+const MOST_SONGS = 0.9;
+
 const app = document.getElementById("app");
 
 function stored(key, value) {
@@ -202,7 +205,7 @@ async function start(run) {
     addMap({ model: other, level, projection });
   }
 
-  /** Models by falling NMI on the first task, for songs: the first one opens. */
+  /** Models that place most songs, by falling NMI on the first task, for songs: the first opens. */
   function best() {
     const { rows, columns } = run.comparison;
     const at = columns.indexOf("NMI");
@@ -211,7 +214,10 @@ async function start(run) {
       .sort((a, b) => b.values[at] - a.values[at])
       .map((row) => run.models.findIndex((one) => one.name === row.model))
       .filter((number) => number >= 0);
-    return [...ranked, ...run.models.keys()];
+    const most = Math.max(...run.models.map((one) => one.n_songs));
+    const whole = (number) => run.models[number].n_songs >= MOST_SONGS * most;
+    const all = [...ranked, ...run.models.keys()];
+    return [...all.filter(whole), ...all.filter((number) => !whole(number))];
   }
 
   const listen = listenPanel(actions);
