@@ -59,7 +59,8 @@ def of_modalities(names: Iterable[str]) -> set[str]:
 
 def branch(*models: str) -> set[str]:
     """Every job of some models' own, and what shows all trained models."""
-    own = jobs("train latents clusters consensus disentanglement traversals", models)
+    own = jobs("train latents clusters consensus disentanglement", models)
+    own |= jobs("traversals", {*models} - {FUSED})
     if FUSED in models:
         own |= {f"ablated_latents {FUSED} {modality}" for modality in ("mel", "lyrics")}
         own |= of_modalities(models)
@@ -148,7 +149,9 @@ def test_another_clustering_trains_nothing(run: Changed) -> None:
 
 def test_another_k_reruns_no_consensus(run: Changed) -> None:
     run.configure("k: [2]", "k: [2, 3]")
-    assert run.plan() == clustered(EVERYONE) - jobs("consensus", EVERYONE) - CONSENSUS
+    gathered = {"continuity_table"}
+    expected = clustered(EVERYONE) - jobs("consensus", EVERYONE) - CONSENSUS | gathered
+    assert run.plan() == expected
 
 
 def test_an_added_song_computes_its_shard_and_keeps_every_split(run: Changed) -> None:
