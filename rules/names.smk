@@ -53,7 +53,7 @@ rule names:
     params:
         models=plan.first_names,
         names=plan.section("names", "words", "prompt_languages"),
-        clustering=plan.section("clustering", "algorithms", "max_dim", "pca_dim"),
+        clustering=plan.section("clustering", "algorithms", "gmm", "max_dim", "pca_dim"),
         evaluation=plan.section("evaluation", "evaluate_on", "seed"),
         vocabulary=[
             plan.digest(name) for name in ("vocabulary.csv", "tags.csv", "tags_never_shown.csv")

@@ -392,7 +392,7 @@ def test_two_processes_train_in_a_job(run: Changed) -> None:
     assert summary["processes"] == 2
 
 
-SET_BY_SCRIPT = {"leakage.py": {"algorithms", "k"}}
+SET_BY_SCRIPT = {"leakage.py": {"algorithms", "k"}, "names.py": {"n_init"}}
 """Keys that a script gives values of its own, whatever the config says."""
 
 
