@@ -26,7 +26,7 @@ rule leakage:
         "../envs/analysis.yaml"
     params:
         pairs=plan.leaky,
-        clustering=plan.section("clustering", "n_init", "max_dim", "pca_dim"),
+        clustering=plan.section("clustering", "n_init", "gmm", "max_dim", "pca_dim"),
         evaluation=plan.section(
             "evaluation", "tasks", "permutations", "bootstraps", "summary_algorithms", "seed"
         ),

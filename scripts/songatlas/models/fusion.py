@@ -434,7 +434,10 @@ class OfVectors(Fusion):
             tower.start(learn_scale(scaler, rows, one_unit=name in self.spec.one_unit))
 
     def vectors(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        return self.statistics(batch["audio"].float()), self.lyrics_scale(batch["lyrics"].float())
+        # What stands for a missing vector may be anything: masked later, it would spoil gradients.
+        audio = torch.where(batch["has_mel"][:, None], batch["audio"].float(), 0.0)
+        lyrics = torch.where(batch["has_lyrics"][:, None], batch["lyrics"].float(), 0.0)
+        return self.statistics(audio), self.lyrics_scale(lyrics)
 
     def hear(self, batch: Batch, heard: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
         return audio, self.frames(audio)
