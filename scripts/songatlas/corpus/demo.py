@@ -76,7 +76,8 @@ def synthesise(
 def corpus_hash(folder: Path) -> str:
     """SHA-256 over the decoded samples of all songs in order and the table's text.
 
-    FLAC bytes and the folder's own path stay out of it, so it is the same wherever the corpus lies.
+    FLAC bytes, the folder's own path and columns that came later stay out of it, so it is the same
+    wherever the corpus lies.
     """
     import soundfile
 
@@ -86,7 +87,8 @@ def corpus_hash(folder: Path) -> str:
         samples, rate = soundfile.read(folder / "audio" / f"{name}.flac", dtype="int16")
         digest.update(f"{name} {rate} {samples.shape}".encode())
         digest.update(samples.astype("<i2").tobytes())
-    text = frame.drop(columns="audio_path").to_json(orient="records", force_ascii=False)
+    known = frame.drop(columns=["audio_path", *tables.SOURCES.added])
+    text = known.to_json(orient="records", force_ascii=False)
     digest.update(text.encode())
     return digest.hexdigest()
 
