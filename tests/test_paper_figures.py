@@ -258,5 +258,6 @@ def test_an_overview_says_that_it_is_t_sne(method: str) -> None:
         }
     )
     info = {"model": "raw", "supervision": "none", "method": method, "n_neighbors": 2}
+    info |= {"trustworthiness": {}, "continuity": {}}  # of three points nothing can be said
     figure = overview_figure([(frame, info)], attribute="genre", corpus_name="c")
     assert ("t-SNE" in words(figure)) == (method == "t-SNE")
