@@ -369,7 +369,7 @@ def all_tables():
     if plan.changes:
         files["changes"] = ("csv", "md", "tex")
     if "names" in plan.config.targets:
-        files |= {"names": ("csv", "md"), "captions": ("csv",)}
+        files["captions"] = ("csv",)  # names of clusters are made in any run
     names = [f"{name}.{kind}" for name, kinds in files.items() for kind in kinds]
     paper = all_paper_tables() if plan.config.paper.include else []
     return [

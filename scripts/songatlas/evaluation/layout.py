@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -55,6 +56,12 @@ def cell(value: object, digits: int = 3) -> str:
     if isinstance(value, float):
         return f"{value:.{digits}f}"
     return str(value)
+
+
+def song_name(row: Mapping[Any, Any]) -> str:
+    """`Title (artist)` of a row with `title, artist, track_id`; the id where it has no title."""
+    title = row["track_id"] if pd.isna(row["title"]) else row["title"]
+    return f"{title}" if pd.isna(row["artist"]) else f"{title} ({row['artist']})"
 
 
 def plus_minus(mean: float, sd: float, digits: int = 3) -> str | None:

@@ -293,9 +293,9 @@ def write_playlist(
     layout.write_csv(frame, csv)
     layout.write_text(m3u8(chosen, title, Path(m3u).parent), m3u)
     lines = [
-        f"{row['position']:>3}  {row['distance']:.2f}  {_title(chosen, i)}"
-        f"{'' if pd.isna(row['artist']) else ' (' + row['artist'] + ')'}  {row['change']}".rstrip()
-        for i, row in enumerate(frame.to_dict("records"))
+        f"{row['position']:>3}  {row['distance']:.2f}  "
+        f"{layout.song_name(row)}  {row['change']}".rstrip()
+        for row in frame.to_dict("records")
     ]
     silent = int(chosen["audio_path"].isna().sum())
     files = m3u + (f" ({silent} of them have no file and stand in {csv} alone)" if silent else "")

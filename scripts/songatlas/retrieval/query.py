@@ -207,10 +207,8 @@ def write_query(
 
 
 def _line(row: Mapping[Any, Any]) -> str:
-    title = row["track_id"] if pd.isna(row["title"]) else row["title"]
-    artist = "" if pd.isna(row["artist"]) else f" ({row['artist']})"
     why = row["matched"] if "matched" in row else f"{row['standing']:+.1f} sd"
-    return f"{row['rank']:>3}  {row['score']:+.2f}  {title}{artist}  {why}".rstrip()
+    return f"{row['rank']:>3}  {row['score']:+.2f}  {layout.song_name(row)}  {why}".rstrip()
 
 
 def _answer_by_model(
