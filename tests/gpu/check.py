@@ -25,7 +25,7 @@ LIMITS_S = {
     "epochs": 80,
     "synchronisations": 30,
     "memory": 60,
-    "resume": 40,
+    "resume": 60,
     "latents": 20,
     "musicnn": 20,
     "compile": 120,
@@ -97,7 +97,11 @@ class Worker:
                 code = self.process.wait()
                 results.add({"step": step, "error": f"the process ended with code {code}"})
                 return False
-            answer = json.loads(line)
+            try:
+                answer = json.loads(line)
+            except ValueError:  # what a library prints while it is imported
+                print(line, end="", file=sys.stderr, flush=True)
+                continue
             if answer.get("finished") == step:
                 return True
             results.add(answer)
@@ -123,7 +127,8 @@ def check(arguments: argparse.Namespace) -> int:
                     continue
                 if worker is None:
                     worker = Worker(asked)
-                    worker.run(START, START_LIMIT_S * arguments.patience, results)
+                    if not worker.run(START, START_LIMIT_S * arguments.patience, results):
+                        break
                 if not worker.run(step, min(left, LIMITS_S[step] * arguments.patience), results):
                     worker.end()
                     worker = None

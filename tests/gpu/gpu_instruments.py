@@ -65,8 +65,8 @@ def around_steps(
 
 
 @contextmanager
-def kernel_seconds(first: int, n: int, epoch: int, found: list[float]) -> Iterator[None]:
-    """Append the seconds that kernels ran during n steps (CUDA alone; else nothing)."""
+def kernel_seconds(first: int, n: int, epoch: int, found: Counter[str]) -> Iterator[None]:
+    """Add up the seconds that each kernel ran during n steps (CUDA alone; else nothing)."""
     if not torch.cuda.is_available():
         yield
         return
@@ -80,8 +80,8 @@ def kernel_seconds(first: int, n: int, epoch: int, found: list[float]) -> Iterat
     def end(profile: torch.profiler.profile) -> None:
         torch.cuda.synchronize()
         profile.stop()
-        rows = profile.key_averages()
-        found.append(sum(row.self_device_time_total for row in rows) / 1e6)
+        for row in profile.key_averages():
+            found[row.key] += row.self_device_time_total / 1e6
 
     with around_steps(first, n, epoch, begin, end):
         yield

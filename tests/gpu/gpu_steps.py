@@ -48,6 +48,7 @@ CARD_GB = 12.0
 """The card that a training has to fit."""
 
 PROFILED_STEPS = 20
+LONGEST_KERNELS = 5
 WATCHED_STEPS = 4
 COMPILE_LIMIT_S = 60
 
@@ -241,15 +242,17 @@ def epochs(bench: Bench) -> Iterator[Row]:
 def _one_epoch(bench: Bench, studied: Studied) -> Row:
     n_steps = bench.sizes.n_windows // bench.sizes.batch_size
     profiled, last = min(PROFILED_STEPS, n_steps - 1), 2 + ("vade" in studied.name)
-    kernels: list[float] = []
+    kernels: Counter[str] = Counter()
     with instruments.kernel_seconds(1, profiled, last, kernels):
         trained = bench.train(studied, None, 3)
     took = ways.epoch_seconds(trained)[-2]
     row: Row = {"seconds": took, "peak_memory_gb": trained.summary["peak_memory_gb"]}
     row["whole_training_s"] = trained.summary["seconds"]
     if kernels:
-        row["kernel_ms_a_step"] = 1e3 * kernels[0] / profiled
-        row["busy"] = kernels[0] / profiled * n_steps / took
+        row["kernel_ms_a_step"] = 1e3 * kernels.total() / profiled
+        row["busy"] = kernels.total() / profiled * n_steps / took
+        longest = kernels.most_common(LONGEST_KERNELS)
+        row["longest_kernels_ms"] = {name[:80]: 1e3 * s / profiled for name, s in longest}
     return row
 
 
@@ -359,6 +362,8 @@ RESUMED_EPOCHS = 3
 def resume(bench: Bench) -> Iterator[Row]:
     """(g) A training that is killed goes on as if nothing had been."""
     yield attempt("basic_vae", lambda: _killed_and_resumed(bench))
+    for studied in paper()[0]:
+        yield attempt(f"{studied.name} twice", lambda: _twice(bench, studied))  # noqa: B023
 
 
 def _killed_and_resumed(bench: Bench) -> Row:
@@ -377,6 +382,16 @@ def _killed_and_resumed(bench: Bench) -> Row:
         raise ValueError(f"{len(one)} epochs whole, {len(other)} resumed")
     apart = max(abs(a - b) / abs(a) for a, b in zip(one, other, strict=True))
     return {"epochs": len(one), "largest_relative_difference": apart}
+
+
+def _twice(bench: Bench, studied: Studied) -> Row:
+    """Two trainings that are asked for the same bits."""
+    n, settings = 2 * bench.sizes.batch_size, {"deterministic": True}
+    one, other = (bench.train(studied, n, 1, settings=settings).weights for _ in range(2))
+    differ = [name for name, values in one.items() if not torch.equal(values, other[name])]
+    if differ:
+        raise ValueError(f"{len(differ)} of {len(one)} tensors differ, {differ[0]} first")
+    return {"same_bits": len(one)}
 
 
 def die(bench: Bench) -> None:
