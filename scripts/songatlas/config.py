@@ -275,6 +275,11 @@ class Training(Section):
         description="On a GPU: the same seed gives the same weights to the last bit, with slower "
         "kernels. On a CPU it always does.",
     )
+    cuda_graphs: bool = Field(
+        True,
+        description="On a CUDA card: record a training step once and replay it (bf16 and fp32), so "
+        "that small models do not wait for the processor. `false` where a step cannot be recorded.",
+    )
 
 
 class Loss(Section):

@@ -21,14 +21,15 @@ HERE = Path(__file__).parent
 LIMITS_S = {
     "versions": 60,
     "architectures": 60,
-    "fifty_steps": 110,
+    "fifty_steps": 170,
     "epochs": 80,
     "synchronisations": 30,
+    "recorded": 60,
     "memory": 60,
     "resume": 60,
     "latents": 20,
     "musicnn": 20,
-    "compile": 120,
+    "compile": 100,
 }
 """Steps in order, and how long each may take in seconds."""
 

@@ -4,6 +4,7 @@ Names of steps come line by line on standard input; rows go out as lines of JSON
 """
 
 import argparse
+import gc
 import importlib.metadata
 import json
 import logging
@@ -20,6 +21,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
+from unittest.mock import patch
 
 import gpu_instruments as instruments
 import gpu_ways as ways
@@ -43,6 +45,7 @@ from songatlas.models.base import Model
 from songatlas.training.data import Windows, prepare
 from songatlas.training.embed import write_latents
 from songatlas.training.fit import Trained
+from songatlas.training.graphs import StepGraph
 
 CARD_GB = 12.0
 """The card that a training has to fit."""
@@ -51,6 +54,9 @@ PROFILED_STEPS = 20
 LONGEST_KERNELS = 5
 WATCHED_STEPS = 4
 COMPILE_LIMIT_S = 60
+
+RECORDED_STEPS = 8
+"""Steps an epoch of the trainings that are recorded."""
 
 FP16_SCALE = 1024.0
 """Of the loss, so that small gradients do not vanish (a GradScaler finds its own)."""
@@ -85,6 +91,10 @@ class Bench:
     def train(self, studied: Studied, n: int | None, epochs: int, **more: Any) -> Trained:
         """`epochs` of joint training, after one of pretraining where the model has one."""
         _, training, loss = paper()
+        # What the training before left in cycles would count as this one's memory.
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
         options = {"pretrain_epochs": 1} if "vade" in studied.name else {}
         changed = more.pop("options", {})
         description = studied.description(self.sizes, **options, **changed)
@@ -188,6 +198,8 @@ class _DrawnOnTheCPU(torch.overrides.TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func in LIKE:
             return LIKE[func](args[0].shape).to(args[0])
+        if func is Tensor.exponential_:
+            return args[0].copy_(torch.empty(args[0].shape).exponential_())
         if func in FRESH:
             device = kwargs.pop("device", None)
             return func(*args, **kwargs).to(device)
@@ -297,6 +309,38 @@ def _waits(bench: Bench, studied: Studied) -> Row:
     with instruments.synchronisations(1, WATCHED_STEPS, last, found):
         bench.train(studied, n_batches * bench.sizes.batch_size, 1)
     return {"a_step": sum(found.values()) / WATCHED_STEPS, "where": dict(found.most_common(5))}
+
+
+def recorded(bench: Bench) -> Iterator[Row]:
+    """Replayed steps beside single ones, of every architecture: weights, the curve of the loss."""
+    sizes = SMALL if bench.small else Sizes(n_frames=256, lyrics_dim=64, max_lines=8)
+    windows = make_windows(sizes, RECORDED_STEPS * sizes.batch_size).to(bench.device)
+    for variant in every_architecture(sizes):
+        mine = windows_of(variant.description, windows).to(bench.device)
+        yield attempt(variant.name, lambda: _replayed(bench, variant.description, mine))  # noqa: B023
+
+
+def _replayed(bench: Bench, description: Any, windows: Windows) -> Row:
+    _, training, loss = paper()
+    found, n_replayed = [], 0
+    step = StepGraph.step
+
+    def counted(self: StepGraph, *arguments: Any) -> Any:
+        nonlocal n_replayed
+        n_replayed += 1
+        return step(self, *arguments)
+
+    with patch.object(StepGraph, "step", counted):
+        for cuda_graphs in (False, True):
+            settings = {"cuda_graphs": cuda_graphs, "deterministic": True}
+            settings["batch_size"] = bench.sizes.batch_size
+            found.append(
+                ways.train(windows, description, training, loss, bench.device, 3, settings=settings)
+            )
+    single, replayed = found
+    apart = max(abs(a - b) / abs(a) for a, b in zip(*map(_losses, found), strict=True))
+    differ = [k for k, v in single.weights.items() if not torch.equal(v, replayed.weights[k])]
+    return {"replayed": n_replayed, "relative": apart, "tensors_that_differ": len(differ)}
 
 
 def memory(bench: Bench) -> Iterator[Row]:
@@ -525,6 +569,7 @@ STEPS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "fifty_steps": fifty_steps,
     "epochs": epochs,
     "synchronisations": synchronisations,
+    "recorded": recorded,
     "memory": memory,
     "resume": resume,
     "latents": latents,

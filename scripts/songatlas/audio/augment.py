@@ -108,7 +108,9 @@ def mix(db: Tensor, most: float) -> Tensor:
     """Each window with up to `most` of its power from another window of the batch, in power."""
     share = _uniform(len(db), 0.0, most, db.device)[:, None, None]
     other = db[torch.randperm(len(db), device=db.device)]
-    other = torch.roll(other, int(torch.randint(db.shape[2], ())), 2)
+    frames = torch.arange(db.shape[2], device=db.device)
+    # Drawn where the windows are, so that a recorded step draws it anew.
+    other = other[:, :, (frames - torch.randint(len(frames), (), device=db.device)) % len(frames)]
     tiny = torch.finfo(torch.float32).tiny
     kept = db + 10.0 * torch.log10(1.0 - share)
     added = other + 10.0 * torch.log10(share.clamp_min(tiny))

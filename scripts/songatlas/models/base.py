@@ -158,7 +158,13 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """Named scalar terms of a forward pass: `loss` to minimise, and what histories should show.
 
@@ -179,7 +185,7 @@ class Model(nn.Module, ABC):
         return self.decode(self.embed(batch), batch)
 
     def loss(
-        self, batch: Batch, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self, batch: Batch, *, kl_weight: float | Tensor, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Forward pass and its terms."""
         done = self(batch)
@@ -287,7 +293,13 @@ class VAE(Model):
         return Pass(mu, shown, z, self.decode(z, batch))
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """Terms of the loss (see `losses.objective`)."""
         assert done.reconstruction is not None

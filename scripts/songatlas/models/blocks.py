@@ -74,14 +74,16 @@ class ConvEncoder(nn.Module):
 class Upsample(nn.ConvTranspose2d):
     """Transposed convolution (kernel 4, stride 2, padding 1) with `odd` as its output padding.
 
-    Computed without output padding, for which the CPU has no fast kernel: where an axis asks for
-    one more value, padding is 0 and the first value is cut off, which is the same.
+    On a CPU it is computed without output padding, for which there is no fast kernel: where an axis
+    asks for one more value, padding is 0 and the first value is cut off, which is the same.
     """
 
     def __init__(self, n_in: int, n_out: int, odd: tuple[int, int]) -> None:
         super().__init__(n_in, n_out, kernel_size=4, stride=2, padding=1, output_padding=odd)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x, output_size)
         mels, frames = self.output_padding
         y = F.conv_transpose2d(x, self.weight, self.bias, stride=2, padding=(1 - mels, 1 - frames))
         # The copy keeps the memory format but is dense, as batch normalisation's fast kernel needs.

@@ -121,7 +121,13 @@ class Architecture(Model):
         return Pass(features[: len(first)], extra={"one": one, "other": other})
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """NT-Xent and how often a view's partner is the most similar of all (`accuracy`)."""
         assert done.extra is not None

@@ -49,7 +49,13 @@ class Architecture(DeepClustering):
         return self.autoencoder(batch) if self.pretraining else Pass(self.embed(batch))
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """The autoencoder's terms in pretraining, then those of the clusters."""
         if self.pretraining:

@@ -234,7 +234,13 @@ class Fusion(Model):
         return torch.cat([z[:, :n_audio], shared], 1), torch.cat([lyrics, shared], 1)
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """Per modality: reconstruction, KL and the loss of geometry, each per value and weighted.
 

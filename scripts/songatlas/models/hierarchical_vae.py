@@ -133,7 +133,13 @@ class Architecture(Model):
         )
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """Terms of the loss (see `losses.objective`), a song's KL shared out among its windows."""
         assert done.reconstruction is not None

@@ -51,7 +51,13 @@ class Architecture(DeepClustering):
         return done
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """The autoencoder's terms in pretraining, then with those of the clusters."""
         own = self.pretraining_terms(batch, done, scale, free_bits)

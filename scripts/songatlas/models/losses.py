@@ -51,7 +51,7 @@ def objective(
     reconstruction: Tensor,
     kl: Tensor,
     *,
-    kl_weight: float,
+    kl_weight: float | Tensor,
     scale: Scale,
     latent_dim: int,
     free_bits: float = 0.0,

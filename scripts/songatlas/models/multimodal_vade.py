@@ -168,7 +168,13 @@ class Architecture(Model):
             self.kinds.update(zip(batch["row"].tolist(), kinds.tolist(), strict=True))
 
     def terms(
-        self, batch: Batch, done: Pass, *, kl_weight: float, scale: Scale, free_bits: float = 0.0
+        self,
+        batch: Batch,
+        done: Pass,
+        *,
+        kl_weight: float | Tensor,
+        scale: Scale,
+        free_bits: float = 0.0,
     ) -> dict[str, Tensor]:
         """Terms of the loss, `reconstruction` of audio and `reconstruction_lyrics`.
 

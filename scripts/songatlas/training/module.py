@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from songatlas.models.base import Model, Pass
 from songatlas.models.gather import n_ranks, rank
 from songatlas.training.data import Batches, prepare
 from songatlas.training.device import out_of_memory
+from songatlas.training.graphs import Step, StepGraph
 from songatlas.training.parts import backward_in_parts, forward_in_parts, split_batch
 from songatlas.training.posterior import Posterior
 from songatlas.training.ranks import (
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 CHECK_EVERY = 20
 """Batches between looks at the loss for NaN, each of which waits for the GPU."""
+
+RECORDABLE = ("cuda",)
+"""Devices that replay recorded steps (see `graphs`)."""
 
 SMALLEST_PART = 2
 """Windows: batch normalisation has no variance over one."""
@@ -126,6 +130,7 @@ class TrainingModule(lightning.LightningModule):
         self.history: list[dict[str, Any]] = []
         self.first_epoch = 0
         self.part_size: int | None = None
+        self.graph: StepGraph | None = None
         self.state: dict[str, Any] = {}
         self.random: list[Tensor] | None = None
         self.modes: list[bool] = []
@@ -168,6 +173,10 @@ class TrainingModule(lightning.LightningModule):
             self.trainer.precision_plugin.load_state_dict(self.state["precision"])
             self.model.resume(_to_device(self.state["progress"], self.device))
         self.saved_at = time.monotonic()
+        # fp16 scales its losses by what the steps before have shown.
+        recordable = self.device.type in RECORDABLE and self.precision != "16-mixed"
+        if recordable and self.settings.cuda_graphs and n_ranks() == 1:
+            self.graph = StepGraph(self.recorded_gradients, self.model.parameters())
 
     def on_train_epoch_start(self) -> None:
         epoch = self.epoch
@@ -187,6 +196,8 @@ class TrainingModule(lightning.LightningModule):
             self.started -= self.state["seconds"]
             self.first_batch, self.random = self.state["batch"], self.state["random"][rank()]
             self.state = {}
+            if self.graph is not None:
+                self.graph.begin_epoch(self.graph_state())
             return
         # Everything random in an epoch follows from its number.
         torch.manual_seed(_epoch_seed(self.seed, epoch))
@@ -203,11 +214,8 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(_epoch_seed(self.seed, epoch, rank()))
         # Of training: a state that is saved during validation is one to train on from.
         self.modes = [part.training for part in self.model.modules()]
-
-    def on_after_batch_transfer(
-        self, batch: dict[str, Tensor], dataloader_idx: int
-    ) -> dict[str, Tensor]:
-        return prepare(batch)
+        if self.graph is not None:
+            self.graph.begin_epoch(self.graph_state())
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         if batch_idx < self.first_batch:
@@ -216,14 +224,44 @@ class TrainingModule(lightning.LightningModule):
             _set_random_state(self.random, self.device)
             self.random = None
         self.pause(batch_idx)
+        if self.graph is not None and self.graph.ready(batch):
+            batch, done, terms = self.replayed_step(self.graph, batch)
+        else:
+            batch = prepare(batch)
+            done, terms = self.step(batch)
+        if batch_idx % CHECK_EVERY == 0:
+            self.check(float(terms["loss"].detach()), "training")
+        self.note("train", batch, done, terms)
+
+    def replayed_step(self, graph: StepGraph, batch: dict[str, Tensor]) -> Step:
+        """A step of the optimiser whose gradients are a recorded graph's."""
+        optimizer: Any = self.optimizers()
+        found: list[Step] = []
+        optimizer.step(closure=lambda: found.append(graph.step(batch, self.kl_weight)))
+        return found[0]
+
+    def recorded_gradients(self, stored: Mapping[str, Tensor], kl_weight: Tensor) -> Step:
+        """What a graph records of a step, from a batch as it is stored."""
+        batch = prepare(stored)
+        done: Pass = self.model(batch)
+        terms = self.terms(batch, done, kl_weight)
+        with torch.autocast(self.device.type, enabled=False):
+            terms["loss"].backward()
+        return batch, done, terms
+
+    def graph_state(self) -> Hashable:
+        """What a recorded step depends on beside its batch: modes, and where its tensors lie."""
+        tensors = [*self.model.state_dict(keep_vars=True).values(), *self.model.progress().values()]
+        pointers = tuple(tensor.data_ptr() for tensor in tensors)
+        return self.model.pretraining, tuple(self.modes), pointers
+
+    def step(self, batch: dict[str, Tensor]) -> tuple[Pass, dict[str, Tensor]]:
+        """A step of the optimiser, its pass and terms; in parts where memory ends."""
         rewind = self.rewinder()
         while (found := self.try_step(batch, rewind)) is None:
             self.make_room(len(batch["row"]))
             rewind()
-        done, terms = found
-        if batch_idx % CHECK_EVERY == 0:
-            self.check(float(terms["loss"].detach()), "training")
-        self.note("train", batch, done, terms)
+        return found
 
     def try_step(
         self, batch: dict[str, Tensor], rewind: Callable[[], None]
@@ -293,12 +331,18 @@ class TrainingModule(lightning.LightningModule):
             self.manual_backward(loss)
 
     def make_room(self, n: int) -> None:
-        """Move the best weights to main memory; where they are there, halve the parts of n windows.
+        """Drop the recorded step; then move the best weights to main memory; then halve the parts.
+
+        `n` windows are the batch.
 
         Raises:
             SongatlasError: as `lower_part_size`.
         """
         self.plateau.optimizer.zero_grad()
+        if self.graph is not None:
+            recorded, self.graph = self.graph.recorded, None
+            if recorded is not None:
+                return
         # One of several processes cannot try again without the others.
         if n_ranks() > 1 or not self.best.give_way():
             self.lower_part_size(n)
@@ -351,6 +395,7 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(_epoch_seed(self.seed, 0, rank()))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        batch = prepare(batch)
         [told] = agreed(self.device, self.signals.received or 0)
         self.stop_if_told(told, len(self.train_batches))
         random = _random_state(self.device)
@@ -374,12 +419,14 @@ class TrainingModule(lightning.LightningModule):
             return None
         return found
 
-    def terms(self, batch: dict[str, Tensor], done: Pass) -> dict[str, Tensor]:
-        """The terms of the model's loss under the settings."""
+    def terms(
+        self, batch: dict[str, Tensor], done: Pass, kl_weight: float | Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The terms of the model's loss under the settings, at the epoch's KL weight or another."""
         terms = self.model.terms(
             batch,
             done,
-            kl_weight=self.kl_weight,
+            kl_weight=self.kl_weight if kl_weight is None else kl_weight,
             scale=self.loss.scale,
             free_bits=self.loss.free_bits,
         )
