@@ -48,6 +48,6 @@ def test_kl_per_unit_is_the_mean_over_all_batches() -> None:
     sums = Posterior()
     for value, n in ((1.0, 3), (4.0, 1)):
         kl = torch.full((n, 2), value)
-        sums.add(torch.zeros(n, 2), torch.zeros(n, dtype=torch.int64), kl=kl)
+        sums.add(torch.zeros(n, 2), torch.zeros(n, dtype=torch.int64), kl=kl.double().sum(0))
     assert sums.kl_per_unit() == [1.75, 1.75]
     assert sums.mutual_information() is None

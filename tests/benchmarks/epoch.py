@@ -68,7 +68,7 @@ def child(folder: Path, name: str, epochs: int) -> None:
 
     settings = config.load_yaml(ROOT / "config" / "config.yaml", ROOT / "config" / "latents.yaml")
     declared = settings.models[name]
-    spent = dict.fromkeys(("training_step", "validation_step", "note"), 0.0)
+    spent = dict.fromkeys(("training_step", "validation_step", "measures"), 0.0)
 
     def clocked(method: str) -> None:
         call: Callable[..., Any] = getattr(module.TrainingModule, method)
@@ -107,7 +107,7 @@ def child(folder: Path, name: str, epochs: int) -> None:
     )
     history = trained.history
     seconds = history.loc[history["metric"] == "seconds", "value"].iloc[-1]
-    passes = spent["training_step"] + spent["validation_step"] - spent["note"]
+    passes = spent["training_step"] + spent["validation_step"] - spent["measures"]
     print(
         "CHILD",
         json.dumps(
@@ -116,7 +116,7 @@ def child(folder: Path, name: str, epochs: int) -> None:
                 "read_s": round(read_s, 2),
                 "epoch_s": round(seconds, 2),
                 "passes_s": round(passes, 2),
-                "history_s": round(spent["note"], 2),
+                "history_s": round(spent["measures"], 2),
                 "outside": round(1 - passes / seconds, 4),
             }
         ),

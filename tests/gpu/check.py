@@ -118,7 +118,7 @@ def check(arguments: argparse.Namespace) -> int:
     until = time.monotonic() + TOTAL_LIMIT_S * arguments.patience
     with tempfile.TemporaryDirectory(prefix="songatlas-gpu-") as folder:
         asked = ["--device", arguments.device, "--folder", folder]
-        asked += ["--small"] if arguments.small else []
+        asked += ["--turns", str(arguments.turns), *(["--small"] if arguments.small else [])]
         worker: Worker | None = None
         try:
             for step in arguments.steps:
@@ -146,6 +146,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="tiny sizes: a trial of the check")
     parser.add_argument("--out", type=Path, default=Path("gpu_check.json"))
     parser.add_argument("--steps", nargs="+", choices=list(LIMITS_S), default=list(LIMITS_S))
+    parser.add_argument("--turns", type=int, default=2, help="of fifty_steps")
     parser.add_argument("--patience", type=float, default=1.0, help="factor on every time limit")
     return check(parser.parse_args())
 

@@ -71,6 +71,7 @@ class Bench:
     device: str
     small: bool
     folder: Path
+    turns: int = 2
     _windows: dict[int, Windows] = field(default_factory=dict)
 
     @property
@@ -210,7 +211,7 @@ def fifty_steps(bench: Bench) -> Iterator[Row]:
     """(c) Seconds of a step: the library's training, a plain loop, the study's; in turns."""
     sizes = bench.sizes
     n = (sizes.n_steps + ways.WARM_UP) * sizes.batch_size
-    for turn in (1, 2):
+    for turn in range(1, 1 + bench.turns):
         for studied in paper()[0]:
             yield {"turn": turn, **attempt(studied.name, lambda: _three_ways(bench, studied, n))}  # noqa: B023
 
@@ -307,7 +308,9 @@ def _waits(bench: Bench, studied: Studied) -> Row:
     n_batches = WATCHED_STEPS + 2
     last = 0 + ("vade" in studied.name)
     with instruments.synchronisations(1, WATCHED_STEPS, last, found):
-        bench.train(studied, n_batches * bench.sizes.batch_size, 1)
+        # A replayed step launches one graph: what waits shows in single steps.
+        settings = {"cuda_graphs": False}
+        bench.train(studied, n_batches * bench.sizes.batch_size, 1, settings=settings)
     return {"a_step": sum(found.values()) / WATCHED_STEPS, "where": dict(found.most_common(5))}
 
 
@@ -602,10 +605,11 @@ def main() -> None:
     parser.add_argument("--device", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--die", action="store_true")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
-    bench = Bench(arguments.device, arguments.small, arguments.folder)
+    bench = Bench(arguments.device, arguments.small, arguments.folder, arguments.turns)
     if arguments.die:
         die(bench)
         return

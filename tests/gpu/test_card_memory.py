@@ -209,7 +209,7 @@ def test_the_optimisers_first_step_is_tried_again_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     step, counted = torch.optim.AdamW.step, []
-    add = Epoch.add_terms
+    add = Epoch.add
 
     def full_at_first(self: torch.optim.AdamW, closure: Any = None) -> Any:
         if not self.state and not counted:
@@ -222,7 +222,7 @@ def test_the_optimisers_first_step_is_tried_again_in_parts(
     n: list[int] = []
     monkeypatch.setattr(torch.optim.AdamW, "step", full_at_first)
     monkeypatch.setattr(
-        Epoch, "add_terms", lambda self, terms, size: (n.append(size), add(self, terms, size))
+        Epoch, "add", lambda self, track, *rest: (n.append(len(track)), add(self, track, *rest))
     )
     trained = run(tiny_windows(16, 0), "basic_vae", SETTINGS)
     assert counted == ["full"]

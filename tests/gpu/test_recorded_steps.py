@@ -1,7 +1,7 @@
 """Recorded steps train as single steps do: with recordings that a CPU pretends to make."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,9 @@ def pretended(module: TrainingModule, work: Callable[[], Step]) -> tuple[Step, C
 
 
 def copied(step: Step) -> Step:
-    batch, done, terms = step
-    fields = {name: copy(value) for name, value in vars(done).items() if name != "extra"}
-    return copied_values(batch), Pass(**fields), copied_values(terms)
-
-
-def copied_values(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: copy(value) for name, value in values.items()}
+    done, loss, found = step
+    fields = (copy(value) for value in (done.mu, done.logvar, done.z))
+    return Pass(*fields), copy(loss), {name: copy(value) for name, value in found.items()}
 
 
 def copy(values: Any) -> Any:
@@ -68,8 +64,8 @@ def copy(values: Any) -> Any:
 
 
 def tensors(step: Step) -> list[Tensor]:
-    batch, done, terms = step
-    values = [*batch.values(), *vars(done).values(), *terms.values()]
+    done, loss, found = step
+    values = [*vars(done).values(), loss, *found.values()]
     return [value for value in values if isinstance(value, Tensor)]
 
 

@@ -200,7 +200,7 @@ def nt_xent(
         if song is not None:
             both = torch.cat([song, song])
             ignored = ignored | (both[:, None] == both[None])
-            ignored[index, partner] = False
+            ignored = ignored & (partner[:, None] != index[None])
         similarity = similarity.masked_fill(ignored, float("-inf"))
         loss = F.cross_entropy(similarity, partner)
         accuracy = (similarity.argmax(1) == partner).float().mean()

@@ -5,7 +5,7 @@ launch them one by one takes 8 ms.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -17,8 +17,8 @@ from songatlas.training.device import free_bytes
 
 T = TypeVar("T")
 Batch = Mapping[str, Tensor]
-Step = tuple[dict[str, Tensor], Pass, dict[str, Tensor]]
-"""A batch as the model reads it, its pass, and the terms of its loss."""
+Step = tuple[Pass, Tensor, dict[str, Tensor]]
+"""A batch's pass, its loss, and what an epoch adds up of it."""
 
 WARM_UP = 3
 """Steps of one kind, one after another, before the next one is recorded."""
@@ -89,10 +89,9 @@ class StepGraph:
         self.recorded = Recorded(here, kl_weight, replay, step, gradients)
 
     def step(self, batch: Batch, kl_weight: float) -> Step:
-        """Gradients of a batch's loss, its pass and its terms.
+        """Gradients of a batch's loss, its pass, its loss and what an epoch adds up.
 
-        The next step overwrites all of it but what an epoch keeps: `track`, means, log variances
-        and samples.
+        The next step overwrites all of it but what an epoch keeps: means, log variances, samples.
         """
         assert self.recorded is not None
         recorded = self.recorded
@@ -102,9 +101,9 @@ class StepGraph:
         recorded.replay()
         for parameter, gradient in zip(self.parameters, recorded.gradients, strict=True):
             parameter.grad = gradient
-        ready, done, terms = recorded.step
-        kept = {name: _copy(getattr(done, name)) for name in ("mu", "logvar", "z")}
-        return {**ready, "track": batch["track"]}, replace(done, **kept), terms
+        done, loss, found = recorded.step
+        kept = [_copy(values) for values in (done.mu, done.logvar, done.z)]
+        return Pass(*kept), loss.detach(), found
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from songatlas.training.data import Batches, prepare
 from songatlas.training.device import out_of_memory
 from songatlas.training.graphs import Step, StepGraph
 from songatlas.training.parts import backward_in_parts, forward_in_parts, split_batch
-from songatlas.training.posterior import Posterior
+from songatlas.training.posterior import Posterior, widest
 from songatlas.training.ranks import (
     agreed,
     backward_over_ranks,
@@ -39,11 +39,35 @@ logger = logging.getLogger(__name__)
 CHECK_EVERY = 20
 """Batches between looks at the loss for NaN, each of which waits for the GPU."""
 
+KL, SQUARED_DB, N_DECODED = "kl per unit", "squared dB", "decoded windows"
+"""What is `measured` of a batch beside the terms of its loss."""
+
 RECORDABLE = ("cuda",)
 """Devices that replay recorded steps (see `graphs`)."""
 
 SMALLEST_PART = 2
 """Windows: batch normalisation has no variance over one."""
+
+
+@torch.no_grad()
+def measured(
+    model: Model, batch: Mapping[str, Tensor], done: Pass, terms: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Sums over a batch's windows: of each of the `terms`, of `KL`, `SQUARED_DB` and `N_DECODED`.
+
+    `KL` is by latent dimension (D,), in nats; the others are scalars. The last three are there
+    where the model has a posterior, or decodes spectrograms.
+    """
+    found = {name: value.detach() * len(done.mu) for name, value in terms.items()}
+    if done.logvar is not None:
+        found[KL] = model.kl_per_unit(done.mu, done.logvar).to(widest(done.mu)).sum(0)
+    if done.reconstruction is not None and "scale_db" in batch:
+        difference = (done.reconstruction - batch["mel"]).flatten(1)
+        error = torch.linalg.vector_norm(difference, dim=1).square() / difference.shape[1]
+        there = batch["has_mel"]
+        found[SQUARED_DB] = (error * batch["scale_db"].square() * there).sum()
+        found[N_DECODED] = there.sum()
+    return found
 
 
 class Epoch:
@@ -56,22 +80,17 @@ class Epoch:
         self.n_decoded: Tensor | int = 0
         self.squared_db: Tensor | float = 0.0
 
-    def add(self, model: Model, batch: Mapping[str, Tensor], done: Pass) -> None:
-        """Add a batch: its posterior and how far its reconstruction is off."""
-        units = None if done.logvar is None else model.kl_per_unit(done.mu, done.logvar)
-        self.posterior.add(done.mu, batch["track"], logvar=done.logvar, z=done.z, kl=units)
-        if done.reconstruction is not None and "scale_db" in batch:
-            difference = (done.reconstruction.detach() - batch["mel"]).flatten(1)
-            error = torch.linalg.vector_norm(difference, dim=1).square() / difference.shape[1]
-            there = batch["has_mel"]
-            self.squared_db = self.squared_db + (error * batch["scale_db"].square() * there).sum()
-            self.n_decoded = self.n_decoded + there.sum()
-
-    def add_terms(self, terms: Mapping[str, Tensor], n: int) -> None:
-        """Add the mean terms of a batch of `n` windows."""
+    def add(self, track: Tensor, done: Pass, found: Mapping[str, Tensor]) -> None:
+        """Add a batch: the songs of its windows (B,), its pass, and what is `measured` of it."""
+        terms = dict(found)
+        kl = terms.pop(KL, None)
+        self.posterior.add(done.mu, track, logvar=done.logvar, z=done.z, kl=kl)
+        if SQUARED_DB in terms:
+            self.squared_db = self.squared_db + terms.pop(SQUARED_DB)
+            self.n_decoded = self.n_decoded + terms.pop(N_DECODED)
         for name, value in terms.items():
-            self.sums[name] = value.detach() * n + self.sums.get(name, 0.0)
-        self.n += n
+            self.sums[name] = value + self.sums.get(name, 0.0)
+        self.n += len(track)
 
     def means(self) -> dict[str, float]:
         """Mean of every term, and the measures of the posterior.
@@ -160,7 +179,10 @@ class TrainingModule(lightning.LightningModule):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip by norm, once fp16's scaling has been taken off the gradients."""
         if self.settings.gradient_clip > 0.0:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+            weights = optimizer.param_groups[0][
+                "params"
+            ]  # walking through the modules takes longer
+            torch.nn.utils.clip_grad_norm_(weights, self.settings.gradient_clip)
 
     # --- one epoch -----------------------------------------------------------------------------
 
@@ -225,13 +247,14 @@ class TrainingModule(lightning.LightningModule):
             self.random = None
         self.pause(batch_idx)
         if self.graph is not None and self.graph.ready(batch):
-            batch, done, terms = self.replayed_step(self.graph, batch)
+            done, loss, found = self.replayed_step(self.graph, batch)
         else:
-            batch = prepare(batch)
-            done, terms = self.step(batch)
+            ready = prepare(batch)
+            done, terms = self.step(ready)
+            loss, found = terms["loss"].detach(), self.measures(ready, done, terms)
         if batch_idx % CHECK_EVERY == 0:
-            self.check(float(terms["loss"].detach()), "training")
-        self.note("train", batch, done, terms)
+            self.check(float(loss), "training")
+        self.totals["train"].add(batch["track"], done, found)
 
     def replayed_step(self, graph: StepGraph, batch: dict[str, Tensor]) -> Step:
         """A step of the optimiser whose gradients are a recorded graph's."""
@@ -247,7 +270,7 @@ class TrainingModule(lightning.LightningModule):
         terms = self.terms(batch, done, kl_weight)
         with torch.autocast(self.device.type, enabled=False):
             terms["loss"].backward()
-        return batch, done, terms
+        return done, terms["loss"], self.measures(batch, done, terms)
 
     def graph_state(self) -> Hashable:
         """What a recorded step depends on beside its batch: modes, and where its tensors lie."""
@@ -402,7 +425,8 @@ class TrainingModule(lightning.LightningModule):
         while (done := self.try_pass(batch)) is None:
             self.make_room(len(batch["row"]))
             _set_random_state(random, self.device)
-        self.note("validation", batch, done, self.terms(batch, done))
+        found = self.measures(batch, done, self.terms(batch, done))
+        self.totals["validation"].add(batch["track"], done, found)
 
     def try_pass(self, batch: dict[str, Tensor]) -> Pass | None:
         """A pass without gradients; None without memory."""
@@ -444,13 +468,11 @@ class TrainingModule(lightning.LightningModule):
             terms["attributes"] = found.detach()
         return terms
 
-    @torch.no_grad()
-    def note(
-        self, split: str, batch: dict[str, Tensor], done: Pass, terms: dict[str, Tensor]
-    ) -> None:
-        """Add a batch to the epoch's sums."""
-        self.totals[split].add_terms(self.at_full_weight(terms), len(done.mu))
-        self.totals[split].add(self.model, batch, done)
+    def measures(
+        self, batch: Mapping[str, Tensor], done: Pass, terms: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """What an epoch adds up of a batch (see `measured`), its loss at the full KL weight."""
+        return measured(self.model, batch, done, self.at_full_weight(terms))
 
     def on_train_epoch_end(self) -> None:
         """Note the epoch; step the schedule; stop when patience has run out."""
@@ -500,7 +522,7 @@ class TrainingModule(lightning.LightningModule):
         """Whether the model says that it has arrived."""
         return not self.schedule.pretraining(epoch) and self.model.converged
 
-    def at_full_weight(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    def at_full_weight(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The terms with `loss` at the full KL weight, whatever the annealing has reached."""
         shown = {name: value for name, value in terms.items() if name not in ("distortion", "rate")}
         if "rate" in terms:

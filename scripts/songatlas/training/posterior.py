@@ -47,7 +47,8 @@ class Posterior:
     ) -> None:
         """Add a batch: means and, where there is a posterior, log variances, samples and KL.
 
-        All but `track` (B,) have the shape (B, D); `track` numbers the windows' songs from 0.
+        These have the shape (B, D), but for `kl` (D,), which is the sum over the batch; `track`
+        (B,) numbers the windows' songs from 0.
         """
         mu = mu.detach()
         self.waiting.append((mu, track))
@@ -56,7 +57,7 @@ class Posterior:
             self.add_waiting()
         self.n += len(mu)
         if kl is not None:
-            self.kl = self.kl + kl.detach().to(_widest(mu)).sum(0)
+            self.kl = self.kl + kl
         if logvar is not None and z is not None and self.n_samples < MAX_SAMPLES:
             room = MAX_SAMPLES - self.n_samples
             self.samples.append((mu[:room], logvar.detach()[:room], z.detach()[:room]))
@@ -67,7 +68,7 @@ class Posterior:
         if not self.waiting:
             return
         mu, track = (torch.cat(parts) for parts in zip(*self.waiting, strict=True))
-        dtype = _widest(mu)
+        dtype = widest(mu)
         if self.sums is None or self.counts is None:
             self.sums = mu.new_zeros((self.n_songs + 1, mu.shape[1]), dtype=dtype)
             self.counts = mu.new_zeros(self.n_songs + 1, dtype=dtype)
@@ -108,7 +109,7 @@ class Posterior:
         return mutual_information(mu, logvar, z)
 
 
-def _widest(values: Tensor) -> torch.dtype:
+def widest(values: Tensor) -> torch.dtype:
     """What sums are kept in: MPS has no float64."""
     return torch.float32 if values.device.type == "mps" else torch.float64
 
