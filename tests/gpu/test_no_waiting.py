@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -67,8 +69,8 @@ def on_meta(model: Model, windows: Windows) -> tuple[Model, Iterator[dict[str, T
     return moved, iter(batches(model, windows.to("meta")))
 
 
-def whole_step(model: Model, batch: dict[str, Tensor], loss: Loss) -> Epoch:
-    """What `training_step` does with a batch, the epoch's sums included."""
+def on_device(model: Model, loss: Loss) -> TrainingModule:
+    """The module that trains the model."""
     training = Training(precision="16-mixed", gradient_clip=0.5)
     schedule = Schedule(model.pretrain_epochs, 1, 2, 1.0)
     windows = make_windows(SMALL, N_WINDOWS)
@@ -77,8 +79,20 @@ def whole_step(model: Model, batch: dict[str, Tensor], loss: Loss) -> Epoch:
         model, training, schedule, loss, 0, unused, unused,
         validated=False, precision="16-mixed", resume=None, resume_every_s=1e9,
     ).to("meta")  # fmt: skip
-    optimizer = module.configure_optimizers()
     module.kl_weight, module.totals = 0.5, {"train": Epoch(windows.n_songs)}
+    return module
+
+
+def gradients_of(model: Model, batch: dict[str, Tensor]) -> None:
+    """What is recorded of a step."""
+    module = on_device(model, Loss(scale="elbo"))
+    module.recorded_gradients(batch, torch.empty((), device="meta"))
+
+
+def whole_step(model: Model, batch: dict[str, Tensor], loss: Loss) -> Epoch:
+    """What `training_step` does with a batch, the epoch's sums included."""
+    module = on_device(model, loss)
+    optimizer = module.configure_optimizers()
     ready = prepare(batch)
     done, terms = module.gradients(ready, module.rewinder())
     module.on_before_optimizer_step(optimizer)
@@ -86,6 +100,44 @@ def whole_step(model: Model, batch: dict[str, Tensor], loss: Loss) -> Epoch:
     found = module.measures(ready, done, terms)
     module.totals["train"].add(ready["track"], done, found)
     return module.totals["train"]
+
+
+class Uploads(TorchDispatchMode):
+    """Names operations that take a tensor of the processor to the device.
+
+    No graph can record the copy. What `values[index] = 1` copies is not seen: `meta` needs no copy.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        devices = {leaf.device.type for leaf in tree_leaves((args, out)) if hasattr(leaf, "device")}
+        if devices == {"cpu", "meta"}:
+            self.found.append(str(func))
+        return out
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_a_step_takes_nothing_of_the_processor(variant: Variant) -> None:
+    """Neither values nor random draws, so that a card can record it."""
+    windows = windows_of(variant.description, make_windows(SMALL, N_WINDOWS))
+    model, given = on_meta(started(variant.description, windows), windows)
+    batch = next(given)
+    drawn = torch.get_rng_state()
+    with Uploads() as uploads:
+        gradients_of(model, batch)
+    assert uploads.found == []
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_an_upload_is_seen() -> None:
+    there = torch.zeros(3, device="meta")
+    with Uploads() as uploads:
+        there.copy_(torch.ones(3))
+    assert uploads.found == ["aten.copy_.default"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)

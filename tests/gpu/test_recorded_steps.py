@@ -113,12 +113,13 @@ def test_replayed_steps_train_as_single_steps_do(variant: Variant, replays: list
     torch.testing.assert_close(*map(torch.tensor, measured), equal_nan=True)
 
 
-def test_what_cannot_be_recorded_names_the_key(
-    replays: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def refused(replays: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device whose recordings fail."""
     start = TrainingModule.on_train_start
 
-    def refuse(work: object) -> None:
+    def refuse(work: Callable[[], Step]) -> None:
+        torch.rand(1)
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     def started(self: TrainingModule) -> None:
@@ -126,6 +127,43 @@ def test_what_cannot_be_recorded_names_the_key(
         monkeypatch.setattr(graphs, "record", refuse)
 
     monkeypatch.setattr(TrainingModule, "on_train_start", started)
-    (variant,) = (one for one in VARIANTS if one.name == "basic_vae")
-    with pytest.raises(SongatlasError, match=r"capturing\): set training.cuda_graphs to false"):
-        trained(variant, recorded=True)
+
+
+BASIC = next(one for one in VARIANTS if one.name == "basic_vae")
+
+
+@pytest.mark.usefixtures("refused")
+def test_what_cannot_be_recorded_goes_on_step_by_step(caplog: pytest.LogCaptureFixture) -> None:
+    single = trained(BASIC, recorded=False)
+    recorded = trained(BASIC, recorded=True)
+    assert caplog.text.count("not permitted when stream is capturing") == 1
+    for name, values in single.weights.items():
+        torch.testing.assert_close(recorded.weights[name], values, rtol=0.0, atol=0.0)
+
+
+@pytest.mark.usefixtures("refused")
+def test_a_device_that_a_recording_broke_names_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*shape: object, **options: object) -> None:
+        raise RuntimeError("Offset increment outside graph capture")
+
+    monkeypatch.setattr(graphs.torch, "rand", broken)
+    with pytest.raises(SongatlasError, match=r"set training\.cuda_graphs to false"):
+        trained(BASIC, recorded=True)
+
+
+def test_draws_on_the_processor_are_not_recorded(
+    replays: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gradients = TrainingModule.recorded_gradients
+
+    def drawing(self: TrainingModule, *arguments: Any) -> Any:
+        drawn.append(float(torch.rand(())))
+        return gradients(self, *arguments)
+
+    drawn: list[float] = []
+    monkeypatch.setattr(TrainingModule, "recorded_gradients", drawing)
+    monkeypatch.setattr(TrainingModule, "rewinder", lambda self: lambda: None)
+    trained(BASIC, recorded=True)
+    assert len(drawn) == 1
+    assert not replays
+    assert "draws random numbers on the processor" in caplog.text

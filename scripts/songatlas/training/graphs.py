@@ -4,6 +4,7 @@ Small networks wait for the host. On an H200 the kernels of a step of `basic_vae
 launch them one by one takes 8 ms.
 """
 
+import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from songatlas.errors import SongatlasError
 from songatlas.models.base import Pass
 from songatlas.training.device import free_bytes
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Batch = Mapping[str, Tensor]
@@ -41,6 +44,7 @@ class StepGraph:
         """`gradients` of a stored batch and a KL weight adds to the gradients of `parameters`."""
         self.gradients, self.parameters = gradients, list(parameters)
         self.state: Hashable = None
+        self.refused = False
         self.forget()
 
     def forget(self) -> None:
@@ -56,7 +60,13 @@ class StepGraph:
             self.state = state
 
     def ready(self, batch: Batch) -> bool:
-        """Whether a step can be replayed; records it where enough of its shapes have been seen."""
+        """Whether a step can be replayed; records it where enough of its shapes have been seen.
+
+        Raises:
+            SongatlasError: as `record`.
+        """
+        if self.refused:
+            return False
         shapes = tuple((name, values.shape) for name, values in batch.items())
         if self.recorded is None:
             self.n_seen = self.n_seen + 1 if shapes == self.shapes else 1
@@ -66,10 +76,10 @@ class StepGraph:
         return self.recorded is not None and shapes == self.shapes
 
     def record(self, batch: Batch) -> None:
-        """Record a step: nothing is computed yet.
+        """Record a step: nothing is computed yet. What cannot be recorded is never tried again.
 
         Raises:
-            SongatlasError: when something in the step cannot be recorded.
+            SongatlasError: when the device is of no use after a recording that failed.
         """
         here = {name: values.clone() for name, values in batch.items()}
         kl_weight = torch.zeros((), device=batch["row"].device)
@@ -81,10 +91,12 @@ class StepGraph:
             if not torch.equal(drawn, torch.get_rng_state()):
                 raise RuntimeError("it draws random numbers on the processor")
         except RuntimeError as error:
-            raise SongatlasError(
-                "a training step cannot be recorded as a CUDA graph "
-                f"({str(error).strip().splitlines()[0]}): set training.cuda_graphs to false"
-            ) from error
+            self.refused = True
+            torch.set_rng_state(drawn)
+            reason = str(error).strip().splitlines()[0]
+            _check_alive(batch["row"].device, reason)
+            logger.warning("steps are not recorded as a CUDA graph, they take longer: %s", reason)
+            return
         gradients = [parameter.grad for parameter in self.parameters]
         self.recorded = Recorded(here, kl_weight, replay, step, gradients)
 
@@ -133,6 +145,17 @@ def record(work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
     ):
         found = work()
     return found, graph.replay
+
+
+def _check_alive(device: torch.device, reason: str) -> None:
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            float(torch.rand((), device=device))
+    except RuntimeError as error:
+        raise SongatlasError(
+            f"a training step cannot be recorded as a CUDA graph ({reason}), and the device takes "
+            "no more work: set training.cuda_graphs to false"
+        ) from error
 
 
 def _has_room(device: torch.device) -> bool:
