@@ -19,6 +19,7 @@ from pathlib import Path
 def say(row):
     print(json.dumps(row), flush=True)
 
+print("what a library says while it is imported", flush=True)
 say({"finished": "start"})
 for line in sys.stdin:
     step = line.strip()
@@ -38,7 +39,9 @@ def frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
     monkeypatch.setattr(check, "HERE", tmp_path)
     monkeypatch.setitem(check.LIMITS_S, "epochs", 1)
     steps = ["versions", "epochs", "memory", "latents"]
-    return Namespace(device="cpu", small=True, out=tmp_path / "out.json", steps=steps, patience=1.0)
+    return Namespace(
+        device="cpu", small=True, out=tmp_path / "out.json", steps=steps, patience=1.0, turns=1
+    )
 
 
 def rows(frame: Namespace) -> list[dict[str, Any]]:
@@ -79,3 +82,9 @@ def test_no_step_begins_when_the_time_is_up(
     monkeypatch.setattr(check, "TOTAL_LIMIT_S", 0)
     assert check.check(frame) == 1
     assert {row["error"] for row in rows(frame)} == {"not begun: no time was left"}
+
+
+def test_a_process_that_does_not_start_ends_the_check(frame: Namespace, tmp_path: Path) -> None:
+    (tmp_path / "gpu_steps.py").write_text("import no_such_module\n", encoding="utf-8")
+    assert check.check(frame) == 1
+    assert [row["step"] for row in rows(frame)] == ["start"]
