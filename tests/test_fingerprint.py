@@ -49,6 +49,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '"""Doc."""\n\nif True:\n    from songatlas.top import run\n\n    run()\n'
     )
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    monkeypatch.setattr(syntax, "CACHE", tmp_path / "kept")
     return tmp_path
 
 
@@ -56,6 +57,7 @@ def digest(package: Path, *modules: str) -> str:
     syntax.read.cache_clear()
     fingerprint._fingerprint.cache_clear()
     fingerprint._path_under.cache_clear()
+    fingerprint._module_under.cache_clear()
     return fingerprint.fingerprint(package / "entry.py", modules)
 
 
@@ -172,6 +174,51 @@ def test_a_named_module_counts_whole(package: Path) -> None:
     (package / "songatlas" / "apart.py").write_text("value = 4\n")
     assert digest(package) == before
     assert digest(package, "songatlas.apart") != named
+
+
+def test_moving_a_module_changes_nothing(package: Path) -> None:
+    entry = package / "entry.py"
+    late = "\n    def late():\n        from songatlas import bottom\n"
+    entry.write_text(entry.read_text() + late)
+    before = digest(package)
+    folder = package / "songatlas" / "rooms"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (package / "songatlas" / "bottom.py").rename(folder / "bottom.py")
+    for path in (package / "songatlas" / "top.py", entry):
+        text = path.read_text()
+        path.write_text(
+            text.replace("from songatlas import bottom", "from songatlas.rooms import bottom")
+        )
+    assert digest(package) == before
+
+
+def test_parsed_files_are_kept_and_an_edit_is_seen(package: Path) -> None:
+    before = digest(package)
+    assert len(list(syntax.CACHE.iterdir())) == 4
+    parsed = syntax.parse(BOTTOM, "bottom.py")
+    syntax.read.cache_clear()
+    assert syntax.read(package / "songatlas" / "bottom.py") == parsed
+    assert changes(package, "bottom.py", "LIMIT = 1", "LIMIT = 3")
+    assert changes(package, "bottom.py", "LIMIT = 3", "LIMIT = 1")
+    assert digest(package) == before
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[]", '{"key": "x"}', '{"parts": 3}'])
+def test_what_is_kept_may_be_broken(package: Path, kept: str) -> None:
+    before = digest(package)
+    for path in syntax.CACHE.iterdir():
+        path.write_text(kept)
+    assert digest(package) == before
+
+
+def test_a_disk_that_keeps_nothing_is_no_error(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest(package)
+    (package / "file").write_text("")
+    monkeypatch.setattr(syntax, "CACHE", package / "file" / "syntax")
+    assert digest(package) == before
 
 
 def test_a_model_file_is_not_in_another_models_fingerprint() -> None:

@@ -7,7 +7,8 @@ names up at run time. So does a module that a registry imports by name at run ti
 gives, since only the job's config says which.
 
 Taken for granted: defining a class, or making an instance of one, changes nothing outside of it.
-Comments, docstrings, help texts of the config and formatting change nothing.
+Comments, docstrings, help texts of the config and formatting change nothing, nor does moving a
+definition to another module.
 """
 
 import functools
@@ -33,11 +34,14 @@ def fingerprint(script: str | Path, modules: Iterable[str] = ()) -> str:
 
 @functools.cache
 def _fingerprint(script: Path, modules: tuple[str, ...]) -> str:
-    lines = [part.text for part in syntax.read(script).parts]
-    for name, indices in sorted(_reach(script, modules).items()):
-        parts = _module(name).parts
-        lines += [f"module {name}", *(parts[index].text for index in sorted(indices))]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    entry = [part.digest for part in syntax.read(script).parts]
+    # In an order that does not say where a definition stands: to move one changes nothing.
+    reached = sorted(
+        _module(name).parts[index].digest
+        for name, indices in _reach(script, modules).items()
+        for index in indices
+    )
+    return hashlib.sha256("\n".join([*entry, "", *reached]).encode()).hexdigest()[:16]
 
 
 def reachable(script: str | Path, modules: Iterable[str] = ()) -> dict[str, set[str]]:
@@ -130,7 +134,12 @@ def _reach(script: Path, modules: Iterable[str]) -> dict[str, set[int]]:
 
 
 def _module(name: str) -> Module:
-    path = _path(name)
+    return _module_under(ROOT, name)
+
+
+@functools.cache
+def _module_under(root: Path, name: str) -> Module:
+    path = _path_under(root, name)
     assert path is not None, name
     return syntax.read(path)
 

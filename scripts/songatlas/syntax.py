@@ -1,12 +1,19 @@
 """A module cut into its top-level statements: what each binds, mentions, imports and does.
 
 Documentation is left out: comments, docstrings, bare strings that document a constant, and the
-`description` of a pydantic field.
+`description` of a pydantic field. So is where the package keeps what is imported.
+
+What was parsed once is kept in `CACHE`: a plan reads two hundred modules, and so does every job.
 """
 
 import ast
 import functools
-from collections.abc import Iterator
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +37,8 @@ class Import:
 class Part:
     """A top-level statement; of an import statement, one name."""
 
-    text: str
-    """Its syntax tree as text."""
+    digest: str
+    """Of its syntax tree; imports of the package count by the imported name alone."""
     binds: set[str]
     mentions: dict[str, set[str] | None] = field(default_factory=dict)
     """Names anywhere in it, with the attributes read of each (None: one stands by itself)."""
@@ -53,10 +60,70 @@ class Module:
     """Whether its parts may use one another without naming one another."""
 
 
+CACHE = Path(".snakemake/songatlas/syntax")
+"""Where parts of files are kept, one JSON file each; it can be deleted at any time."""
+
+
 @functools.cache
 def read(path: Path) -> Module:
-    """Parse a file into its parts."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    """A file's parts, parsed unless the same text was before."""
+    source = path.read_bytes()
+    key = hashlib.sha256(_parser() + source).hexdigest()
+    kept = CACHE / f"{hashlib.sha256(str(path).encode()).hexdigest()[:24]}.json"
+    if (module := _kept(kept, key)) is None:
+        module = parse(source.decode("utf-8"), str(path))
+        _keep(module, kept, key)
+    return module
+
+
+@functools.cache
+def _parser() -> bytes:
+    return Path(__file__).read_bytes() + sys.version.encode()
+
+
+def _kept(path: Path, key: str) -> Module | None:
+    """What `_keep` wrote for this key; None where it is not there or cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["key"] != key:
+            return None
+        parts = tuple(
+            Part(
+                digest=part["digest"],
+                binds=set(part["binds"]),
+                mentions={n: a if a is None else set(a) for n, a in part["mentions"].items()},
+                imports={n: [Import(*one) for one in some] for n, some in part["imports"].items()},
+                effect=part["effect"],
+                is_import=part["is_import"],
+            )
+            for part in found["parts"]
+        )
+        return Module(parts, _bound_by(parts), found["opaque"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _keep(module: Module, path: Path, key: str) -> None:
+    """Keep a module's parts for the next process, where the disk allows it."""
+    parts = [
+        {
+            **vars(part),
+            "binds": sorted(part.binds),
+            "mentions": {n: a if a is None else sorted(a) for n, a in part.mentions.items()},
+            "imports": {n: [[i.module, i.name] for i in some] for n, some in part.imports.items()},
+        }
+        for part in module.parts
+    ]
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps({"key": key, "opaque": module.opaque, "parts": parts}))
+        temporary.replace(path)
+
+
+def parse(source: str, name: str) -> Module:
+    """The parts of a module's text; `name` stands in messages of errors."""
+    tree = ast.parse(source, name)
     statements = [node for node in tree.body if not _is_string(node) and not _for_types_only(node)]
     parts = [part for node in statements for part in _parts(node)]
     origin = _origins(statements, parts)
@@ -67,28 +134,40 @@ def read(path: Path) -> Module:
             part.effect = not part.imports and not part.binds & mentioned
         else:
             part.effect = not part.binds or any(_acts(call, origin) for call in _calls(node))
+    bound_by = _bound_by(parts)
+    return Module(tuple(parts), bound_by, bool(OPAQUE & {*mentioned, *bound_by}))
+
+
+def _bound_by(parts: Sequence[Part]) -> dict[str, list[int]]:
     bound_by: dict[str, list[int]] = {}
     for index, part in enumerate(parts):
         for name in sorted(part.binds):
             bound_by.setdefault(name, []).append(index)
-    return Module(tuple(parts), bound_by, bool(OPAQUE & {*mentioned, *bound_by}))
+    return bound_by
 
 
 def _parts(node: ast.stmt) -> Iterator[Part]:
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         for bound, found in _names_of(node):
-            text = f"{bound} = import {found.module} {found.name}"
             ours = found.module.split(".")[0] == PACKAGE
-            yield Part(text, {bound}, imports={bound: [found]} if ours else {}, is_import=True)
+            module = PACKAGE if ours else found.module
+            digest = _digest(f"{bound} = import {module} {found.name}")
+            yield Part(digest, {bound}, imports={bound: [found]} if ours else {}, is_import=True)
         return
     _strip(node)
     imports: dict[str, list[Import]] = {}
     for inner in ast.walk(node):
         if isinstance(inner, (ast.Import, ast.ImportFrom)):
-            for bound, found in _names_of(inner):
-                if found.module.split(".")[0] == PACKAGE:
-                    imports.setdefault(bound, []).append(found)
-    yield Part(ast.dump(node), _binds(node), _mentions(node), imports)
+            ours = [pair for pair in _names_of(inner) if pair[1].module.split(".")[0] == PACKAGE]
+            for bound, found in ours:
+                imports.setdefault(bound, []).append(found)
+            if ours and isinstance(inner, ast.ImportFrom):
+                inner.module = PACKAGE
+    yield Part(_digest(ast.dump(node)), _binds(node), _mentions(node), imports)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _owners(statements: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -9,16 +9,18 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from songatlas.errors import OtherVersionError, TableError
 from songatlas.files import atomic as atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -499,13 +501,13 @@ ASSIGNED_LATENTS = Table(
 fitted on neither (`assign.calibrate_on: all`: on the run's)."""
 
 
-def empty(table: Table) -> pd.DataFrame:
+def empty(table: Table) -> "pd.DataFrame":
     """A frame with the table's columns and no rows."""
     return table.schema.empty_table().to_pandas()
 
 
 def write(
-    frame: pd.DataFrame, path: str | Path, table: Table, metadata: Mapping[str, Any] | None = None
+    frame: "pd.DataFrame", path: str | Path, table: Table, metadata: Mapping[str, Any] | None = None
 ) -> None:
     """Check `frame` against `table` and write it atomically as zstd parquet.
 
@@ -537,7 +539,7 @@ def write(
 
 def read(
     path: str | Path, table: Table, columns: Sequence[str] | None = None, filters: Any = None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read a table (some columns, some rows by pyarrow `filters`) after checking its schema.
 
     Raises:
@@ -558,7 +560,7 @@ def read(
     return arrow.to_pandas()
 
 
-def read_previous(path: str | Path, table: Table) -> pd.DataFrame | None:
+def read_previous(path: str | Path, table: Table) -> "pd.DataFrame | None":
     """What a job wrote to its own output before; None where there is nothing that it can read.
 
     A table of another version, or a damaged one, is said in the job's log and counts as nothing:
@@ -739,11 +741,13 @@ def latents_frame(
     splits: Sequence[str],
     z: np.ndarray,
     own_labels: np.ndarray | None = None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Rows of the latents table from `z` of shape (n, d).
 
     `own_labels` of shape (n,) are the cluster assignments of models that have their own (VaDE).
     """
+    import pandas as pd
+
     return pd.DataFrame(
         {
             "level": level,
