@@ -93,12 +93,13 @@ def write_cluster_playlists(named: pd.DataFrame, songs: pd.DataFrame, folder: Pa
     return written
 
 
-def song_named(wanted: str, songs: pd.DataFrame) -> int:
+def song_named(wanted: str, songs: pd.DataFrame, section: str = "playlist") -> int:
     """Row of the song of that title, file or track id.
 
     Args:
         wanted: a title, however capitalised; a path, or its end; or a track id.
         songs: `track_id, audio_path, title, artist`.
+        section: of the config that asks, for what errors say.
 
     Raises:
         SongatlasError: when there is none, or when several songs share the title.
@@ -121,19 +122,22 @@ def song_named(wanted: str, songs: pd.DataFrame) -> int:
                 for one in listed.to_dict("records")
             ]
             raise SongatlasError(
-                f"playlist: {len(rows)} songs are called “{text}”; say which by its path or its "
+                f"{section}: {len(rows)} songs are called “{text}”; say which by its path or its "
                 f"track id: {'; '.join(each)}"
             )
     raise SongatlasError(
-        f"playlist: no song of this representation is called “{text}”, nor has that path or id"
+        f"{section}: no song of this representation is called “{text}”, nor has that path or id"
     )
 
 
-def songs_like(space: Space, row: int, languages: str) -> tuple[np.ndarray, np.ndarray]:
+def songs_like(
+    space: Space, row: int, languages: str, section: str = "playlist"
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of all songs from the nearest to the song of `row` on, it first, and their distances.
 
     Args:
         languages: `any`; `same` or `other`: only songs in its language, or in another one.
+        section: of the config that asks, for what errors say.
     """
     distance = np.sqrt(((space.z - space.z[row]) ** 2).sum(axis=1))
     sung = space.songs["language"].astype(object)
@@ -141,7 +145,7 @@ def songs_like(space: Space, row: int, languages: str) -> tuple[np.ndarray, np.n
     if languages != "any" and pd.isna(own):
         title = space.songs["title"].iloc[row]
         raise SongatlasError(
-            f"playlist.languages: the language of “{title}” is not known; set it to `any`"
+            f"{section}.languages: the language of “{title}” is not known; set it to `any`"
         )
     same = (sung == own).to_numpy(bool)
     allowed = {"any": np.ones(len(sung), bool), "same": known & same, "other": known & ~same}
@@ -192,18 +196,21 @@ def changes(tracks: Sequence[str], languages: Sequence[object], tags: SongTags) 
     return told
 
 
-def read_space(source: Mapping[str, Any], models: Sequence[str], model: str | None) -> Space:
-    """The representation that playlists are made in: the one named, else the best one.
+def read_space(
+    source: Mapping[str, Any], models: Sequence[str], model: str | None, section: str = "playlist"
+) -> Space:
+    """The representation that songs are compared in: the one named, else the best one.
 
     Args:
         source: paths of `tracks`, `labels`, `comparison` and `latents` (of every model).
+        section: of the config that asks, for what errors say.
 
     Raises:
         SongatlasError: when the run has no such representation.
     """
     if model is not None and model not in models:
         raise SongatlasError(
-            f"playlist.model: this run has no `{model}`; there are {', '.join(models)}"
+            f"{section}.model: this run has no `{model}`; there are {', '.join(models)}"
         )
     chosen = model or best_representation(pd.read_csv(source["comparison"]), models).model
     path = source["latents"][list(models).index(chosen)]
