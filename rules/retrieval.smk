@@ -106,6 +106,7 @@ rule query:
         seed=plan.config.evaluation.seed,
         query=plan.section("query"),
         models=plan.first_names,
+        vocabulary=[plan.digest(f"{name}.csv") for name in ("tags", "tag_spellings")],
         code=lambda wildcards: (
             plan.code_of_encoder("query", query_encoder(wildcards))
             if query_encoder(wildcards)
