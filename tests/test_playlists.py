@@ -50,6 +50,14 @@ def test_a_playlist_has_relative_paths_and_no_line_breaks(tmp_path: Path) -> Non
     ]
 
 
+def test_a_song_whose_path_has_a_line_break_is_left_out(tmp_path: Path) -> None:
+    known = songs(tmp_path)
+    known["audio_path"] = ["in/new\nline.mp3", "in/para\u2029graph.mp3", "in/#EXTM3U.mp3", None]
+    text = m3u8(known, "songs", tmp_path)
+    assert text.count("#EXTINF") == 1
+    assert text.splitlines()[-1].endswith("/in/#EXTM3U.mp3")
+
+
 def test_a_playlist_for_every_named_cluster(tmp_path: Path) -> None:
     named = pd.DataFrame(
         {

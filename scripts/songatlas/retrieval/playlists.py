@@ -49,19 +49,27 @@ class Space:
 
 
 def m3u8(songs: pd.DataFrame, title: str, folder: Path) -> str:
-    """An extended M3U playlist of songs that have a file, with paths relative to `folder`.
+    """An extended M3U playlist of songs that it can name, with paths relative to `folder`.
 
     Args:
         songs: `audio_path, duration_s, title, artist`.
     """
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(title)}"]
-    for row in songs.dropna(subset=["audio_path"]).to_dict("records"):
+    for row in songs[can_be_listed(songs)].to_dict("records"):
         named = [str(row[key]) for key in ("artist", "title") if not pd.isna(row[key])]
         seconds = -1 if pd.isna(row["duration_s"]) else round(row["duration_s"])
         path = Path(row["audio_path"]).expanduser().resolve()
         lines.append(f"#EXTINF:{seconds},{_one_line(' - '.join(named) or path.stem)}")
         lines.append(Path(os.path.relpath(path, folder.resolve())).as_posix())
     return "\n".join(lines) + "\n"
+
+
+def can_be_listed(songs: pd.DataFrame) -> np.ndarray:
+    """Which songs a playlist can name, (n,) bool: a path takes one line of it."""
+    return np.array(
+        [isinstance(path, str) and len(path.splitlines()) == 1 for path in songs["audio_path"]],
+        bool,
+    )
 
 
 def _one_line(text: str) -> str:
@@ -85,7 +93,7 @@ def write_cluster_playlists(named: pd.DataFrame, songs: pd.DataFrame, folder: Pa
     written = 0
     for (cluster, name), rows in named.groupby(["cluster", "name"]):
         own = songs[songs["track_id"].isin(rows["track_id"])]
-        if name == UNSURE or own["audio_path"].isna().all():
+        if name == UNSURE or not can_be_listed(own).any():
             continue
         path = folder / f"{int(str(cluster)) + 1:02d}-{file_name(str(name))}.m3u8"
         layout.write_text(m3u8(own, str(name), folder), path)
@@ -256,7 +264,9 @@ def write_playlists(
     own = named[named["model"] == chosen]
     written = write_cluster_playlists(own, songs, Path(folder))
     clusters = own["cluster"].nunique()
-    return f"{written} playlists of the {clusters} clusters of {chosen}: {folder}"
+    in_named = own.loc[own["name"] != UNSURE, "track_id"]
+    left_out = _left_out(songs[songs["track_id"].isin(in_named)])
+    return f"{written} playlists of the {clusters} clusters of {chosen}: {folder}{left_out}"
 
 
 def write_playlist(
@@ -304,9 +314,15 @@ def write_playlist(
         f"{layout.song_name(row)}  {row['change']}".rstrip()
         for row in frame.to_dict("records")
     ]
-    silent = int(chosen["audio_path"].isna().sum())
-    files = m3u + (f" ({silent} of them have no file and stand in {csv} alone)" if silent else "")
+    files = m3u + _left_out(chosen, f"; they stand in {csv}")
     return "\n".join([f"{title}, in {space.model}", *lines, files])
+
+
+def _left_out(songs: pd.DataFrame, where: str = "") -> str:
+    count = int((~can_be_listed(songs)).sum())
+    return (
+        f" (without {count} that have no file or a line break in its path{where})" if count else ""
+    )
 
 
 def _title(songs: pd.DataFrame, row: int) -> str:
