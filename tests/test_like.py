@@ -26,7 +26,7 @@ def source(tmp_path: Path) -> dict[str, object]:
         lyrics_source="none", split="train", status="ok",
     )  # fmt: skip
     labels = tables.empty(tables.LABELS).reindex(range(6))
-    labels = labels.assign(track_id=ids, title=TITLES, language=LANGUAGES)
+    labels = labels.assign(track_id=ids, title=list(TITLES), language=list(LANGUAGES))
     z = np.arange(6.0)[:, None] ** 2
     latents = tables.latents_frame("song", None, ids, ["train"] * 6, z)
     paths = {name: str(tmp_path / f"{name}.parquet") for name in ("tracks", "labels", "latents")}
