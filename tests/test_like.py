@@ -26,7 +26,11 @@ def source(tmp_path: Path) -> dict[str, object]:
         lyrics_source="none", split="train", status="ok",
     )  # fmt: skip
     labels = tables.empty(tables.LABELS).reindex(range(6))
-    labels = labels.assign(track_id=ids, title=list(TITLES), language=list(LANGUAGES))
+    shown = {
+        "title": pd.Series(TITLES, dtype=object),
+        "language": pd.Series(LANGUAGES, dtype=object),
+    }
+    labels = labels.assign(track_id=ids, **shown)
     z = np.arange(6.0)[:, None] ** 2
     latents = tables.latents_frame("song", None, ids, ["train"] * 6, z)
     paths = {name: str(tmp_path / f"{name}.parquet") for name in ("tracks", "labels", "latents")}
