@@ -133,7 +133,11 @@ playlists: setup ## an M3U8 of every named cluster (RUN=demo, MODEL=another repr
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.retrieval.playlists)" -- playlists
 	@echo "results/$(RUN)/playlists"
 
-# Titles go by the environment, whatever they hold; LANGUAGES=same or other; FROM= and TO= instead of LIKE=.
+# Titles go by the environment, whatever they hold: make would read `$(...)` in them.
+# LANGUAGES=same or other; FROM= and TO= instead of LIKE=.
+override LIKE := $(value LIKE)
+override FROM := $(value FROM)
+override TO := $(value TO)
 export LIKE FROM TO N MODEL LANGUAGES
 playlist: setup ## songs like one (RUN=demo LIKE="title or path" N=30), or a way (FROM= TO=)
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.retrieval.playlists)" -- playlist

@@ -174,8 +174,22 @@ def query_encoder(wildcards):
     return plan.encoder_of(plan.query_model)
 
 
+def playlist_inputs(wildcards):
+    """What says which songs are near to one: representations, and which of them is the best."""
+    corpus = corpus_output()
+    return {
+        "tracks": corpus.tracks,
+        "labels": corpus.labels,
+        "comparison": rules.comparison.output.csv,
+        "latents": plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
+        "tags": musicnn_songs,
+    }
+
+
 def query_inputs(wildcards):
     """What answers a text reads: what is known of songs, or a model, or an encoder's feature."""
+    if plan.config.query.like is not None:
+        return playlist_inputs(wildcards)
     corpus, model = corpus_output(), plan.query_model
     files = {"tracks": corpus.songs, "titles": corpus.titles, "classes": corpus.shown}
     if query_encoder(wildcards):

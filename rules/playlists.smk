@@ -29,11 +29,7 @@ rule playlists:
 rule playlist:
     """Songs like one, or the way from one song to another."""
     input:
-        tracks=corpus_table("tracks"),
-        labels=corpus_table("labels"),
-        comparison=rules.comparison.output.csv,
-        latents=plan.branch_files("latents/{model}/seed-{seed}.parquet", plan.first_branches),
-        tags=musicnn_songs,
+        unpack(playlist_inputs),
     output:
         m3u=plan.path("query", "playlist.m3u8"),
         csv=plan.path("query", "playlist.csv"),

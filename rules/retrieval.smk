@@ -78,7 +78,7 @@ rule retrieval:
 
 
 rule query:
-    """Songs for a text."""
+    """Songs for a text, or like one."""
     input:
         unpack(query_inputs),
     output:
@@ -104,7 +104,9 @@ rule query:
         lyrics=plan.lyrics(),
         device=plan.config.training.device,
         seed=plan.config.evaluation.seed,
-        top=plan.config.query.top,
+        query=plan.section("query"),
+        models=plan.first_names,
+        vocabulary=[plan.digest(f"{name}.csv") for name in ("tags", "tag_spellings")],
         code=lambda wildcards: (
             plan.code_of_encoder("query", query_encoder(wildcards))
             if query_encoder(wildcards)

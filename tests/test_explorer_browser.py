@@ -189,6 +189,18 @@ def test_a_click_plays_the_window_and_lights_its_line(visit: Visit) -> None:
     assert visit.js("SONGATLAS.page.audio.currentTime") > first
 
 
+def test_a_run_without_spectrograms_has_a_bar_to_seek_in(visit: Visit) -> None:
+    visit.js("SONGATLAS.page.state.run.has_spectrogram.fill(0)")
+    visit.page.mouse.click(*visit.place(0))
+    frame = visit.page.locator(".spectrogram-frame.bare")
+    box = frame.bounding_box()
+    assert box is not None
+    assert box["height"] < 20
+    assert not visit.page.locator(".spectrogram").is_visible()
+    frame.click(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
+    visit.until("SONGATLAS.page.audio.currentTime > 2")
+
+
 def test_the_sung_line_is_lit_as_it_plays(visit: Visit) -> None:
     visit.page.fill("#search", "roof song")
     visit.page.locator(".result").first.click()
@@ -484,6 +496,9 @@ def test_cards_have_names_and_tags(visit: Visit) -> None:
     card.wait_for()
     assert "pop" in card.get_by_label("Tags").inner_text()
     assert visit.page.get_by_role("article", name="Cluster 1: unsure").count() == 1
+    known = sum(language is not None for language in explorer_page.LANGUAGES)
+    assert known == len(explorer_page.LANGUAGES) - 1
+    assert visit.page.locator(".cards").inner_text().count("; known of ") == 1
 
 
 def test_neighbours_can_be_of_the_same_or_of_other_languages(visit: Visit) -> None:

@@ -317,3 +317,8 @@ def test_a_run_names_its_clusters_and_makes_playlists(tmp_path: Path) -> None:
     assert (folder / "playlists").is_dir()
     refused = snakemake(tmp_path, *run, "--config", like, "--", "playlist", check=False)
     assert "no song of this representation is called" in refused.stderr
+    near = """query={"like": "english/pop/song 0 d'été.wav", "languages": "same"}"""
+    snakemake(tmp_path, *run, "--config", near, "--", "query")
+    answer = pd.read_csv(folder / "query" / "songs.csv")
+    assert len(answer) == 5, "of six English songs all others"
+    assert (answer["matched"] == "in English").all(), "this run has no tags"

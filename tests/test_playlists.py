@@ -1,11 +1,13 @@
 """Playlists: of named clusters, of songs like one, of the way from one song to another."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from conftest import ROOT
 from songatlas.config import Playlist
 from songatlas.errors import SongatlasError
 from songatlas.evaluation.best import best_representation
@@ -48,6 +50,14 @@ def test_a_playlist_has_relative_paths_and_no_line_breaks(tmp_path: Path) -> Non
         "#EXTINF:-1,Bo - same",
         "../../in/2 ñ#.mp3",
     ]
+
+
+def test_a_song_whose_path_has_a_line_break_is_left_out(tmp_path: Path) -> None:
+    known = songs(tmp_path)
+    known["audio_path"] = ["in/new\nline.mp3", "in/para\u2029graph.mp3", "in/#EXTM3U.mp3", None]
+    text = m3u8(known, "songs", tmp_path)
+    assert text.count("#EXTINF") == 1
+    assert text.splitlines()[-1].endswith("/in/#EXTM3U.mp3")
 
 
 def test_a_playlist_for_every_named_cluster(tmp_path: Path) -> None:
@@ -118,6 +128,15 @@ def test_make_hands_titles_on_whatever_they_hold(monkeypatch: pytest.MonkeyPatch
     settings = Playlist.model_validate_json(playlists.asked())
     assert settings.like == """it's "$5" \\ {a}"""
     assert settings.songs == 7
+
+
+def test_make_reads_nothing_in_titles() -> None:
+    title = """it's "$5" $(shell echo run) ${x} `y` {a}"""
+    show = "show-titles: ; @printenv LIKE FROM TO"
+    command = ["make", "--silent", f"--eval={show}", "show-titles"]
+    given = [f"{name}={title} {name}" for name in ("LIKE", "FROM", "TO")]
+    shown = subprocess.run([*command, *given], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == [f"{title} {name}" for name in ("LIKE", "FROM", "TO")]
 
 
 def comparison(**nmi: float) -> pd.DataFrame:

@@ -871,14 +871,27 @@ class Transcription(Section):
     )
 
 
-class Query(Section):
-    """What answers `text` (target `query`)."""
+Languages = Literal["any", "same", "other"]
+"""Of a song's neighbours."""
 
+
+class Query(Section):
+    """What answers `text`, or which song's neighbours are listed (target `query`)."""
+
+    like: str | None = Field(
+        None,
+        description="Instead of `text`, the song whose neighbours are listed: its title, its path "
+        "or the path's end, its id.",
+    )
+    languages: Languages = Field(
+        "any", description="Neighbours in any language, in the song's own, or in others only."
+    )
     model: Name | None = Field(
         None,
-        description="A model with a shared block (`fusion`, but not `late`), or a baseline of an "
-        "encoder that embeds texts (`clap`, `muq_mulan`). Null: such a baseline where there is "
-        "one, else lyrics, titles, tags, genres and languages are compared with the text.",
+        description="For `text`, a model with a shared block (`fusion`, but not `late`), or a "
+        "baseline of an encoder that embeds texts (`clap`, `muq_mulan`). Null: such a baseline "
+        "where there is one, else lyrics, titles, tags, genres and languages are compared with "
+        "the text. For `like`, the representation that songs are near in (null: the run's best).",
     )
     top: int = Field(10, ge=1, le=10_000, description="How many songs to return.")
 
@@ -895,7 +908,7 @@ class Playlist(Section):
     start: str | None = Field(None, description="The way from this song ...")
     end: str | None = Field(None, description="... to this one.")
     songs: int = Field(30, ge=2, le=100_000, description="Songs of `playlist`, at most.")
-    languages: Literal["any", "same", "other"] = Field(
+    languages: Languages = Field(
         "any", description="Songs like one: in any language, in its own, or in others only."
     )
 

@@ -202,11 +202,17 @@ class Plan:
 
     @property
     def query_model(self) -> str | None:
-        """What has words and sound in one space and answers a text; None: words are compared.
+        """What has words and sound in one space and answers a text.
+
+        None: words are compared, or songs (`query.like`).
 
         Raises:
-            ConfigError: when the config names something that cannot.
+            ConfigError: when the config names something that cannot, or asks for both.
         """
+        if self.config.query.like is not None:
+            if self.config.text is not None:
+                raise ConfigError("query.like: `text` is given too; a query answers one of them")
+            return None
         able = [*self.joint_encoders, *self.joint]
         wanted = self.config.query.model
         if wanted is not None and wanted not in able:

@@ -29,6 +29,8 @@ from songatlas.evaluation.scores import _over, external_scores, target
 from songatlas.incremental.drift import drift
 from songatlas.incremental.novelty import full_conformal, split_conformal
 from songatlas.lyrics.language_id import detect
+from songatlas.naming.describe import UNSURE, describe
+from songatlas.naming.measures import Measure, Measured
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo"
 LEVEL = 0.05
@@ -199,6 +201,45 @@ def leaks(shared_song: bool, seed: int) -> bool:
     universe = sorted(set(unseen.track_ids))
     found = nearest_neighbours(known, unseen, genre, "genre", universe, evaluation)
     return bool(np.quantile(found.draws, 0.025) > found.chance)
+
+
+# --- names of clusters ---------------------------------------------------------------------------
+
+
+def songs_with_tags(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """60 songs' features (60, 8), and 6 tags (60, 6); of four groups each has its own tag."""
+    if kind == "one cloud":
+        z = rng.normal(size=(60, 8)) * np.linspace(2.0, 0.5, 8)
+        return z, z[:, :6] + 0.3 * rng.normal(size=(60, 6))
+    z, group = groups(60, 4, 9.0, rng, d=8)
+    tags = 0.3 * rng.normal(size=(60, 6)) + (group[:, None] == np.arange(6))
+    if kind == "shuffled":
+        z, tags = rng.permuted(z, axis=0), rng.permuted(tags, axis=0)
+    return z, tags
+
+
+def names_of(kind: str, seed: int) -> tuple[list[str], list[str]]:
+    """The names of four clusters, and the tag that each cluster's group has."""
+    z, values = songs_with_tags(kind, np.random.default_rng(seed))
+    of = Measured(tuple(Measure("tag", f"t{i}", f"t{i}") for i in range(6)), values)
+
+    def clusterer(points: np.ndarray) -> np.ndarray | None:
+        return cluster(points, "kmeans", 4, n_init=1, seed=seed).labels
+
+    labels = cluster(z, "kmeans", 4, n_init=3, seed=seed).labels
+    assert labels is not None
+    described = describe(z, of, labels, clusterer, words=3, seed=seed)
+    group = [np.bincount(np.flatnonzero(labels == i) % 4).argmax() for i in range(4)]
+    return [one.name for one in described], [f"t{i}" for i in group]
+
+
+def any_named(kind: str, seed: int) -> bool:
+    return set(names_of(kind, seed)[0]) != {UNSURE}
+
+
+def all_named_by_their_tag(seed: int) -> bool:
+    names, tags = names_of("groups", seed)
+    return names == tags
 
 
 # --- languages -----------------------------------------------------------------------------------
@@ -396,6 +437,30 @@ PROMISES = [
         0.9,
         1.0,
         partial(leaks, True),
+        FEW,
+    ),
+    *(
+        Promise(
+            "names of clusters",
+            "any of 4 clusters has a name",
+            truth,
+            0.0,
+            LEVEL,
+            partial(any_named, kind),
+            FEW,
+        )
+        for kind, truth in (
+            ("shuffled", "4 groups with tags, every column shuffled, 60 songs"),
+            ("one cloud", "one cloud that tags go along with, 60 songs"),
+        )
+    ),
+    Promise(
+        "names of clusters",
+        "every cluster is called by its own tag",
+        "4 groups apart, 60 songs",
+        0.95,
+        1.0,
+        all_named_by_their_tag,
         FEW,
     ),
     Promise(

@@ -59,9 +59,10 @@ def cell(value: object, digits: int = 3) -> str:
 
 
 def song_name(row: Mapping[Any, Any]) -> str:
-    """`Title (artist)` of a row with `title, artist, track_id`; the id where it has no title."""
+    """`Title (artist)` on one line, of a row with `title, artist, track_id`; else the id."""
     title = row["track_id"] if pd.isna(row["title"]) else row["title"]
-    return f"{title}" if pd.isna(row["artist"]) else f"{title} ({row['artist']})"
+    name = f"{title}" if pd.isna(row["artist"]) else f"{title} ({row['artist']})"
+    return " ".join(name.split())
 
 
 def plus_minus(mean: float, sd: float, digits: int = 3) -> str | None:

@@ -53,6 +53,18 @@ def joined_names() -> dict[str, str]:
 
 
 @functools.cache
+def spellings() -> dict[str, tuple[str, ...]]:
+    """Every way to write each tag: `hip-hop`, `Hip-Hop`, `hiphop`, `rap`."""
+    frame = pd.read_csv(RESOURCES / "tag_spellings.csv", dtype=str, keep_default_na=False)
+    ways = {name: [name] for name in joined_names().values()}
+    for tag, name in joined_names().items():
+        ways[name].append(tag)
+    for name, spelling in zip(frame["name"], frame["spelling"], strict=True):
+        ways[name].append(spelling)
+    return {name: tuple(dict.fromkeys(own)) for name, own in ways.items()}
+
+
+@functools.cache
 def never_shown() -> frozenset[str]:
     """Tags that name no group: opinions, decades, and what holds of every song."""
     frame = pd.read_csv(RESOURCES / "tags_never_shown.csv", dtype=str, keep_default_na=False)

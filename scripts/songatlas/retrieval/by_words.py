@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from songatlas.explorer.language_names import language_name
 from songatlas.explorer.words import words as words_of
-from songatlas.naming.tags import SongTags, joined_names
+from songatlas.naming.tags import SongTags, spellings
 from songatlas.retrieval.named_language import named_languages
 
 COLUMNS = ("rank", "title", "artist", "score", "matched", "track_id")
@@ -181,30 +181,35 @@ def by_tags(text: str, library: Library, embed: Embed | None) -> Part:
 
 
 def by_genre(text: str, genres: pd.Series) -> Part:
-    """Whether the text names the genre that a song was given."""
-    plain, given = f" {_plain(text)} ", genres.notna().to_numpy(bool)
-    named = [
-        one and f" {_plain(str(genre))} " in plain for one, genre in zip(given, genres, strict=True)
-    ]
+    """Whether the text names the genre that a song was given, in any of its spellings."""
+    names = {genre: _names(text, (genre, *_ways_of(genre))) for genre in set(genres.dropna())}
+    named = [names.get(genre, False) for genre in genres]
     why = [f"genre {genre}" if one else "" for one, genre in zip(named, genres, strict=True)]
     return Part(standing(np.array(named, float), np.ones(len(named), bool)), why, NAMED)
 
 
+def _ways_of(genre: str) -> tuple[str, ...]:
+    """Every way to write a genre that is a tag; none where it is no tag."""
+    plain = _plain(genre)
+    return next(
+        (ways for ways in spellings().values() if plain in {_plain(way) for way in ways}), ()
+    )
+
+
 def tag_weights(text: str, names: Sequence[str], embed: Embed | None) -> tuple[np.ndarray, bool]:
     """How much each tag is asked for, (T,), and whether the text names one as it is written."""
-    plain = f" {_plain(text)} "
-    spellings: Mapping[str, list[str]] = {name: [name] for name in names}
-    for tag, name in joined_names().items():
-        if name in spellings:
-            spellings[name].append(tag)
-    named = np.array(
-        [any(f" {_plain(one)} " in plain for one in spellings[name]) for name in names], bool
-    )
+    named = np.array([_names(text, spellings().get(name, (name,))) for name in names], bool)
     weights = np.where(named, NAMED, 0.0)
     if embed is not None and len(names):
         near = standing(embed(list(names)) @ embed([text])[0], np.ones(len(names), bool))
         weights = np.maximum(weights, np.where(near >= NEAR_TAG, near - NEAR_TAG, 0.0))
     return weights, bool(named.any())
+
+
+def _names(text: str, ways: Sequence[str]) -> bool:
+    """Whether the text has one of these words, or runs of words, in it."""
+    plain = f" {_plain(text)} "
+    return any(f" {_plain(way)} " in plain for way in ways if _plain(way))
 
 
 def _plain(text: str) -> str:

@@ -49,19 +49,27 @@ class Space:
 
 
 def m3u8(songs: pd.DataFrame, title: str, folder: Path) -> str:
-    """An extended M3U playlist of songs that have a file, with paths relative to `folder`.
+    """An extended M3U playlist of songs that it can name, with paths relative to `folder`.
 
     Args:
         songs: `audio_path, duration_s, title, artist`.
     """
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(title)}"]
-    for row in songs.dropna(subset=["audio_path"]).to_dict("records"):
+    for row in songs[can_be_listed(songs)].to_dict("records"):
         named = [str(row[key]) for key in ("artist", "title") if not pd.isna(row[key])]
         seconds = -1 if pd.isna(row["duration_s"]) else round(row["duration_s"])
         path = Path(row["audio_path"]).expanduser().resolve()
         lines.append(f"#EXTINF:{seconds},{_one_line(' - '.join(named) or path.stem)}")
         lines.append(Path(os.path.relpath(path, folder.resolve())).as_posix())
     return "\n".join(lines) + "\n"
+
+
+def can_be_listed(songs: pd.DataFrame) -> np.ndarray:
+    """Which songs a playlist can name, (n,) bool: a path takes one line of it."""
+    return np.array(
+        [isinstance(path, str) and len(path.splitlines()) == 1 for path in songs["audio_path"]],
+        bool,
+    )
 
 
 def _one_line(text: str) -> str:
@@ -85,7 +93,7 @@ def write_cluster_playlists(named: pd.DataFrame, songs: pd.DataFrame, folder: Pa
     written = 0
     for (cluster, name), rows in named.groupby(["cluster", "name"]):
         own = songs[songs["track_id"].isin(rows["track_id"])]
-        if name == UNSURE or own["audio_path"].isna().all():
+        if name == UNSURE or not can_be_listed(own).any():
             continue
         path = folder / f"{int(str(cluster)) + 1:02d}-{file_name(str(name))}.m3u8"
         layout.write_text(m3u8(own, str(name), folder), path)
@@ -93,12 +101,13 @@ def write_cluster_playlists(named: pd.DataFrame, songs: pd.DataFrame, folder: Pa
     return written
 
 
-def song_named(wanted: str, songs: pd.DataFrame) -> int:
+def song_named(wanted: str, songs: pd.DataFrame, section: str = "playlist") -> int:
     """Row of the song of that title, file or track id.
 
     Args:
         wanted: a title, however capitalised; a path, or its end; or a track id.
         songs: `track_id, audio_path, title, artist`.
+        section: of the config that asks, for what errors say.
 
     Raises:
         SongatlasError: when there is none, or when several songs share the title.
@@ -121,19 +130,22 @@ def song_named(wanted: str, songs: pd.DataFrame) -> int:
                 for one in listed.to_dict("records")
             ]
             raise SongatlasError(
-                f"playlist: {len(rows)} songs are called “{text}”; say which by its path or its "
+                f"{section}: {len(rows)} songs are called “{text}”; say which by its path or its "
                 f"track id: {'; '.join(each)}"
             )
     raise SongatlasError(
-        f"playlist: no song of this representation is called “{text}”, nor has that path or id"
+        f"{section}: no song of this representation is called “{text}”, nor has that path or id"
     )
 
 
-def songs_like(space: Space, row: int, languages: str) -> tuple[np.ndarray, np.ndarray]:
+def songs_like(
+    space: Space, row: int, languages: str, section: str = "playlist"
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of all songs from the nearest to the song of `row` on, it first, and their distances.
 
     Args:
         languages: `any`; `same` or `other`: only songs in its language, or in another one.
+        section: of the config that asks, for what errors say.
     """
     distance = np.sqrt(((space.z - space.z[row]) ** 2).sum(axis=1))
     sung = space.songs["language"].astype(object)
@@ -141,7 +153,7 @@ def songs_like(space: Space, row: int, languages: str) -> tuple[np.ndarray, np.n
     if languages != "any" and pd.isna(own):
         title = space.songs["title"].iloc[row]
         raise SongatlasError(
-            f"playlist.languages: the language of “{title}” is not known; set it to `any`"
+            f"{section}.languages: the language of “{title}” is not known; set it to `any`"
         )
     same = (sung == own).to_numpy(bool)
     allowed = {"any": np.ones(len(sung), bool), "same": known & same, "other": known & ~same}
@@ -192,18 +204,21 @@ def changes(tracks: Sequence[str], languages: Sequence[object], tags: SongTags) 
     return told
 
 
-def read_space(source: Mapping[str, Any], models: Sequence[str], model: str | None) -> Space:
-    """The representation that playlists are made in: the one named, else the best one.
+def read_space(
+    source: Mapping[str, Any], models: Sequence[str], model: str | None, section: str = "playlist"
+) -> Space:
+    """The representation that songs are compared in: the one named, else the best one.
 
     Args:
         source: paths of `tracks`, `labels`, `comparison` and `latents` (of every model).
+        section: of the config that asks, for what errors say.
 
     Raises:
         SongatlasError: when the run has no such representation.
     """
     if model is not None and model not in models:
         raise SongatlasError(
-            f"playlist.model: this run has no `{model}`; there are {', '.join(models)}"
+            f"{section}.model: this run has no `{model}`; there are {', '.join(models)}"
         )
     chosen = model or best_representation(pd.read_csv(source["comparison"]), models).model
     path = source["latents"][list(models).index(chosen)]
@@ -249,7 +264,9 @@ def write_playlists(
     own = named[named["model"] == chosen]
     written = write_cluster_playlists(own, songs, Path(folder))
     clusters = own["cluster"].nunique()
-    return f"{written} playlists of the {clusters} clusters of {chosen}: {folder}"
+    in_named = own.loc[own["name"] != UNSURE, "track_id"]
+    left_out = _left_out(songs[songs["track_id"].isin(in_named)])
+    return f"{written} playlists of the {clusters} clusters of {chosen}: {folder}{left_out}"
 
 
 def write_playlist(
@@ -297,9 +314,15 @@ def write_playlist(
         f"{layout.song_name(row)}  {row['change']}".rstrip()
         for row in frame.to_dict("records")
     ]
-    silent = int(chosen["audio_path"].isna().sum())
-    files = m3u + (f" ({silent} of them have no file and stand in {csv} alone)" if silent else "")
+    files = m3u + _left_out(chosen, f"; they stand in {csv}")
     return "\n".join([f"{title}, in {space.model}", *lines, files])
+
+
+def _left_out(songs: pd.DataFrame, where: str = "") -> str:
+    count = int((~can_be_listed(songs)).sum())
+    return (
+        f" (without {count} that have no file or a line break in its path{where})" if count else ""
+    )
 
 
 def _title(songs: pd.DataFrame, row: int) -> str:

@@ -25,7 +25,10 @@ COLUMNS = ("rank", "title", "artist", "score", "standing", "track_id")
 MOST_CHARACTERS = 1000
 """Of a text that are read: a sentence, or a verse."""
 
-NO_TEXT = 'text: say what to look for, for instance --config text="a slow song about leaving home"'
+NO_TEXT = (
+    'text: say what to look for, for instance --config text="a slow song about leaving home", or '
+    'like which song: --config query="{like: a title}"'
+)
 
 
 def text_by_model(

@@ -77,8 +77,8 @@ export function clustersPanel(actions) {
       { class: "card", "aria-label": card.name ? `${heading}: ${card.name}` : heading },
       h("header", {},
         glyph(shape, css(colour)),
-        h("h3", {}, told(name), h("small", {}, `${heading} · ${window ? `${many(card.size, "window")} of ${many(card.songs, "song")}` : many(card.size, "song")}`))),
-      run.card_classes.map((classes) => bars(classes, card.classes[classes.key])),
+        h("h3", {}, told(name), h("small", {}, `${card.name ? `${heading} · ` : ""}${window ? `${many(card.size, "window")} of ${many(card.songs, "song")}` : many(card.size, "song")}`))),
+      run.card_classes.map((classes) => bars(classes, card.classes[classes.key], many(card.size, window ? "window" : "song"), card.size)),
       chips("Tags", card.tags),
       chips("Sound", card.sound),
       !card.tags.length && !card.sound.length && h("p", { class: "muted note" }, "Sounds like the others (nothing differs by half a standard deviation)."),
@@ -101,7 +101,7 @@ export function clustersPanel(actions) {
     );
   }
 
-  function bars(classes, found) {
+  function bars(classes, found, all, size) {
     const total = found.counts.reduce((sum, n) => sum + n, 0);
     if (!total) return null;
     const order = found.counts.map((n, code) => [n, code]).filter(([n]) => n).sort((a, b) => b[0] - a[0]);
@@ -114,7 +114,8 @@ export function clustersPanel(actions) {
         h("span", { class: "muted" }, `purity ${found.purity.toFixed(2)}${ci}`)),
       h("div", { class: "bar", "aria-hidden": "true" }, order.map(([n, code]) =>
         h("i", { style: { width: `${(100 * n) / total}%`, background: colourOf(code) } }))),
-      h("div", { class: "bars-foot", dir: "auto" }, text, order.length > 3 && ` and ${order.length - 3} more`));
+      h("div", { class: "bars-foot", dir: "auto" }, text, order.length > 3 && ` and ${order.length - 3} more`,
+        total < size && `; known of ${total} of ${all}`));
   }
 
   function chips(title, found) {

@@ -142,6 +142,7 @@ export function listenPanel(actions) {
     );
     const drawn = window >= 0 && run.has_spectrogram[window];
     picture.hidden = !drawn;
+    frame.classList.toggle("bare", !drawn);
     frame.hidden = window < 0;
     controls.hidden = window < 0;
     if (drawn) {
