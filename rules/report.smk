@@ -63,12 +63,6 @@ rule summary:
         "../scripts/summary.py"
 
 
-PAGE_CAPTIONS = {
-    "summary": "captions/summary.rst",
-    "questions": "captions/paper_questions.rst",
-}
-
-
 rule pages:
     """The summary and the Markdown tables as HTML: Snakemake's report shows no Markdown."""
     input:

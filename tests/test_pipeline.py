@@ -433,7 +433,7 @@ run: split
 include: [mean_mel]
 clustering: {k: [2, 3]}
 split: {method: exact, validation: 0.25, test: 0.1}
-evaluation: {fit_on: train, score_on: validation}
+evaluation: {fit_on: train, evaluate_on: validation}
 """
     (copy.folder / "split.yaml").write_text(settings, encoding="utf-8")
     copy.snakemake("--configfile", "split.yaml", "--", "results/split/tables/comparison.csv")

@@ -294,22 +294,21 @@ def test_fitting_on_what_is_scored_is_the_shorthand():
     labels = label_table()
     latents = latent_table(labels)
     plain = EVALUATION.model_copy(update={"evaluate_on": "validation"})
-    spelled = config.Evaluation(
-        permutations=20, bootstraps=30, fit_on="validation", score_on="validation"
-    )
+    spelled = plain.model_copy(update={"fit_on": "validation"})
     first, second = (run(latents, labels, evaluation=settings) for settings in (plain, spelled))
     for one, other in zip(first, second, strict=True):
         pd.testing.assert_frame_equal(one, other)
 
 
-def test_one_name_for_the_scored_songs_sets_the_other():
-    assert config.Evaluation(score_on="test").evaluate_on == "test"
+def test_songs_that_clusters_are_fitted_on():
     assert config.Evaluation(evaluate_on="test").fitted_on == "test"
     assert config.Evaluation(evaluate_on="validation", fit_on="train").fitted_on == "train"
-    dumped = config.Evaluation(score_on="test", fit_on="train").model_dump()
-    assert config.Evaluation(**dumped).model_dump() == dumped
-    with pytest.raises(ValueError, match="name different songs; set one of them"):
-        config.Evaluation(score_on="test", evaluate_on="validation")
+
+
+def test_the_former_name_of_the_scored_songs_says_the_present_one():
+    with pytest.raises(ValueError, match="set evaluate_on"):
+        config.Evaluation(score_on="test")
+    assert config.Evaluation(score_on=None) == config.Evaluation()
 
 
 def test_every_score_that_looks_at_labels_has_a_chance_level(scored):

@@ -626,8 +626,7 @@ class Evaluation(Section):
     )
     evaluate_on: SongSet = Field(
         "all",
-        description="Songs that are clustered and scored (`validation`: the study): both `fit_on` "
-        "and `score_on`.",
+        description="Songs that are clustered and scored (`validation`: the study).",
     )
     fit_on: SongSet | None = Field(
         None,
@@ -635,9 +634,6 @@ class Evaluation(Section):
         "(null: `evaluate_on`). Scored songs then take clusters as unseen ones: k-means and GMM "
         "predict; Ward gives the nearest centroid's cluster, spectral and HDBSCAN the nearest "
         "fitted point's, DBSCAN the nearest core point's within eps, else noise.",
-    )
-    score_on: SongSet | None = Field(
-        None, description="Songs that are scored: another name of `evaluate_on`."
     )
     paired_test: Literal["wilcoxon", "permutation", "t"] = Field(
         "wilcoxon",
@@ -660,17 +656,13 @@ class Evaluation(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _score_on_is_evaluate_on(cls, values: Any) -> Any:
-        """One of the two names says both, so that whatever reads `evaluate_on` agrees."""
-        if not isinstance(values, Mapping) or values.get("score_on") is None:
+    def _score_on_is_gone(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or "score_on" not in values:
             return values
-        scored = values["score_on"]
-        if values.get("evaluate_on", scored) != scored:
-            raise ValueError(
-                f"score_on ({scored}) and evaluate_on ({values['evaluate_on']}) name different "
-                "songs; set one of them"
-            )
-        return {**values, "evaluate_on": scored}
+        if values["score_on"] is not None:
+            raise ValueError("score_on was another name of evaluate_on: set evaluate_on")
+        # Earlier runs wrote every key down.
+        return {name: value for name, value in values.items() if name != "score_on"}
 
     @property
     def fitted_on(self) -> SongSet:

@@ -75,7 +75,6 @@ TEXT = pa.string()
 F32 = pa.float32()
 F64 = pa.float64()
 I32 = pa.int32()
-I64 = pa.int64()
 FLAG = pa.bool_()
 
 

@@ -26,7 +26,7 @@ from harness import in_turns, ratio, timed, write_json
 from songatlas import tables
 from songatlas.audio.decode import decode, decode_windows
 from songatlas.audio.logmel import stored_log_mel
-from songatlas.audio.mfcc import mfcc_with_deltas
+from songatlas.audio.mfcc import delta, mfcc
 from songatlas.config import LogMel, Windows
 from songatlas.memory import keep_freed_memory
 
@@ -71,7 +71,8 @@ def cut(samples: np.ndarray, starts_s: list[float]) -> list[np.ndarray]:
 def derive(part: Path) -> None:
     """Read a part and derive MFCC, Δ and ΔΔ, as models and baselines do."""
     for _, values in tables.iter_feature([part]):
-        mfcc_with_deltas(values)
+        static = mfcc(values, 40)
+        delta(static), delta(static, order=2)
 
 
 def theirs(song: tuple[Path, list[float]], samples: np.ndarray | None) -> list[np.ndarray]:

@@ -55,9 +55,3 @@ def delta(features: np.ndarray, order: int = 1) -> np.ndarray:
     return savgol_filter(
         features, DELTA_WIDTH, polyorder=order, deriv=order, axis=-1, mode="interp"
     ).astype(np.float32)
-
-
-def mfcc_with_deltas(logmel: np.ndarray, n_mfcc: int = 40) -> np.ndarray:
-    """MFCC, first and second derivatives stacked: float32 of shape (..., 3 * n_mfcc, n_frames)."""
-    static = mfcc(logmel, n_mfcc)
-    return np.concatenate([static, delta(static, 1), delta(static, 2)], axis=-2)

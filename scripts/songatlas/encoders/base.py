@@ -131,12 +131,6 @@ class JointEncoder(AudioEncoder):
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         """Texts in the joint space, float32 of shape (n, dim of the last layer), unit length."""
 
-    def embed_joint(self, windows: np.ndarray) -> np.ndarray:
-        """Windows in the joint space, float32 of shape (n, dim of the last layer), unit length."""
-        vectors = self.embed_audio(windows)[:, -self.layers[-1].dim :]
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.where(length > 0, length, 1.0), np.float32)
-
 
 def from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
     """A model of a class of transformers from its checkpoint, with every weight that it uses.

@@ -18,11 +18,6 @@ def gaussian_kl_per_unit(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar)
 
 
-def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mu, exp(logvar)) ‖ N(0, 1)) summed over dimensions: (B, D) → (B,), in nats."""
-    return gaussian_kl_per_unit(mu, logvar).sum(dim=1)
-
-
 def paid(kl: Tensor, free_bits: float, latent_dim: int) -> Tensor:
     """Batch mean of the KL that the loss counts, in nats (scalar).
 
