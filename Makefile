@@ -111,6 +111,9 @@ explain: setup ## why each job would run, in words (RUN=name of a finished run, 
 	@$(BIN)/python -m songatlas.report.explain $(or $(ARGS),$(if $(filter command line environment,$(origin RUN)),$(RUN_CONFIG)))
 
 RUN ?= demo
+debug: setup ## run the job that makes a file again, into a scratch folder (JOB=results/..., PDB=1, WRITE=1)
+	@$(BIN)/python -m songatlas.debug_job $(JOB) $(if $(PDB),--pdb) $(if $(WRITE),--write)
+
 report: setup ## Snakemake's report of a finished run (RUN=demo)
 	@$(BIN)/snakemake --report results/$(RUN)/report/report.html $(or $(ARGS),$(RUN_CONFIG))
 

@@ -23,6 +23,10 @@ QUIET = "SONGATLAS_QUIET"
 """Environment variable that keeps finished jobs from saying so (`snakemake --quiet` sets it)."""
 
 
+UNCAUGHT = "SONGATLAS_UNCAUGHT"
+"""Environment variable that lets errors of a job reach its caller (`debug_job` sets it)."""
+
+
 class JobLog(logging.LoggerAdapter[logging.Logger]):
     """The job's logger; what stands in `result` at the end is the job's line on the screen."""
 
@@ -92,8 +96,12 @@ def job(
         sys.exit(stopped.exit_code)
     except SongatlasError as error:
         logger.error("%s", error)
+        if os.environ.get(UNCAUGHT):
+            raise
         sys.exit(1)
     except Exception as error:
+        if os.environ.get(UNCAUGHT):
+            raise
         named = getattr(error, "filename", None) or log
         if is_disk_full(error, Path(str(named)).parent):
             logger.error("%s", DiskFullError(named))
