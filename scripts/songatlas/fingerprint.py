@@ -20,7 +20,7 @@ from pathlib import Path
 from songatlas import syntax
 from songatlas.syntax import PACKAGE, Import, Module, Part
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = syntax.SCRIPTS
 """The folder that holds the entry scripts and the package."""
 
 

@@ -60,6 +60,9 @@ class Module:
     """Whether its parts may use one another without naming one another."""
 
 
+SCRIPTS = Path(__file__).resolve().parents[1]
+"""The folder that holds the entry scripts and the package."""
+
 CACHE = Path(".snakemake/songatlas/syntax")
 """Where parts of files are kept, one JSON file each; it can be deleted at any time."""
 
@@ -69,7 +72,9 @@ def read(path: Path) -> Module:
     """A file's parts, parsed unless the same text was before."""
     source = path.read_bytes()
     key = hashlib.sha256(_parser() + source).hexdigest()
-    kept = CACHE / f"{hashlib.sha256(str(path).encode()).hexdigest()[:24]}.json"
+    # A copy of the repository finds what the original parsed.
+    place = path.relative_to(SCRIPTS) if path.is_relative_to(SCRIPTS) else path
+    kept = CACHE / f"{hashlib.sha256(str(place).encode()).hexdigest()[:24]}.json"
     if (module := _kept(kept, key)) is None:
         module = parse(source.decode("utf-8"), str(path))
         _keep(module, kept, key)
