@@ -112,3 +112,29 @@ def append_to_aiff(path: Path, tag: bytes) -> None:
     chunk = b"ID3 " + struct.pack(">I", len(tag)) + tag + b"\0" * (len(tag) % 2)
     data = path.read_bytes() + chunk
     path.write_bytes(data[:4] + struct.pack(">I", len(data) - 8) + data[8:])
+
+
+def append_to_m4a(path: Path, values: Mapping[str, str]) -> None:
+    """Add free-form tags as taggers write them for iTunes; FFmpeg's muxer writes none."""
+
+    def atom(kind: bytes, *content: bytes) -> bytes:
+        body = b"".join(content)
+        return struct.pack(">I4s", 8 + len(body), kind) + body
+
+    tags = [
+        atom(
+            b"----",
+            atom(b"mean", bytes(4), b"com.apple.iTunes"),
+            atom(b"name", bytes(4), name.encode()),
+            atom(b"data", struct.pack(">II", 1, 0), value.encode()),
+        )
+        for name, value in values.items()
+    ]
+    handler = atom(b"hdlr", bytes(8), b"mdirappl", bytes(9))
+    added = atom(b"udta", atom(b"meta", bytes(4), handler, atom(b"ilst", *tags)))
+    data, at = path.read_bytes(), 0
+    while data[at + 4 : at + 8] != b"moov":
+        at += struct.unpack(">I", data[at : at + 4])[0]
+    (size,) = struct.unpack(">I", data[at : at + 4])
+    grown = struct.pack(">I", size + len(added)) + data[at + 4 : at + size] + added
+    path.write_bytes(data[:at] + grown + data[at + size :])

@@ -16,6 +16,7 @@ from tagged_audio import (
     MUXERS,
     apev2,
     append_to_aiff,
+    append_to_m4a,
     append_to_wav,
     frame,
     id3v1,
@@ -142,6 +143,14 @@ def test_tags_before_and_behind_the_sound_are_read(tmp_path: Path, mp3: bytes) -
         "l1\nl2",
     ]
     assert songs.loc["i.wav", ["artist", "genre"]].tolist() == ["B", "Ska"]
+
+
+def test_free_form_tags_of_m4a_are_read(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.m4a", {"title": "T"})
+    append_to_m4a(path, {"LANGUAGE": "spa", "initialkey": "Am", "BPM": "97"})
+    song = songs_of(tmp_path).loc["a.m4a"]
+    expected = {"title": "T", "language": "es", "factor_key": "Am", "factor_bpm": 97.0}
+    assert values(song, set(expected)) == expected
 
 
 @pytest.mark.parametrize(
