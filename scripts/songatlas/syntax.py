@@ -163,10 +163,10 @@ def _parts(node: ast.stmt) -> Iterator[Part]:
     imports: dict[str, list[Import]] = {}
     for inner in ast.walk(node):
         if isinstance(inner, (ast.Import, ast.ImportFrom)):
-            ours = [pair for pair in _names_of(inner) if pair[1].module.split(".")[0] == PACKAGE]
-            for bound, found in ours:
+            taken = [pair for pair in _names_of(inner) if pair[1].module.split(".")[0] == PACKAGE]
+            for bound, found in taken:
                 imports.setdefault(bound, []).append(found)
-            if ours and isinstance(inner, ast.ImportFrom):
+            if taken and isinstance(inner, ast.ImportFrom):
                 inner.module = PACKAGE
     yield Part(_digest(ast.dump(node)), _binds(node), _mentions(node), imports)
 

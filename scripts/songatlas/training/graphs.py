@@ -114,8 +114,7 @@ class StepGraph:
         for parameter, gradient in zip(self.parameters, recorded.gradients, strict=True):
             parameter.grad = gradient
         done, loss, found = recorded.step
-        kept = [_copy(values) for values in (done.mu, done.logvar, done.z)]
-        return Pass(*kept), loss.detach(), found
+        return Pass(done.mu.detach().clone(), _copy(done.logvar), _copy(done.z)), loss, found
 
 
 @dataclass(frozen=True)

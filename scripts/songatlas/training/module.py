@@ -270,7 +270,7 @@ class TrainingModule(lightning.LightningModule):
         terms = self.terms(batch, done, kl_weight)
         with torch.autocast(self.device.type, enabled=False):
             terms["loss"].backward()
-        return done, terms["loss"], self.measures(batch, done, terms)
+        return done, terms["loss"].detach(), self.measures(batch, done, terms)
 
     def graph_state(self) -> Hashable:
         """What a recorded step depends on beside its batch: modes, and where its tensors lie."""
