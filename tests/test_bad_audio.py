@@ -211,6 +211,16 @@ def test_one_file_has_no_second_one_behind_it(tmp_path: Path, kind: str) -> None
     assert probe(tmp_path / "a").left_out is None
 
 
+def test_a_hole_in_the_first_of_two_joined_songs_moves_no_second(tmp_path: Path) -> None:
+    data, joined = song("mp3"), song("mp3", SECONDS, rate=32000)
+    broken = np.random.default_rng(0).bytes(5800)
+    (tmp_path / "a").write_bytes(data[:69000] + broken + data[74800:] + joined)
+    assert probe(tmp_path / "a").stated_s == pytest.approx(SECONDS, abs=0.1)
+    begun = places(decode(tmp_path / "a", RATE), RATE, 2 * SECONDS)
+    assert begun == pytest.approx({n: n + BEGINS_S for n in begun}, abs=0.1)
+    assert len(begun) >= 2 * SECONDS - 1
+
+
 @pytest.mark.parametrize("form", [{"channels": 1}, {"rate": 32000}], ids=["mono", "rate"])
 def test_channels_and_rate_may_change_midway(tmp_path: Path, form: dict[str, int]) -> None:
     (tmp_path / "a").write_bytes(song("mp3") + song("mp3", SECONDS, **form))

@@ -109,9 +109,7 @@ def probe(path: str | Path) -> AudioInfo:
         broken_s = sum(end - start for start, end in packets.timeline.silent)
         _check_share(path, packets.duration_s - broken_s, max(believed or 0.0, packets.duration_s))
         missing = stated - packets.duration_s > MISSING_END_S
-        second = (
-            f"a second file of {packets.left_out_bytes:,} bytes stands behind the sound and is "
-        )
+        second = f"a second file of {packets.left_out_bytes:,} bytes behind the sound is not played"
         return AudioInfo(
             packets.duration_s,
             packets.sample_rate_hz,
@@ -119,7 +117,7 @@ def probe(path: str | Path) -> AudioInfo:
             packets.digest,
             believed,
             _too_short(packets.duration_s, stated) if missing else None,
-            f"{second}not played; save it as a file of its own" if packets.left_out_bytes else None,
+            f"{second}; save it as a file of its own" if packets.left_out_bytes else None,
         )
 
 

@@ -244,6 +244,12 @@ def _stated_s(container: Any, file: BinaryIO, sound: SoundBytes) -> float | None
         return None
     stream = container.streams.audio[0]
     seconds = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / 1e6
+    counted = re.search(rb"(?:Xing|Info)\0\0\0(.)(.{4})", head, re.DOTALL)
+    if container.format.name == "mp3" and counted:
+        # FFmpeg estimates the length where it takes the file for two.
+        frames = int.from_bytes(counted[2]) if counted[1][0] & 1 else 0
+        own_s = frames * (1152 if stream.sample_rate >= 32000 else 576) / stream.sample_rate
+        seconds = seconds if abs(seconds - own_s) < 1 else own_s
     riff_bytes = int.from_bytes(head[4:8], "little") + 8
     if head[:4] == b"RIFF" and sound.size < riff_bytes < 0xFFFF0000:  # above: not known
         seconds *= riff_bytes / sound.size  # FFmpeg gives the length of what is there
