@@ -440,7 +440,8 @@ def test_an_open_quote_costs_no_other_row(
     assert found.sources["source_id"].tolist() == [f"s{n}" for n in range(9) if reads or n != 2]
     assert found.sources["audio_path"].str.endswith(".mp3").all()
     told = found.warnings if reads else found.rejects
-    detail = told.loc[told["path"] == f"{file}:4", "detail"].item()
+    path = tmp_path / "2.mp3" if reads else f"{file}:4"
+    detail = told.loc[told["path"] == str(path), "detail"].item()
     assert "a quote that is never closed" in detail
     named = {str(path) for _, path in referenced(file)}
     assert set(found.sources["audio_path"]) <= named
@@ -477,7 +478,7 @@ def test_parquet_manifests_keep_optional_columns_and_factors(tmp_path: Path) -> 
     assert found.sources["artist"].tolist() == ["A", "B"]
     assert found.sources[["title", "language", "genre"]].iloc[1].isna().all()
     assert found.sources["factor_tempo"].iloc[0] == 120.0
-    assert by_reason(found.warnings) == {"bad_value": ["2"]}
+    assert by_reason(found.warnings) == {"bad_value": ["b.mp3"]}
 
 
 def test_factors_of_a_csv_are_numbers_where_they_can_be(tmp_path: Path) -> None:

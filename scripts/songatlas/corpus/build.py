@@ -174,7 +174,8 @@ def _usable(songs: pd.DataFrame, length_s: float) -> tuple[pd.DataFrame, list[pd
     others = good[repeated]
     first = others["track_id"].map(good[~repeated].set_index("track_id")["path"])
     # Of two rows of a table that name one file, the second is known by its id.
-    paths = others["path"].mask(others["path"] == first, others["source_id"])
+    named = (others["path"] == first) | others["path"].duplicated()
+    paths = others["path"].mask(named, others["source_id"])
     details = [f"the same song as {path}" for path in first]
     rejected.append(problem_rows(tables.REJECTS, paths, STAGE, "duplicate", details))
     twins = paths.astype("str").sort_values().groupby(others["track_id"]).agg(", ".join)

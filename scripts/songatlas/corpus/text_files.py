@@ -109,6 +109,8 @@ def read_text(path: Path, language: str | None = None, declared: str | None = No
         TextError: when the file is absent, unreadable, too large or no text.
     """
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait
+            raise TextError(f"{path}: not a file")
         with path.open("rb") as file:
             data = file.read(MAX_TEXT_BYTES + 1)
     except (OSError, ValueError) as error:
