@@ -263,6 +263,8 @@ def test_several_genres_and_languages_are_split(tmp_path: Path) -> None:
     assert song[["language", "genre", "genres"]].tolist() == ["en", "Pop", "Rock"]
 
 
-def test_a_break_without_a_time_ends_the_line() -> None:
-    song = parse("#BPM:200\n: 0 4 5 Hel\n: 4 4 5 lo\n-\n: 12 4 5 world\nE\n")
+@pytest.mark.parametrize("row", ["-", "- ", " -", "-\t", "--", "- soon", "- 8.5"])
+def test_a_break_without_a_time_ends_the_line(row: str) -> None:
+    song = parse(f"#BPM:200\n: 0 4 5 Hel\n: 4 4 5 lo\n{row}\n: 12 4 5 world\nE\n")
     assert [line.text for line in song.lines] == ["Hello", "world"]
+    assert len(song.problems) == (row.strip() not in ("-", ""))

@@ -177,8 +177,12 @@ def parse(text: str) -> Song:
             if match[1] in PITCHED and end > start:
                 word = syllable.replace("~", "").strip()
                 notes.append(Note(start, end, C4 + int(match[4]), word))
-        elif match := _BREAK.match(row.strip()):
+        elif row.lstrip().startswith("-"):
             end_line()
+            match = _BREAK.match(row.strip())
+            if not match:
+                problems.append(f"row {number} is a break without a time: {row.strip()[:60]}")
+                continue
             # Beats count from the last break then: its last number says how far that is.
             if relative and match[1]:
                 offset += int(match[2] or match[1])
