@@ -388,6 +388,14 @@ def test_a_table_out_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     assert listing_digest("manifest", tmp_path) != before
 
 
+def test_rows_may_lack_the_empty_columns_behind_the_last(tmp_path: Path) -> None:
+    rows = ["s0,T0,en,pop,,0.mp3,,,,", "s1,T1,en,pop,,1.mp3,,", 's2,"T, 2",en,pop,,2.mp3,,']
+    rows += ["s3,T3,en,pop,,3.mp3", "s4,T,4,en,pop,,4.mp3,,", "s5,T5,en,pop,,5.mp3,,,,x"]
+    found = read("manifest", manifest(tmp_path, *rows, header=COLUMNS + ",,"))
+    assert found.sources["title"].tolist() == ["T0", "T1", "T, 2", "T5"]
+    assert by_reason(found.rejects) == {"bad_row": ["manifest.csv:5", "manifest.csv:6"]}
+
+
 def test_a_table_in_a_cyrillic_encoding_names_its_files(tmp_path: Path) -> None:
     put(tmp_path / "Группа крови.mp3")
     row = "a,Группа крови,ru,Рок,x,Группа крови.mp3,,0"

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
-from songatlas.corpus.manifest_paths import decoded_table, rows_of, with_closed_quotes
+from songatlas.corpus.manifest_paths import decoded_table, rows_of, with_whole_rows
 from songatlas.corpus.result import Problems
 from songatlas.errors import SongatlasError
 
@@ -37,7 +37,7 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
     if decoded.guessed:
         problems.warn(file, "encoding_guessed", f"not UTF-8; read as {decoded.encoding}")
     text, delimiter = rows_of(decoded.text)
-    text, mended = with_closed_quotes(text, delimiter)
+    text, mended = with_whole_rows(text, delimiter)
     text += "\n"  # a header without a line end would be no row to the parser
     header = text.split("\n", 1)[0]
     names = [name.strip().strip('"').strip() for name in header.split(delimiter)]

@@ -56,17 +56,19 @@ def rows_of(text: str) -> tuple[str, str]:
     return text, max(",;\t", key=first.count)
 
 
-def with_closed_quotes(text: str, delimiter: str) -> tuple[str, list[int]]:
-    """A table in which every quote is closed, and the rows (from 1, the header) that are mended.
+def with_whole_rows(text: str, delimiter: str) -> tuple[str, list[int]]:
+    """A table whose rows have the header's cells where they can, and the rows that lost quotes.
 
-    A cell in quotes may hold line ends. A quote is open where none closes it, or where what stands
-    before the next one is rows of the table: its row is then one line, and loses its quotes.
+    Rows count from 1, the header. A cell in quotes may hold line ends. A quote is open where none
+    closes it, or where what stands before the next one is rows of the table: its row is then one
+    line, and loses its quotes. Spreadsheets write empty cells behind the last column in some rows
+    and not in others: rows that have a cell for every column with a name get the others.
     """
-    if '"' not in text:
+    lines = text.split("\n")
+    if '"' not in text and len({line.count(delimiter) for line in lines if line}) == 1:
         return text, []
     cell = f'(?:"[^"]*"|[^"{delimiter}]*)'
     plain = re.compile(f"(?:{cell}{delimiter})*{cell}")
-    lines = text.split("\n")
     mended = []
     place = row = 0
     while place < len(lines):
@@ -75,8 +77,21 @@ def with_closed_quotes(text: str, delimiter: str) -> tuple[str, list[int]]:
         if not count:
             lines[place] = lines[place].replace('"', "")
             mended.append(row)
+        if count < 2 and place:
+            lines[place] = _even(lines[place], lines[0], delimiter)
         place += max(count, 1)
     return "\n".join(lines), mended
+
+
+def _even(line: str, header: str, delimiter: str) -> str:
+    """A row, with the empty cells behind the last named column that it lacks."""
+    unnamed = header[len(header.rstrip(delimiter)) :]
+    if not unnamed or not line:
+        return line
+    cells = line.count(delimiter) + 1
+    if '"' in line:
+        cells = len(next(csv.reader([line], delimiter=delimiter)))
+    return line + unnamed if cells == header.count(delimiter) + 1 - len(unnamed) else line
 
 
 def _lines_of_row(lines: Sequence[str], first: int, delimiter: str) -> int:
@@ -183,7 +198,7 @@ def _path_columns(file: Path) -> list[list[str]]:
 def _cells(text: str) -> list[list[str]]:
     """The columns `COLUMNS` of a table."""
     text, delimiter = rows_of(text)
-    text, _ = with_closed_quotes(text, delimiter)
+    text, _ = with_whole_rows(text, delimiter)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     cells: list[list[str]] = [[], []]
     try:
