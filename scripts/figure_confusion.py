@@ -11,10 +11,11 @@ with job(snakemake.log[0], snakemake.threads):
     from songatlas.config import Clustering, Evaluation
     from songatlas.evaluation.comparison import compare, read_runs, together
     from songatlas.figures.confusion import best_confusions, confusion_figure
+    from songatlas.figures.map import with_numbered_names
     from songatlas.figures.save import save
 
     source, target, params = snakemake.input, snakemake.output, snakemake.params
-    labels = tables.read(source.labels, tables.LABELS)
+    labels = with_numbered_names(tables.read(source.labels, tables.LABELS))
     clustering, evaluation = Clustering(**params.clustering), Evaluation(**params.evaluation)
     files = zip(params.models, source.clusters, source.scores, target.svg, target.png, strict=True)
     for model, clusters, scores, svg, png in progress(list(files), "Drawing", unit="model"):

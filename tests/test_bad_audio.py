@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from damages import BEGINS_S, SECONDS, id3v1, id3v2, places, song
+from damages import BEGINS_S, CONTAINERS, SECONDS, apev2, id3v1, id3v2, places, song
 from hostile import music, unknown_codec
 from songatlas import tables
 from songatlas.audio import decode as decoding
@@ -182,6 +182,45 @@ def test_two_joined_songs_are_one_of_both(tmp_path: Path, kind: str) -> None:
     assert len(places(decode(tmp_path / "a", RATE), RATE, 2 * SECONDS)) == 2 * SECONDS
 
 
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        *((kind, {}) for kind in ("m4a", "alac", "wav", "aiff", "caf", "wma", "tta")),
+        *((kind, {"channels": 1}) for kind in ("ogg", "opus", "wv")),
+    ],
+)
+def test_a_second_file_that_players_do_not_play_is_told(
+    tmp_path: Path, kind: str, form: dict[str, int]
+) -> None:
+    first, second = song(kind), song(kind, SECONDS, **form)
+    for name, tags in {"a": b"", "b": id3v1() + id3v2()}.items():
+        (tmp_path / name).write_bytes(first + tags + second)
+        info = probe(tmp_path / name)
+        told_bytes = int(info.left_out.split(" bytes")[0].split()[-1].replace(",", ""))
+        assert 0 <= len(second) - told_bytes < 100  # tags at its end do not count
+        assert info.duration_s == pytest.approx(SECONDS, abs=0.1)
+    (tmp_path / "one").write_bytes(first + apev2() + id3v1())
+    assert probe(tmp_path / "one").left_out is None
+    row = {"source_id": "a", "audio_path": str(tmp_path / "a")}
+    assert probe_sources(sources_frame([row]))["warning"].tolist() == ["second_file"]
+
+
+@pytest.mark.parametrize("kind", sorted(CONTAINERS))
+def test_one_file_has_no_second_one_behind_it(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a").write_bytes(song(kind))
+    assert probe(tmp_path / "a").left_out is None
+
+
+def test_a_hole_in_the_first_of_two_joined_songs_moves_no_second(tmp_path: Path) -> None:
+    data, joined = song("mp3"), song("mp3", SECONDS, rate=32000)
+    broken = np.random.default_rng(0).bytes(5800)
+    (tmp_path / "a").write_bytes(data[:69000] + broken + data[74800:] + joined)
+    assert probe(tmp_path / "a").stated_s == pytest.approx(SECONDS, abs=0.1)
+    begun = places(decode(tmp_path / "a", RATE), RATE, 2 * SECONDS)
+    assert begun == pytest.approx({n: n + BEGINS_S for n in begun}, abs=0.1)
+    assert len(begun) >= 2 * SECONDS - 1
+
+
 @pytest.mark.parametrize("form", [{"channels": 1}, {"rate": 32000}], ids=["mono", "rate"])
 def test_channels_and_rate_may_change_midway(tmp_path: Path, form: dict[str, int]) -> None:
     (tmp_path / "a").write_bytes(song("mp3") + song("mp3", SECONDS, **form))
@@ -210,7 +249,56 @@ def test_a_header_that_states_far_too_much_is_told_and_not_believed(tmp_path: Pa
     assert told(tmp_path / "a") == (pytest.approx(SECONDS), {})
 
 
+def test_a_broken_first_page_of_sound_leaves_its_second_empty(tmp_path: Path) -> None:
+    data = bytearray(song("opus"))
+    page = [place for place in range(len(data)) if data.startswith(b"OggS", place)][2]
+    data[page + 30] ^= 1
+    (tmp_path / "a").write_bytes(data)
+    begun = places(decode(tmp_path / "a", RATE), RATE, SECONDS)
+    assert begun == pytest.approx({n: n + BEGINS_S for n in range(1, SECONDS)}, abs=0.1)
+
+
 # --- set aside ------------------------------------------------------------------------------------
+
+
+def headers_alone(kind: str) -> bytes:
+    """A file of a container without samples."""
+    if kind == "tags":
+        return id3v2() + apev2() + id3v1()
+    file = io.BytesIO()
+    codec, form = CONTAINERS[kind]
+    with av.open(file, "w", format=form) as container:
+        rate = 48000 if codec == "libopus" else 44100
+        stream = container.add_stream(codec, rate=rate, layout="stereo")
+        container.start_encoding()
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "kind", ["wav", "aiff", "caf", "flac", "opus", "webm", "mka", "wv", "tags"]
+)
+def test_headers_without_samples(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a").write_bytes(headers_alone(kind))
+    assert reason(tmp_path / "a") == "zero_length"
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "told"),
+    [
+        ("wma", 36, "unreadable: damaged audio: no sound can be found in its 208,544 bytes"),
+        ("aiff", 38, "truncated: nothing of the stated 12.0 s can be read"),
+        ("flac", 40, "truncated: nothing of the stated 12.0 s can be read"),
+    ],
+)
+def test_a_file_that_holds_samples_is_not_called_empty(
+    tmp_path: Path, kind: str, place: int, told: str
+) -> None:
+    data = bytearray(song(kind))
+    data[place : place + 4] = b"\x7f\xff\xff\xff"
+    (tmp_path / "a").write_bytes(data)
+    with pytest.raises(AudioError, match=told):
+        probe(tmp_path / "a")
 
 
 def test_a_codec_without_decoder(tmp_path: Path) -> None:

@@ -190,6 +190,18 @@ def test_models_without_rows_at_a_level_are_null_with_a_note(compared):
     assert row(compared, "lyrics")["nmi_mean"] > 0.9
 
 
+def test_points_that_are_all_the_same_are_called_so():
+    labels = label_table()
+    same = latent_table(labels)
+    same["z"] = [np.ones(len(z)) for z in same["z"]]
+    models = {"same": [run(same, labels, "same")]}
+    found = compare(
+        models, labels, clustering=CLUSTERING, evaluation=EVALUATION, corpus_name=CORPUS
+    )
+    assert found["nmi_mean"].isna().all()
+    assert set(found["note"]) == {"all points are the same"}
+
+
 def test_models_that_saw_labels_say_so(compared):
     assert row(compared, "weak")["supervision"] == "labels"
     assert row(compared, "good")["supervision"] == "none"

@@ -13,10 +13,12 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hostile import write_audio, write_lyrics
 from songatlas import tables
 from songatlas.audio.logmel import write_logmel
 from songatlas.config import LogMel, Split, Windows
 from songatlas.corpus.build import build_corpus, shard_frames
+from songatlas.corpus.listing import list_files
 from songatlas.corpus.probe import probe_sources
 from songatlas.corpus.readers import read
 from songatlas.corpus.result import Problems, concat, sources_frame
@@ -113,9 +115,9 @@ def write_files(folder: Path, files: list) -> None:
             path.write_bytes(LYRICS[content])
 
 
-def fates_of(folder: Path, scratch: Path) -> pd.DataFrame:
-    """What becomes of a folder's files, through the functions that the rules call."""
-    found = read("folder", folder)
+def fates_of(folder: Path | str, scratch: Path, reader: str = "folder") -> pd.DataFrame:
+    """What becomes of a corpus's inputs, through the functions that the rules call."""
+    found = read(reader, folder)
     probed = probe_sources(found.sources)
     windows = Windows(length_s=0.5, hop_s=0.5)
     corpus = build_corpus(found.sources, probed, found.rejects, found.warnings, windows, Split())
@@ -165,6 +167,150 @@ def test_every_file_of_any_folder_has_exactly_one_fate(files: list, songs: list)
         assert set(heard["path"]) | set(later) == set(tracks["audio_path"].dropna())
     finally:
         shutil.rmtree(base)
+
+
+# --- every reader ---------------------------------------------------------------------------------
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
+
+
+def hostile(folder: Path) -> set[str]:
+    write_audio(folder)
+    write_lyrics(folder)
+    return files_below(folder)
+
+
+def manifest(folder: Path) -> set[str]:
+    """Rows of every kind; what each is known by in the table of fates."""
+    for seed, name in enumerate("abcdef"):
+        audio(("good", seed), folder / f"{name}.wav")
+    audio(("text", 0), folder / "text.wav")
+    (folder / "words.txt").write_bytes(LYRICS["words"])
+    (folder / "latin.txt").write_bytes(LYRICS["latin"])
+    (folder / "other.txt").write_bytes(LYRICS["other language"])
+    rows = {
+        "1,A,en,pop,a.wav,words.txt,true": ["a.wav", "words.txt"],
+        '2,"B,en,pop,b.wav,,': ["b.wav"],
+        "3,C,en,pop,c.wav,,WAHR": ["c.wav"],
+        "4,gone,en,pop,gone.wav,,": ["gone.wav"],
+        "5,gone but for words,en,pop,gone too.wav,latin.txt,": ["gone too.wav", "latin.txt"],
+        "6,words alone,de,pop,,other.txt,": ["other.txt"],
+        "7,D,en,Pop,d.wav,gone.txt,": ["d.wav", "gone.txt"],
+        "8,text,xx,pop,text.wav,,": ["text.wav"],
+        "9,a again,en,pop,a.wav,,": ["9"],
+        "1,an id again,en,pop,e.wav,,": ["manifest.csv:11"],
+        "10,too,few": ["manifest.csv:12"],
+        "11,too,many,en,pop,e.wav,,,,": ["manifest.csv:13"],
+        ",no id,en,pop,e.wav,,": ["manifest.csv:14"],
+        "12,neither,en,pop,,,": ["manifest.csv:15"],
+        '13,"open, and,few': ["manifest.csv:16"],
+        '14,"two\nlines",en,pop,f.wav,,': ["f.wav"],
+    }
+    header = "song_id,title,language,genre,audio_path,lyrics_path,has_lyrics"
+    (folder / "manifest.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    return {
+        name if name == "9" else str(folder / name) for names in rows.values() for name in names
+    }
+
+
+def ultrastar(folder: Path) -> set[str]:
+    def text(name: str, header: str, body: str = ": 0 4 0 où\nE\n", encoding: str = "utf-8"):
+        file = folder / name
+        file.parent.mkdir(exist_ok=True)
+        content = f"#TITLE:{name}\n#BPM:300\n{header}\n{body}"
+        file.write_bytes(content.encode(encoding))
+
+    for seed, name in enumerate(("a", "b", "c", "unnamed", "duet")):
+        (folder / name).mkdir()
+        audio(("good", seed), folder / name / "sound.mp3")
+    audio(("empty", 0), folder / "a" / "empty.mp3")
+    text("a/a.txt", "#MP3:sound.mp3\n#COVER:cover.jpg")
+    text("a/broken.txt", "#MP3:empty.mp3")
+    text("b/b.txt", "#AUDIO:sound.mp3", encoding="cp1252")
+    text("c/c.txt", "#MP3:gone.mp3")
+    text("c/C.TXT", "#MP3:sound.mp3", "no notes")
+    text("duet/one.txt", "#MP3:sound.mp3")
+    text("duet/two.txt", "#MP3:sound.mp3", "P1\n: 0 4 0 où\nP2\n: 9 4 0 là\nE\n")
+    (folder / "a" / "cover.jpg").write_bytes(b"a picture")
+    (folder / "a" / "notes.txt").write_text("no song")
+    (folder / "b" / "binary.txt").write_bytes(LYRICS["binary"])
+    return files_below(folder)
+
+
+def jamendolyrics(folder: Path) -> set[str]:
+    (folder / "mp3").mkdir()
+    (folder / "lyrics").mkdir()
+    for seed, name in enumerate("ab"):
+        audio(("good", seed), folder / "mp3" / f"{name}.mp3")
+        (folder / "lyrics" / f"{name}.txt").write_bytes(LYRICS["words"])
+    audio(("good", 3), folder / "mp3" / "of no row.mp3")
+    (folder / "lyrics" / "of no row.txt").write_bytes(LYRICS["words"])
+    (folder / "lyrics" / "silent.txt").write_bytes(LYRICS["words"])
+    names = ("a.mp3", "b.mp3", "silent.mp3", "nothing.mp3", "", "a.mp3")
+    rows = [f"http://x,{name},A,T,Pop,BY,English" for name in names]
+    header = "URL,Filepath,Artist,Title,Genre,LicenseType,Language"
+    table = folder / "JamendoLyrics.csv"
+    table.write_text("\n".join([header, *rows, "too,few"]) + "\n", encoding="utf-8")
+    files = files_below(folder) - {str(table)}
+    return files | {"nothing", f"{table}:6", f"{table}:7", f"{table}:8"}
+
+
+CORPORA = {
+    "folder": hostile,
+    "library": hostile,
+    "manifest": manifest,
+    "ultrastar": ultrastar,
+    "jamendolyrics": jamendolyrics,
+}
+"""By reader: writes a corpus with what it may meet, and gives the names of all inputs."""
+
+
+@pytest.mark.parametrize("reader", CORPORA)
+def test_every_input_of_every_reader_has_one_fate(tmp_path: Path, reader: str) -> None:
+    folder, scratch = tmp_path / "corpus", tmp_path / "scratch"
+    folder.mkdir()
+    scratch.mkdir()
+    inputs = CORPORA[reader](folder)
+    frame = fates_of(folder, scratch, reader)
+    told = frame.groupby("path")["fate"].nunique()
+    assert set(told.index) == inputs
+    assert (told == 1).all()
+    assert len(inputs) == frame.drop_duplicates("path")["fate"].value_counts().sum()
+
+
+def test_every_input_of_several_corpora_has_one_fate(tmp_path: Path) -> None:
+    inputs = set()
+    for reader in ("manifest", "jamendolyrics", "ultrastar"):
+        (tmp_path / reader).mkdir()
+        inputs |= CORPORA[reader](tmp_path / reader)
+    (tmp_path / "scratch").mkdir()
+    path = ",".join(f"{name}={tmp_path / name}" for name in ("manifest", "jamendolyrics"))
+    frame = fates_of(f"{path},ultrastar={tmp_path / 'ultrastar'}", tmp_path / "scratch", "several")
+    names = {"nothing": "jamendolyrics/nothing", "9": "manifest/9"}
+    told = frame.groupby("path")["fate"].nunique()
+    assert (told == 1).all()
+    assert len(told) == len(inputs)
+    assert {names.get(name, name) for name in inputs} >= set(told.index) - inputs
+
+
+@pytest.mark.parametrize("reader", ["ultrastar", "jamendolyrics"])
+def test_every_file_of_real_corpora_has_one_fate(
+    request: pytest.FixtureRequest, reader: str
+) -> None:
+    folder: Path = request.getfixturevalue(reader)
+    found = read(reader, folder)
+    named = [*found.sources["audio_path"].dropna(), *found.sources["lyrics_path"].dropna()]
+    told = [*found.rejects["path"], *found.warnings["path"]]
+    folders = ("",) if reader == "ultrastar" else ("mp3/", "lyrics/")
+    files = {
+        str(folder / entry.relative)
+        for entry in list_files(folder)
+        if entry.relative.startswith(folders) and not entry.relative.endswith("license.txt")
+    }
+    assert files <= {*named, *told}
+    assert len(named) == len(set(named))
 
 
 # --- single cases ---------------------------------------------------------------------------------

@@ -45,7 +45,9 @@ from songatlas.figures.map import (
     classes,
     looks,
     map_figure,
+    numbered_names,
     overview_figure,
+    with_numbered_names,
     write_maps,
 )
 from songatlas.figures.reconstruction import (
@@ -681,6 +683,18 @@ def test_all_maps_are_written_in_order(tmp_path: Path) -> None:
     assert b"pca by genre" in (tmp_path / "pca-genre.svg").read_bytes()
     assert b"All representations by language" in (tmp_path / "overview-language.svg").read_bytes()
     assert len(list(tmp_path.iterdir())) == 12
+
+
+def test_genres_without_letters_are_numbered_alike_in_every_figure() -> None:
+    runes = ["\U00012000" * n for n in range(1, 4)]
+    labels = labels_table()
+    genres = [runes[2], runes[0], f"mix {runes[1]} pop", "Pop"]
+    names = ["[Cuneiform] 1", "[Cuneiform] 2", "mix [Cuneiform 1", "Pop"]
+    labels["genre"] = np.repeat(genres, [20, 15, 3, 10])
+    shown = with_numbered_names(labels)["genre"]
+    assert shown.tolist() == np.repeat(names, [20, 15, 3, 10]).tolist()
+    assert [plain(name, 18) for name in names] == names
+    assert numbered_names(labels["genre"]) == dict(zip(genres[:3], names[:3], strict=True))
 
 
 # --- projection -----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The reader `library`: tags of every container, lyrics, layouts, and what is wrong with them."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -386,6 +387,18 @@ def test_sources_of_a_library_are_a_table(tmp_path: Path) -> None:
     back = tables.read(tmp_path / "sources.parquet", tables.SOURCES)
     assert back["year"].tolist()[0] == 1999
     assert back["compilation"].isna().tolist() == [False, True]
+
+
+def test_pipes_called_like_songs_and_lyrics_are_not_waited_for(tmp_path: Path) -> None:
+    write_sound(tmp_path / "a.flac", {"title": "a"})
+    for name in ("pipe.mp3", "a.lrc", "pipe", "b.txt"):
+        os.mkfifo(tmp_path / name)
+    assert listing_digest("library", tmp_path)
+    found = read("library", tmp_path)
+    assert found.sources["source_id"].tolist() == ["a.flac", "pipe.mp3"]
+    told = found.warnings.set_index("path")["reason"].to_dict()
+    assert told[str(tmp_path / "a.lrc")] == "bad_lyrics"
+    assert told[str(tmp_path / "pipe")] == told[str(tmp_path / "b.txt")] == "unused_file"
 
 
 def test_reading_tags_never_raises(tmp_path: Path) -> None:

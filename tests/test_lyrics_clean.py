@@ -219,7 +219,33 @@ def test_no_group_is_possessive() -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", ["[Куплет 1]", "[サビ]", "[副歌]", "[Zwrotka 1]", "[후렴]", "Припев:"]
+    "mark",
+    [
+        *("[Куплет 1]", "[サビ]", "[副歌]", "[Zwrotka 1]", "[후렴]", "Припев:", "[Бридж: Имя]"),
+        *("【サビ】", "［サビ］", "[第一段]", "[Säkeistö 1]", "[ท่อนแยก]", "[Տուն 1]", "(Refräng)"),
+    ],
 )
 def test_section_marks_of_other_scripts_are_no_words(mark: str) -> None:
     assert clean(f"{mark}\nla la") == "la la"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "12 ContributorsTranslationsEspañolDeutschA Song Lyrics",
+        "ContributorsTranslationsPortuguêsA Song Lyrics[Verse 1]\n",
+        "1 ContributorЗвезда Lyrics[Куплет 1]\n",
+        "3 Contributors\n",
+        "ContributorsTranslations…\n",
+        "",
+    ],
+)
+@pytest.mark.parametrize("end", ["3Embed", "Embed", "\n1.2KEmbed\n", " 12Embed", ""])
+def test_what_a_lyrics_site_writes_around_a_song_is_no_words(head: str, end: str) -> None:
+    between = "You might also like[Chorus]\n" if head or end else "[Chorus]\n"
+    assert clean(f"{head}I walk\n{between}alone{end}") == "I walk\nalone"
+
+
+def test_words_that_a_lyrics_site_writes_too_are_sung() -> None:
+    for words in ("Watch me Embed", "embed", "You might also like\nme", "Contributors to my pain"):
+        assert clean(words) == words

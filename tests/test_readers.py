@@ -11,6 +11,7 @@ import pytest
 
 from songatlas import tables
 from songatlas.config import READERS
+from songatlas.corpus.manifest_paths import referenced
 from songatlas.corpus.readers import listing_digest, module_of, modules_of, read
 from songatlas.corpus.result import sources_frame
 from songatlas.errors import SongatlasError
@@ -387,6 +388,14 @@ def test_a_table_out_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     assert listing_digest("manifest", tmp_path) != before
 
 
+def test_rows_may_lack_the_empty_columns_behind_the_last(tmp_path: Path) -> None:
+    rows = ["s0,T0,en,pop,,0.mp3,,,,", "s1,T1,en,pop,,1.mp3,,", 's2,"T, 2",en,pop,,2.mp3,,']
+    rows += ["s3,T3,en,pop,,3.mp3", "s4,T,4,en,pop,,4.mp3,,", "s5,T5,en,pop,,5.mp3,,,,x"]
+    found = read("manifest", manifest(tmp_path, *rows, header=COLUMNS + ",,"))
+    assert found.sources["title"].tolist() == ["T0", "T1", "T, 2", "T5"]
+    assert by_reason(found.rejects) == {"bad_row": ["manifest.csv:5", "manifest.csv:6"]}
+
+
 def test_a_table_in_a_cyrillic_encoding_names_its_files(tmp_path: Path) -> None:
     put(tmp_path / "Группа крови.mp3")
     row = "a,Группа крови,ru,Рок,x,Группа крови.mp3,,0"
@@ -394,6 +403,65 @@ def test_a_table_in_a_cyrillic_encoding_names_its_files(tmp_path: Path) -> None:
     found = read("manifest", tmp_path)
     assert Path(found.sources["audio_path"].item()).exists()
     assert found.warnings["reason"].tolist() == ["encoding_guessed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("Ёж.mp3", "cp1251"), ("Ёж.mp3", "cp866"), ("été.mp3", "mac_roman"), ("夜.mp3", "euc_jp")],
+)
+def test_files_that_exist_say_which_encoding_a_table_has(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    put(tmp_path / name)
+    put(tmp_path / "manifest.csv", f"{COLUMNS}\na,A,en,x,x,{name},,0\n".encode(encoding))
+    found = read("manifest", tmp_path)
+    assert found.sources["audio_path"].tolist() == [str(tmp_path / name)]
+    assert by_reason(found.warnings) == {"encoding_guessed": ["manifest.csv"]}
+    before = listing_digest("manifest", tmp_path)
+    put(tmp_path / name, b"another size")
+    assert listing_digest("manifest", tmp_path) != before
+
+
+ROWS = [f"s{n},T{n},en,pop,,{n}.mp3,," for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("row", "later", "reads"),
+    [
+        ('s2,"T2,en,pop,,2.mp3,,', "", True),
+        ('s2,"T2,en,pop,,2.mp3,,', 's7,"T7",en,pop,,7.mp3,,', True),
+        ('s2,"T2,en,pop,,2.mp3,,', 's7,T7 12",en,pop,,7.mp3,,', True),
+        ('s2,"T2,en,pop,,2.mp3,,', 's7,"T7,en,pop,,7.mp3,,', True),
+        ('s2,T2,en,pop,,2.mp3,,"', "", True),
+        ('s2,"T2,en,pop,,2.mp3', "", False),
+        ('s2,"T2,and,more,en,pop,,2.mp3,,', 's7,"7, or seven",en,pop,,7.mp3,,', False),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_an_open_quote_costs_no_other_row(
+    tmp_path: Path, row: str, later: str, reads: bool, delimiter: str
+) -> None:
+    rows = [*ROWS[:2], row, *ROWS[3:7], later or ROWS[7], ROWS[8]]
+    file = manifest(tmp_path, *(r.replace(",", delimiter) for r in rows))
+    file.write_text(file.read_text().replace(COLUMNS, COLUMNS.replace(",", delimiter)))
+    found = read("manifest", file)
+    assert found.sources["source_id"].tolist() == [f"s{n}" for n in range(9) if reads or n != 2]
+    assert found.sources["audio_path"].str.endswith(".mp3").all()
+    told = found.warnings if reads else found.rejects
+    path = tmp_path / "2.mp3" if reads else f"{file}:4"
+    detail = told.loc[told["path"] == str(path), "detail"].item()
+    assert "a quote that is never closed" in detail
+    named = {str(path) for _, path in referenced(file)}
+    assert set(found.sources["audio_path"]) <= named
+
+
+def test_closed_quotes_hold_whatever_they_held(tmp_path: Path) -> None:
+    rows = ['s1,"a\n""b"", c\n\nd",en,pop,,1.mp3,,', 's2,12" mix,en,pop,,2.mp3,,']
+    rows += ['"s3","T",en,pop,,3.mp3,,"two\nlines"', *ROWS[4:]]
+    found = read("manifest", manifest(tmp_path, *rows))
+    assert found.sources["title"].tolist()[:3] == ['a\n"b", c\n\nd', '12" mix', "T"]
+    assert len(found.sources) == len(rows)
+    assert found.warnings.empty
 
 
 def test_parquet_manifests_keep_optional_columns_and_factors(tmp_path: Path) -> None:
@@ -418,7 +486,7 @@ def test_parquet_manifests_keep_optional_columns_and_factors(tmp_path: Path) -> 
     assert found.sources["artist"].tolist() == ["A", "B"]
     assert found.sources[["title", "language", "genre"]].iloc[1].isna().all()
     assert found.sources["factor_tempo"].iloc[0] == 120.0
-    assert by_reason(found.warnings) == {"bad_value": ["2"]}
+    assert by_reason(found.warnings) == {"bad_value": ["b.mp3"]}
 
 
 def test_factors_of_a_csv_are_numbers_where_they_can_be(tmp_path: Path) -> None:

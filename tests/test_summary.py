@@ -147,6 +147,14 @@ def test_the_page_counts_what_was_run() -> None:
     assert "1 baseline: `mean_mel`." in text
 
 
+def test_the_page_has_the_key_of_genres_that_figures_number() -> None:
+    runes = ["\U00012000", "\U00012001\U00012001"]
+    text = page(labels=labels().assign(genre=["rock", runes[0], runes[1], runes[1], "été"] * 6))
+    key = f"`[Cuneiform] 1` is {runes[1]}, `[Cuneiform] 2` is {runes[0]}"
+    assert f"Figures number the genres for which this machine has no letters: {key}." in text
+    assert "Figures number" not in page()
+
+
 def test_rejects_and_warnings_are_counted_by_reason() -> None:
     text = page()
     assert "Inputs set aside: 3 (truncated 2, silent 1)." in text

@@ -111,6 +111,7 @@ def test_encodings_languages_and_licences_vary_between_files(tmp_path: Path) -> 
     assert warned == {
         "encoding_guessed": [str(tmp_path / "b" / "song.txt")],
         "missing_audio": [str(tmp_path / "d" / "song.txt")],
+        "unused_file": [str(tmp_path / "d" / "audio.mp3")],
     }
 
 
@@ -135,8 +136,12 @@ def test_audio_outside_of_the_corpus_is_missing_audio(tmp_path: Path, named: str
     found = read("ultrastar", tmp_path / "corpus")
     assert found.sources["audio_path"].notna().tolist() == [False, True]
     assert found.sources["lyrics"].tolist() == ["où", "où"]
-    assert found.warnings["reason"].tolist() == ["missing_audio"]
-    assert (f"`{named}`" if named else "#MP3") in found.warnings["detail"].item()
+    told = found.warnings.set_index("reason")
+    assert told["path"].to_dict() == {
+        "missing_audio": str(tmp_path / "corpus" / "a" / "song.txt"),
+        "unused_file": str(tmp_path / "corpus" / "a" / "audio.mp3"),
+    }
+    assert (f"`{named}`" if named else "#MP3") in told.loc["missing_audio", "detail"]
 
 
 def test_audio_elsewhere_in_the_corpus_is_found(tmp_path: Path) -> None:
@@ -174,8 +179,11 @@ def test_songs_whose_names_differ_in_case_are_all_read(tmp_path: Path) -> None:
     }
     # In C two names fit `audio.mp3`; in c the suffix alone tells two song files apart.
     warned = found.warnings[["path", "reason"]].values.tolist()
-    assert warned == [[str(tmp_path / "C" / "song.txt"), "bad_value"]]
-    assert "Audio.mp3" in found.warnings["detail"].item()
+    assert warned == [
+        [str(tmp_path / "C" / "Audio.mp3"), "unused_file"],
+        [str(tmp_path / "C" / "song.txt"), "bad_value"],
+    ]
+    assert "Audio.mp3" in found.warnings["detail"].iloc[1]
     assert found.rejects[["path", "reason"]].values.tolist() == [
         [str(tmp_path / "c" / "song.txt"), "duplicate_id"]
     ]
@@ -255,6 +263,8 @@ def test_several_genres_and_languages_are_split(tmp_path: Path) -> None:
     assert song[["language", "genre", "genres"]].tolist() == ["en", "Pop", "Rock"]
 
 
-def test_a_break_without_a_time_ends_the_line() -> None:
-    song = parse("#BPM:200\n: 0 4 5 Hel\n: 4 4 5 lo\n-\n: 12 4 5 world\nE\n")
+@pytest.mark.parametrize("row", ["-", "- ", " -", "-\t", "--", "- soon", "- 8.5"])
+def test_a_break_without_a_time_ends_the_line(row: str) -> None:
+    song = parse(f"#BPM:200\n: 0 4 5 Hel\n: 4 4 5 lo\n{row}\n: 12 4 5 world\nE\n")
     assert [line.text for line in song.lines] == ["Hello", "world"]
+    assert len(song.problems) == (row.strip() not in ("-", ""))

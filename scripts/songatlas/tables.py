@@ -64,6 +64,7 @@ WARNING_REASONS = (
     "damaged",
     "clipped",
     "inverted",
+    "second_file",
     "twins",
     "encoding_guessed",
     "unused_file",

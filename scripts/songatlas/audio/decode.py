@@ -6,6 +6,7 @@ of its length, so that every second behind it stays in its place. Everything str
 song of three hours needs no more memory than one of three minutes.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import numpy as np
 from songatlas.audio.errors import AudioError as AudioError
 from songatlas.audio.packets import (
     BELIEVED_TIMES,
+    HEADER_BYTES,
     Packets,
     decoded,
     open_container,
@@ -78,6 +80,8 @@ class AudioInfo:
     damage: str | None = field(default=None, compare=False)
     """What is missing at its end, in words; None where nothing is. What is broken inside shows when
     it is decoded."""
+    left_out: str | None = field(default=None, compare=False)
+    """Of a second file behind the first, in words; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def probe(path: str | Path) -> AudioInfo:
         broken_s = sum(end - start for start, end in packets.timeline.silent)
         _check_share(path, packets.duration_s - broken_s, max(believed or 0.0, packets.duration_s))
         missing = stated - packets.duration_s > MISSING_END_S
+        second = f"a second file of {packets.left_out_bytes:,} bytes behind the sound is not played"
         return AudioInfo(
             packets.duration_s,
             packets.sample_rate_hz,
@@ -112,6 +117,7 @@ def probe(path: str | Path) -> AudioInfo:
             packets.digest,
             believed,
             _too_short(packets.duration_s, stated) if missing else None,
+            f"{second}; save it as a file of its own" if packets.left_out_bytes else None,
         )
 
 
@@ -380,6 +386,10 @@ def _open(path: Path) -> Iterator[_Song]:
         if not file.read(1):
             raise AudioError(path, "empty_file", "0 bytes")
         sound = sound_bytes(file)
+        if not sound.size:
+            if sound.kind is None or file.seek(0, os.SEEK_END) <= HEADER_BYTES:
+                raise AudioError(path, "zero_length", "tags or a header without samples")
+            raise AudioError(path, "unreadable", "damaged audio: no frame of it is whole")
         yield _Song(path, file, sound, read_packets(file, sound, path))
 
 

@@ -6,6 +6,7 @@ with times, and for the others (MPEG audio, ADTS) the bytes that are broken give
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,19 @@ BELIEVED_TIMES = 10.0
 CHECKED = ("flac", "tta", "wavpack", "ape")
 """Codecs whose checksums tell noise from music."""
 
+SECOND_FILE = re.compile(
+    rb"RIFF.{4}WAVE|FORM.{4}AIF[CF]|caff\x00\x01|\x00{3}.ftyp|0&\xb2u\x8ef\xcf\x11|OggS\x00\x02"
+    rb"|\x1aE\xdf\xa3|TTA[12]\x01\x00|wvpk|fLaC|MAC .\x0f",
+    re.DOTALL,
+)
+"""How a file of sound begins that stands behind another in one file."""
+
+SEARCHED_BYTES = 1 << 24
+"""So far behind the last packet a second file is looked for."""
+
+HEADER_BYTES = 1 << 16
+"""A file without samples is a header, which is no longer than this."""
+
 SAMPLE_RATES_HZ = (1_000, 768_000)
 MAX_CHANNELS = 64
 
@@ -65,6 +79,8 @@ class Packets:
     stated_s: float | None
     """The length that the header states, if it does."""
     timeline: Timeline
+    left_out_bytes: int
+    """Of a second file behind the first, which FFmpeg does not read on into."""
 
 
 @contextmanager
@@ -72,7 +88,8 @@ def open_container(file: BinaryIO, sound: SoundBytes, path: Path) -> Iterator[An
     """A container with an audio stream, read through a Python file (no protocols, no playlists).
 
     Raises:
-        AudioError: `not_audio`, `unreadable` or `unsupported_codec`.
+        AudioError: `not_audio`, `unreadable`, `unsupported_codec`, or `zero_length` where the file
+            ends with its header.
     """
     import av
 
@@ -86,6 +103,8 @@ def open_container(file: BinaryIO, sound: SoundBytes, path: Path) -> Iterator[An
         )
     except av.FFmpegError as error:
         detail = error.strerror or str(error)
+        if isinstance(error, EOFError) and sound.size <= HEADER_BYTES:
+            raise AudioError(path, "zero_length", "a header without samples") from None
         if sound.kind is not None:
             raise AudioError(path, "unreadable", f"damaged audio: {detail}") from None
         raise AudioError(path, "not_audio", detail) from None
@@ -122,8 +141,9 @@ def read_packets(file: BinaryIO, sound: SoundBytes, path: Path) -> Packets:
     """Read every packet of an open file once; decode no more than its first frame.
 
     Raises:
-        AudioError: as `open_container`; `zero_length` where there is no packet; `unreadable` where
-            no packet can be decoded, or rate or channels are impossible.
+        AudioError: as `open_container`; where there is no packet `truncated` if the header states a
+            length, else `zero_length` for a header alone; `unreadable` where what stands behind the
+            header can be no packet or cannot be decoded, or rate or channels are impossible.
     """
     with open_container(file, sound, path) as container:
         stream = container.streams.audio[0]
@@ -135,17 +155,37 @@ def read_packets(file: BinaryIO, sound: SoundBytes, path: Path) -> Packets:
             if head is None:
                 head = next(iter(decoded(packet.decode)), None)
         if not rows:
-            raise AudioError(path, "zero_length", "the file holds no samples")
+            raise _without_packets(path, container, sound)
         if head is None:
             raise AudioError(path, "unreadable", "damaged audio: nothing of it can be decoded")
         rate, channels = head.sample_rate, head.layout.nb_channels
         _check_bounds(path, rate, channels)
         stated = _stated_s(container, file, sound)
-        timeline = _timeline(stream, rows, sound, stated)
+        timeline = _timeline(container, rows, file, sound, stated)
     end = timeline.end_s
     if stated is not None and abs(stated - end) <= JUMP_S:
         end = stated  # packets include the padding of the last one
-    return Packets(digest.digits, rate, channels, end, stated, timeline)
+    left_out = _second_file_bytes(file, sound, max(place + size for _, _, place, size in rows))
+    return Packets(digest.digits, rate, channels, end, stated, timeline, left_out)
+
+
+def _second_file_bytes(file: BinaryIO, sound: SoundBytes, read_to: int) -> int:
+    """Bytes from the beginning of a second file on, behind `read_to`; 0 where there is none."""
+    view = SoundView(file, sound)
+    view.seek(read_to)
+    begins = SECOND_FILE.search(view.read(min(SEARCHED_BYTES, max(sound.size - read_to, 0))))
+    return sound.size - read_to - begins.start() if begins else 0
+
+
+def _without_packets(path: Path, container: Any, sound: SoundBytes) -> AudioError:
+    stream = container.streams.audio[0]
+    stated_s = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / 1e6
+    if stated_s > 0:
+        return AudioError(path, "truncated", f"nothing of the stated {stated_s:.1f} s can be read")
+    if sound.size <= HEADER_BYTES:
+        return AudioError(path, "zero_length", "a header without samples")
+    detail = f"damaged audio: no sound can be found in its {sound.size:,} bytes"
+    return AudioError(path, "unreadable", detail)
 
 
 def decoded(decode: Callable[[], Sequence[Any]]) -> list[Any]:
@@ -204,6 +244,12 @@ def _stated_s(container: Any, file: BinaryIO, sound: SoundBytes) -> float | None
         return None
     stream = container.streams.audio[0]
     seconds = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / 1e6
+    counted = re.search(rb"(?:Xing|Info)\0\0\0(.)(.{4})", head, re.DOTALL)
+    if container.format.name == "mp3" and counted:
+        # FFmpeg estimates the length where it takes the file for two.
+        frames = int.from_bytes(counted[2]) if counted[1][0] & 1 else 0
+        own_s = frames * (1152 if stream.sample_rate >= 32000 else 576) / stream.sample_rate
+        seconds = seconds if abs(seconds - own_s) < 1 else own_s
     riff_bytes = int.from_bytes(head[4:8], "little") + 8
     if head[:4] == b"RIFF" and sound.size < riff_bytes < 0xFFFF0000:  # above: not known
         seconds *= riff_bytes / sound.size  # FFmpeg gives the length of what is there
@@ -211,12 +257,14 @@ def _stated_s(container: Any, file: BinaryIO, sound: SoundBytes) -> float | None
 
 
 def _timeline(
-    stream: Any,
+    container: Any,
     rows: Sequence[tuple[int | None, int, int, int]],
+    file: BinaryIO,
     sound: SoundBytes,
     stated_s: float | None,
 ) -> Timeline:
     """`rows` are the packets' time stamp and length in ticks, their place and size in bytes."""
+    stream = container.streams.audio[0]
     stamps, ticks, places, sizes = zip(*rows, strict=True)
     tick = float(stream.time_base)
     lengths_s = np.array(ticks, float) * tick
@@ -226,13 +274,27 @@ def _timeline(
     origin_s = float(starts_s[0] if stream.start_time is None else stream.start_time * tick)
     if sound.kind not in ("mpeg", "adts"):
         limit_s = min((stated_s or np.inf) + JUMP_S, BELIEVED_TIMES * float(lengths_s.sum()))
-        return stamped(starts_s, lengths_s, origin_s, limit_s)
+        missing_s = 0.0
+        if container.format.name == "ogg" and origin_s > JUMP_S:
+            lost_bytes = places[0] - _ogg_header_bytes(SoundView(file, sound).read(places[0]))
+            lost_s = lost_bytes * float(lengths_s.sum()) / sum(sizes)
+            missing_s = origin_s if origin_s <= BELIEVED_TIMES * lost_s else 0.0
+        return stamped(starts_s, lengths_s, origin_s, limit_s, missing_s)
     gaps_s = np.zeros(len(rows))
     for place, broken in sound.lost:
         packet = int(np.searchsorted(places, place))
         if packet < len(rows):
             gaps_s[packet] += broken * float(lengths_s.sum()) / sum(sizes)
-    missing_s = (stated_s or np.inf) - float(lengths_s.sum())
-    if gaps_s.any() and -JUMP_S < missing_s < gaps_s.sum():
-        gaps_s *= max(missing_s, 0.0) / gaps_s.sum()
+    unread_s = (stated_s or np.inf) - float(lengths_s.sum())
+    if gaps_s.any() and -JUMP_S < unread_s < gaps_s.sum():
+        gaps_s *= max(unread_s, 0.0) / gaps_s.sum()
     return counted(starts_s, lengths_s, origin_s, gaps_s)
+
+
+def _ogg_header_bytes(data: bytes) -> int:
+    """Bytes of the pages at the beginning of an Ogg file that hold its headers (RFC 3533 6)."""
+    at = 0
+    while data[at : at + 4] == b"OggS" and data[at + 6 : at + 14] in (bytes(8), b"\xff" * 8):
+        segments = data[at + 27 : at + 27 + data[at + 26]]
+        at += 27 + len(segments) + sum(segments)
+    return min(at, len(data))

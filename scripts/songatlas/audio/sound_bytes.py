@@ -112,7 +112,7 @@ def _beginning(head: bytes) -> tuple[str | None, int]:
     places[b"ftyp"] = head.find(b"ftyp", 4) - 4
     first = {place: name for name, place in places.items() if place >= 0}
     place = min(first, default=len(head))
-    if place == 0:
+    if 0 in first:
         return ("wavpack" if first[0] == b"wvpk" else "framed"), 0
     for kind in ("mpeg", "adts"):
         synced = _resync(head, 0, FRAME_BYTES[kind])

@@ -32,7 +32,11 @@ class _Run:
 
 
 def stamped(
-    starts_s: np.ndarray, lengths_s: np.ndarray, origin_s: float, limit_s: float
+    starts_s: np.ndarray,
+    lengths_s: np.ndarray,
+    origin_s: float,
+    limit_s: float,
+    missing_s: float = 0.0,
 ) -> Timeline:
     """By the packets' own times, which leave out what is broken.
 
@@ -43,13 +47,15 @@ def stamped(
     Args:
         starts_s, lengths_s: of the packets, shape (packets,), as the container says.
         origin_s: the time of the first sound.
+        missing_s: seconds before the first sound that are broken.
     """
     runs = _runs(starts_s, lengths_s)
     shifts = np.empty(len(starts_s))
-    silent = []
+    silent = [(0.0, missing_s)] if missing_s else []
     offset, end = -origin_s, 0.0
     if abs(runs[0].start_s + offset) > JUMP_S:
         offset = -runs[0].start_s
+    offset += missing_s
     for index, run in enumerate(runs):
         place = run.start_s + offset
         jump = place - end

@@ -64,7 +64,7 @@ def build_corpus(
         )
     problems = Problems(STAGE)
     songs = songs.sort_values("track_id", ignore_index=True)
-    told = [_twins(songs), _damaged(songs)]
+    told = [_twins(songs), _probed(songs)]
     lines = _lines(songs, problems)
     notes = _notes(songs, problems)
     timed = lines.groupby("track_id")["text"].agg("\n".join)
@@ -174,7 +174,8 @@ def _usable(songs: pd.DataFrame, length_s: float) -> tuple[pd.DataFrame, list[pd
     others = good[repeated]
     first = others["track_id"].map(good[~repeated].set_index("track_id")["path"])
     # Of two rows of a table that name one file, the second is known by its id.
-    paths = others["path"].mask(others["path"] == first, others["source_id"])
+    named = (others["path"] == first) | others["path"].duplicated()
+    paths = others["path"].mask(named, others["source_id"])
     details = [f"the same song as {path}" for path in first]
     rejected.append(problem_rows(tables.REJECTS, paths, STAGE, "duplicate", details))
     twins = paths.astype("str").sort_values().groupby(others["track_id"]).agg(", ".join)
@@ -204,12 +205,14 @@ def _twins(songs: pd.DataFrame) -> pd.DataFrame:
     return problem_rows(tables.WARNINGS, several["path"], STAGE, "twins", details)
 
 
-def _damaged(songs: pd.DataFrame) -> pd.DataFrame:
-    """Warnings for songs of which probing saw that something is missing."""
-    damaged = songs[songs["warning"] == "damaged"]
-    return problem_rows(
-        tables.WARNINGS, damaged["path"], "probe", "damaged", list(damaged["detail"])
-    )
+def _probed(songs: pd.DataFrame) -> pd.DataFrame:
+    """Warnings for songs of which probing saw that something is missing or left out."""
+    rows = []
+    for reason in ("damaged", "second_file"):
+        odd = songs[songs["warning"] == reason]
+        details = list(odd["detail"])
+        rows.append(problem_rows(tables.WARNINGS, odd["path"], "probe", reason, details))
+    return concat(rows, tables.WARNINGS)
 
 
 def _missing(

@@ -9,13 +9,14 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
-from songatlas.corpus.manifest_paths import rows_of
+from songatlas.corpus.manifest_paths import decoded_table, rows_of, with_whole_rows
 from songatlas.corpus.result import Problems
-from songatlas.corpus.text_files import decode_text
 from songatlas.errors import SongatlasError
 
 UNNAMED = "unnamed column "
 """What a column without a name is called."""
+
+OPEN_QUOTE = "a quote that is never closed was left out"
 
 
 def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.DataFrame:
@@ -28,7 +29,7 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
         SongatlasError: when the file is absent or no CSV, or lacks one of `required`.
     """
     try:
-        decoded = decode_text(file.read_bytes())
+        decoded = decoded_table(file)
     except OSError as error:
         raise SongatlasError(f"{file}: {error.strerror}; set corpus_path") from None
     except ValueError as error:
@@ -36,6 +37,7 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
     if decoded.guessed:
         problems.warn(file, "encoding_guessed", f"not UTF-8; read as {decoded.encoding}")
     text, delimiter = rows_of(decoded.text)
+    text, mended = with_whole_rows(text, delimiter)
     text += "\n"  # a header without a line end would be no row to the parser
     header = text.split("\n", 1)[0]
     names = [name.strip().strip('"').strip() for name in header.split(delimiter)]
@@ -46,6 +48,7 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
 
     def set_aside(row: csv.InvalidRow) -> str:
         detail = f"{row.actual_columns} cells where the header has {row.expected_columns}"
+        detail += f", after {OPEN_QUOTE}" if row.number in mended else ""
         problems.reject(f"{file}:{row.number}", "bad_row", f"{detail}: {(row.text or '')[:200]}")
         bad.append(row.number)
         return "skip"
@@ -62,6 +65,8 @@ def read_csv(file: Path, required: Sequence[str], problems: Problems) -> pd.Data
         )
     except pa.ArrowInvalid as error:
         raise SongatlasError(f"{file}: not a readable CSV file ({error})") from None
+    for number in set(mended) - set(bad):
+        problems.warn(f"{file}:{number}", "bad_value", f"{OPEN_QUOTE}; the row is read")
     frame = table.to_pandas()
     unnamed = [name for name in names if name.startswith(UNNAMED)]
     frame = frame.drop(columns=[name for name in unnamed if not frame[name].str.strip().any()])

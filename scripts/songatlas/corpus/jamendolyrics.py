@@ -73,6 +73,7 @@ def read(path: Path) -> ReaderResult:
                 "lines": to_json(lines),
             }
         )
+    files.tell_unused(("mp3/", "lyrics/"))
     return ReaderResult(sources_frame(rows), problems.rejects(), problems.warnings())
 
 

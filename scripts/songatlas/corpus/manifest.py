@@ -11,7 +11,7 @@ from songatlas.corpus.languages import normalise_language
 from songatlas.corpus.licenses import normalise_license
 from songatlas.corpus.lyrics_files import read_lyrics
 from songatlas.corpus.manifest_paths import EMPTY, base_folder, locate, resolve
-from songatlas.corpus.result import Problems, ReaderResult
+from songatlas.corpus.result import Problems, ReaderResult, where
 from songatlas.errors import SongatlasError
 
 STAGE = "list_sources"
@@ -58,7 +58,8 @@ def read(path: Path) -> ReaderResult:
     sources["license"] = sources["license"].map(known)
     sources["notes"] = None
     _add_lyrics(sources, problems)
-    _compare_has_lyrics(cells, problems)
+    _compare_has_lyrics(cells, file, problems)
+    _name_songs(sources, cells["row"], file, problems)
     for column in factors:
         sources[column] = _typed(cells[column])
     return ReaderResult(sources.reset_index(drop=True), problems.rejects(), problems.warnings())
@@ -158,14 +159,21 @@ def _add_lyrics(sources: pd.DataFrame, problems: Problems) -> None:
     sources["lines"] = pd.array(lines, dtype="str")
 
 
-def _compare_has_lyrics(cells: pd.DataFrame, problems: Problems) -> None:
+def _name_songs(sources: pd.DataFrame, rows: pd.Series, file: Path, problems: Problems) -> None:
+    """Let warnings of a row name its song, which is the input that has a fate."""
+    if problems.warned:
+        songs = dict(zip(f"{file}:" + rows.astype("str"), where(sources), strict=True))
+        problems.warned = [(songs.get(path, path), *rest) for path, *rest in problems.warned]
+
+
+def _compare_has_lyrics(cells: pd.DataFrame, file: Path, problems: Problems) -> None:
     """Say where `has_lyrics` and `lyrics_path` disagree."""
     if "has_lyrics" not in cells:
         return
     says = cells["has_lyrics"].str.lower().isin(YES)
     differ = cells[says != cells["lyrics_path"].notna()]
-    for song_id, said in zip(differ["song_id"], says[differ.index], strict=True):
+    for row, said in zip(differ["row"], says[differ.index], strict=True):
         detail = "has_lyrics is true without lyrics_path"
         if not said:
             detail = "has_lyrics is not true, yet lyrics_path names a file, which is used"
-        problems.warn(song_id, "bad_value", detail)
+        problems.warn(f"{file}:{row}", "bad_value", detail)

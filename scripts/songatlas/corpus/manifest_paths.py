@@ -5,10 +5,12 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from songatlas.corpus.listing import expanded, is_folder
-from songatlas.corpus.text_files import decode_text
+from songatlas.corpus.text_files import Text, all_encodings, decode_as, decode_text
 from songatlas.errors import SongatlasError
 
 NAMES = ("dataset_metadata.csv", "manifest.csv", "manifest.parquet")
@@ -52,6 +54,87 @@ def rows_of(text: str) -> tuple[str, str]:
     if named := re.fullmatch(r'"?sep=([,;\t])"?', first.strip(" "), re.IGNORECASE):
         return rest.lstrip("\n"), named[1]
     return text, max(",;\t", key=first.count)
+
+
+def with_whole_rows(text: str, delimiter: str) -> tuple[str, list[int]]:
+    """A table whose rows have the header's cells where they can, and the rows that lost quotes.
+
+    Rows count from 1, the header. A cell in quotes may hold line ends. A quote is open where none
+    closes it, or where what stands before the next one is rows of the table: its row is then one
+    line, and loses its quotes. Spreadsheets write empty cells behind the last column in some rows
+    and not in others: rows that have a cell for every column with a name get the others.
+    """
+    lines = text.split("\n")
+    if '"' not in text and len({line.count(delimiter) for line in lines if line}) == 1:
+        return text, []
+    cell = f'(?:"[^"]*"|[^"{delimiter}]*)'
+    plain = re.compile(f"(?:{cell}{delimiter})*{cell}")
+    mended = []
+    place = row = 0
+    while place < len(lines):
+        row += bool(lines[place])  # empty lines are no rows
+        count = 1 if plain.fullmatch(lines[place]) else _lines_of_row(lines, place, delimiter)
+        if not count:
+            lines[place] = lines[place].replace('"', "")
+            mended.append(row)
+        if count < 2 and place:
+            lines[place] = _even(lines[place], lines[0], delimiter)
+        place += max(count, 1)
+    return "\n".join(lines), mended
+
+
+def _even(line: str, header: str, delimiter: str) -> str:
+    """A row, with the empty cells behind the last named column that it lacks."""
+    unnamed = header[len(header.rstrip(delimiter)) :]
+    if not unnamed or not line:
+        return line
+    cells = line.count(delimiter) + 1
+    if '"' in line:
+        cells = len(next(csv.reader([line], delimiter=delimiter)))
+    return line + unnamed if cells == header.count(delimiter) + 1 - len(unnamed) else line
+
+
+def _lines_of_row(lines: Sequence[str], first: int, delimiter: str) -> int:
+    """How many lines the row takes that begins at `first`; 0 where a quote of it is open."""
+    try:
+        reader = csv.reader([lines[first], ""], delimiter=delimiter)
+        next(reader)
+        if reader.line_num == 1:
+            return 1
+        ahead = (lines[place] + "\n" for place in range(first, len(lines)))
+        reader = csv.reader(ahead, delimiter=delimiter, strict=True)
+        cells = len(next(reader))
+    except csv.Error:
+        return 0
+    delimiters = lines[0].count(delimiter)
+    inside = lines[first : first + reader.line_num]
+    are_rows = all(line.count(delimiter) == delimiters for line in inside)
+    return reader.line_num if cells == delimiters + 1 and not are_rows else 0
+
+
+def decoded_table(file: Path) -> Text:
+    """A table's text. Of encodings that may be its own, the first counts in which its files exist.
+
+    Raises:
+        OSError, ValueError: when it cannot be read, or is no text.
+    """
+    data = file.read_bytes()
+    decoded = decode_text(data)
+    if not decoded.guessed:
+        return decoded
+    others = (decode_as(data, encoding) for encoding in all_encodings())
+    for text in chain([decoded], others):
+        if text is not None and _names_files(text.text, file):
+            return replace(text, guessed=True)
+    return decoded
+
+
+def _names_files(text: str, file: Path) -> bool:
+    """Whether some file is there that a table names with letters beyond ASCII."""
+    names = [name for column in _cells(text) for name in column if not name.isascii()]
+    sample = names[:: max(1, -(-len(names) // SAMPLE))]
+    base = str(base_folder(file, sample))
+    return any(size_of(resolve(name, base)) >= 0 for name in sample)
 
 
 def base_folder(file: Path, audio_paths: Sequence[str]) -> Path:
@@ -107,9 +190,15 @@ def _path_columns(file: Path) -> list[list[str]]:
     if file.suffix.lower() == ".parquet":
         return _parquet_columns(file)
     try:
-        text, delimiter = rows_of(decode_text(file.read_bytes()).text)
+        return _cells(decoded_table(file).text)
     except (OSError, ValueError):
         return [[], []]
+
+
+def _cells(text: str) -> list[list[str]]:
+    """The columns `COLUMNS` of a table."""
+    text, delimiter = rows_of(text)
+    text, _ = with_whole_rows(text, delimiter)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     cells: list[list[str]] = [[], []]
     try:
@@ -118,7 +207,7 @@ def _path_columns(file: Path) -> list[list[str]]:
         for row in rows:
             for column, place in zip(cells, places, strict=True):
                 column.append(row[place] if place < len(row) else "")
-    except csv.Error:  # an unclosed quote; what came before it counts
+    except csv.Error:  # a cell beyond all measure; what came before it counts
         pass
     return cells
 

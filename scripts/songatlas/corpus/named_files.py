@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from songatlas.corpus.listing import FileEntry, name_key
-from songatlas.corpus.result import Problems
+from songatlas.corpus.result import Problems, printable
 
 
 class NamedFiles:
@@ -18,11 +18,15 @@ class NamedFiles:
     def __init__(self, folder: Path, entries: Iterable[FileEntry], problems: Problems) -> None:
         self.folder, self.problems = folder, problems
         self._exact: set[str] = set()
+        self._used: set[str] = set()
+        self._not_unicode: list[str] = []
         self._alike: dict[str, list[str]] = {}
         for entry in entries:
-            if entry.valid:
-                self._exact.add(entry.relative)
-                self._alike.setdefault(name_key(entry.relative), []).append(entry.relative)
+            if not entry.valid:
+                self._not_unicode.append(entry.relative)
+                continue
+            self._exact.add(entry.relative)
+            self._alike.setdefault(name_key(entry.relative), []).append(entry.relative)
 
     def find(self, name: str, named_in: str | Path, below: str = "") -> Path | None:
         """The file that `named_in` calls `name`, a path relative to the corpus's folder `below`.
@@ -32,6 +36,7 @@ class NamedFiles:
         """
         relative = posixpath.normpath(posixpath.join(below, name.replace("\\", "/")))
         if relative in self._exact:
+            self._used.add(relative)
             return self.folder / relative
         alike = self._alike.get(name_key(relative), [])
         if not alike:
@@ -41,4 +46,13 @@ class NamedFiles:
             self.problems.warn(
                 named_in, "bad_value", f"`{name}` may be each of {listed}: the first is used"
             )
+        self._used.add(alike[0])
         return self.folder / alike[0]
+
+    def tell_unused(self, below: tuple[str, ...] = ("",)) -> None:
+        """A warning for every file in the folders `below` that neither was found nor told of."""
+        told = {path for path, *_ in (*self.problems.rejected, *self.problems.warned)}
+        for relative in sorted([*(self._exact - self._used), *self._not_unicode]):
+            if relative.startswith(below) and printable(self.folder / relative) not in told:
+                detail = "neither the sound nor the text of a song"
+                self.problems.warn(self.folder / relative, "unused_file", detail)

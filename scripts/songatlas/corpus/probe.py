@@ -115,6 +115,6 @@ def _probe_audio(path: Path) -> dict[str, Any]:
         "sample_rate_hz": info.sample_rate_hz,
         "channels": info.channels,
         "stated_s": info.stated_s,
-        "warning": "damaged" if info.damage else None,
-        "detail": info.damage,
+        "warning": "damaged" if info.damage else "second_file" if info.left_out else None,
+        "detail": "; ".join(filter(None, (info.damage, info.left_out))) or None,
     }

@@ -190,6 +190,8 @@ def _add(digest: "hashlib._Hash", name: str, size: int, path: Path) -> None:
 def _ends(path: Path, size: int) -> bytes:
     """Digest of a file's beginning and end, where tags stand: a new tag may leave the size."""
     try:
+        if not path.is_file():  # opening a pipe would wait
+            return b"unreadable"
         with path.open("rb") as file:
             beginning = file.read(TAG_BYTES)
             file.seek(max(TAG_BYTES, size - TAG_BYTES))
@@ -200,6 +202,8 @@ def _ends(path: Path, size: int) -> bytes:
 
 def _content(path: Path) -> bytes:
     try:
+        if not path.is_file():
+            return b"unreadable"
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError:  # reading the corpus reports it

@@ -33,11 +33,11 @@ class Problems:
 
     def reject(self, path: str | Path, reason: str, detail: str) -> None:
         """An input that is not used (`reason` is one of `tables.REJECT_REASONS`)."""
-        self.rejected.append((_printable(path), self.stage, reason, _printable(detail)))
+        self.rejected.append((printable(path), self.stage, reason, printable(detail)))
 
     def warn(self, path: str | Path, reason: str, detail: str) -> None:
         """An input that is used all the same (`reason` is one of `tables.WARNING_REASONS`)."""
-        self.warned.append((_printable(path), self.stage, reason, _printable(detail)))
+        self.warned.append((printable(path), self.stage, reason, printable(detail)))
 
     def rejects(self) -> pd.DataFrame:
         return _frame(self.rejected, tables.REJECTS)
@@ -81,7 +81,7 @@ def where(frame: pd.DataFrame) -> pd.Series:
     return paths.fillna(frame["source_id"]).astype("str")
 
 
-def _printable(text: str | Path) -> str:
+def printable(text: str | Path) -> str:
     """Text that parquet can hold: bytes of file names that are not UTF-8 become escapes."""
     return str(text).encode("utf-8", "backslashreplace").decode()
 

@@ -4,6 +4,7 @@ Neither reads them all: tinytag knows no Matroska, CAF and WavPack, FFmpeg no sy
 only FFmpeg hands over the bytes of text that is not Unicode, and an MP3's APEv2 tag is read here.
 """
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -85,6 +86,8 @@ class Tags:
 
 def read_tags(path: Path) -> RawTags:
     """The tags of an audio file. Nothing that is wrong with them raises: `problem` says it."""
+    if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` may raise; opening a pipe waits
+        return RawTags({field: [] for field in FIELDS}, None)
     values, problem = _by_tinytag(path)
     pairs = [(name, text) for name, texts in read_ape_tags(path).items() for text in texts]
     for name, text in [*_by_ffmpeg(path), *pairs]:

@@ -109,6 +109,8 @@ def read_text(path: Path, language: str | None = None, declared: str | None = No
         TextError: when the file is absent, unreadable, too large or no text.
     """
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait
+            raise TextError(f"{path}: not a file")
         with path.open("rb") as file:
             data = file.read(MAX_TEXT_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -143,9 +145,16 @@ def decode_text(data: bytes, language: str | None = None, declared: str | None =
     return (
         _escaped(content)
         or _utf8(content)
-        or _as_declared(content, declared)
+        or decode_as(content, declared)
         or _likeliest(content, _encodings(language), language)
     )
+
+
+def decode_as(data: bytes, name: str | None) -> Text | None:
+    """Bytes in the encoding of a name; None where there is no such one, or they are not in it."""
+    encoding = _codec(name)
+    text = _decoded(data, encoding) if encoding else None
+    return Text(_clean(text), str(encoding), False) if text else None
 
 
 def mended(texts: Sequence[str], language: str | None = None, more: bytes = b"") -> list[str]:
@@ -201,12 +210,6 @@ def _utf8(data: bytes) -> Text | None:
 def _escaped(data: bytes) -> Text | None:
     texts = ((encoding, _decoded(data, encoding)) for encoding in BY_ESCAPE if b"\x1b$" in data)
     return next((Text(_clean(text), name, True) for name, text in texts if text), None)
-
-
-def _as_declared(data: bytes, name: str | None) -> Text | None:
-    encoding = _codec(name)
-    text = _decoded(data, encoding) if encoding else None
-    return Text(_clean(text), str(encoding), False) if text else None
 
 
 def _wide(data: bytes) -> Text | None:
@@ -288,8 +291,11 @@ def _languages_of(encoding: str, codes: tuple[str, ...]) -> list[str]:
 
 def _encodings(language: str | None) -> list[str]:
     """Encodings in use for a language (None: for any), and the commonest of all."""
-    if language:
-        return [*LEGACY.get(language, WESTERN), "cp1252"]
+    return [*LEGACY.get(language, WESTERN), "cp1252"] if language else all_encodings()
+
+
+def all_encodings() -> list[str]:
+    """Every encoding in use that is not Unicode, each once."""
     return list(dict.fromkeys([*WESTERN, *(name for names in LEGACY.values() for name in names)]))
 
 

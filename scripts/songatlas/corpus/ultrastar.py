@@ -52,7 +52,10 @@ class Song:
 
 
 def read(path: Path) -> ReaderResult:
-    """Read a folder with one folder per song: every text file with an UltraStar header."""
+    """Read a folder with one folder per song: every text file with an UltraStar header.
+
+    Files that are neither a song's sound nor its text or licence become warnings.
+    """
     problems = Problems(STAGE)
     entries = list_files(path, problems)
     files = NamedFiles(path, entries, problems)
@@ -83,6 +86,7 @@ def read(path: Path) -> ReaderResult:
             )
             continue
         seen[source_id] = relative.name
+        files.find(relative.name, file, relative.parent.as_posix())
         song, beside = parse(text.text), relative.parent.as_posix()
         header = song.header
         audio = _audio(header, files, file, beside)
@@ -120,6 +124,7 @@ def read(path: Path) -> ReaderResult:
                 "notes": to_json(song.notes),
             }
         )
+    files.tell_unused()
     return ReaderResult(sources_frame(rows), problems.rejects(), problems.warnings())
 
 
@@ -172,8 +177,12 @@ def parse(text: str) -> Song:
             if match[1] in PITCHED and end > start:
                 word = syllable.replace("~", "").strip()
                 notes.append(Note(start, end, C4 + int(match[4]), word))
-        elif match := _BREAK.match(row.strip()):
+        elif row.lstrip().startswith("-"):
             end_line()
+            match = _BREAK.match(row.strip())
+            if not match:
+                problems.append(f"row {number} is a break without a time: {row.strip()[:60]}")
+                continue
             # Beats count from the last break then: its last number says how far that is.
             if relative and match[1]:
                 offset += int(match[2] or match[1])

@@ -182,7 +182,9 @@ def _row(
     nmi = scores[(scores["metric"] == "nmi") & scores["value"].notna()]
     per_seed = nmi.groupby("seed")["n"].max()
     row["n"] = int((per_seed.sum() if folds else per_seed.max()) if len(nmi) else 0)
-    note = _note(summary, scores, int(scores["classes"].max()))
+    clustered = any(_clustered_tracks(run, level) for run in seeds)
+    classes = int(scores["classes"].max()) if clustered else None
+    note = _note(summary, scores, classes)
     row["note"] = "; ".join(part for part in (note, _fold_note(folds, per_seed)) if part) or None
     if len(nmi):
         best = best_of(nmi)
@@ -197,11 +199,16 @@ def _named(algorithm: str, k: float | None) -> str:
     return algorithm if pd.isna(k) else f"{algorithm} k={int(k)}"
 
 
-def _note(summary: pd.DataFrame, scores: pd.DataFrame, classes: int) -> str | None:
-    """Why the mean is null, or else what the scores behind it say of themselves."""
+def _note(summary: pd.DataFrame, scores: pd.DataFrame, classes: int | None) -> str | None:
+    """Why the mean is null, or else what the scores behind it say of themselves.
+
+    `classes` is None where nothing was clustered: the scores say why.
+    """
     nmi = summary[summary["metric"] == "nmi"]
     if nmi["value"].notna().any():
         said = nmi.loc[nmi["value"].notna(), "note"]
+    elif classes is None:
+        said = scores["note"]
     elif classes < 2:
         return "fewer than 2 classes"
     elif len(nmi):

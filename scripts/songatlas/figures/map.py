@@ -43,6 +43,21 @@ def classes(values: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical(named, [*top, *tail]), index=values.index)
 
 
+def with_numbered_names(labels: pd.DataFrame) -> pd.DataFrame:
+    """Labels (`tables.LABELS`) whose genres in scripts without a font are numbered, as figures do.
+
+    The commonest of a script is its first; `report/summary.md` has the key.
+    """
+    shown = numbered_names(labels["genre"])
+    return labels.assign(genre=labels["genre"].map(lambda name: shown.get(name, name)))
+
+
+def numbered_names(values: pd.Series) -> dict[str, str]:
+    """Names in scripts without a font, and what figures call them (`style.numbered`)."""
+    counts = values.value_counts()
+    return style.numbered(sorted(counts.index, key=lambda name: (-counts[name], str(name))))
+
+
 def looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of every class: never colour alone."""
     fixed = {style.UNKNOWN: (style.PALE, "."), OTHER: (style.GREY, "d")}
@@ -150,6 +165,7 @@ def write_maps(
         card: the run's provenance card, which the files name (`save`).
     """
     more: dict[str, Any] = {"dpi": dpi, "description": corpus_name, "card": card}
+    labels = with_numbered_names(labels)
     row = pd.Index(labels["track_id"]).get_indexer(points["track_id"])
     for attribute in ATTRIBUTES:
         named = classes(labels[attribute]).array.take(row, allow_fill=True)

@@ -3,7 +3,8 @@
 import math
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -110,6 +111,26 @@ def _named_script(word: str) -> str:
         return word
     script = unicodedata.name(missing[0], "UNKNOWN SCRIPT").split(" ")[0]
     return f"[{script.title()}]"
+
+
+def numbered(names: Iterable[str]) -> dict[str, str]:
+    """What figures call the names for which no installed font has all letters: `[Cjk] 1`.
+
+    Names are counted by script, in the order in which they come; the others are left out.
+    """
+    shown: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for name in dict.fromkeys(names):
+        words = [_named_script(word) for word in name.split()]
+        if words != name.split():
+            short = " ".join(dict.fromkeys(words))[:_NUMBERED_LETTERS]
+            counts[short] += 1
+            shown[name] = f"{short} {counts[short]}"
+    return shown
+
+
+_NUMBERED_LETTERS = 14
+"""So many letters of a numbered name leave room for its number wherever names are cut."""
 
 
 @contextmanager

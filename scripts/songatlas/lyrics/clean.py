@@ -23,10 +23,17 @@ HEADINGS = (
     "اللازمة", "لازمة", "الكورس", "كورس", "المقطع", "كوبليه", "الكوبليه", "المذهب",
     # Russian, Ukrainian, Polish, Greek
     "куплет", "припев", "приспів", "проигрыш", "вступление", "предприпев", "пред-припев", "аутро",
-    "интро", "zwrotka", "refren", "przedrefren", "κουπλέ", "ρεφρέν", "στροφή",
+    "интро", "бридж", "брідж", "вступ", "zwrotka", "refren", "przedrefren", "κουπλέ", "ρεφρέν",
+    "στροφή",
     # Japanese, Chinese, Korean
-    "サビ", "aメロ", "bメロ", "cメロ", "大サビ", "ヴァース", "コーラス", "副歌", "主歌", "导歌",
-    "導歌", "前奏", "間奏", "间奏", "尾奏", "후렴", "벌스", "코러스", "간주",
+    "サビ", "ラスサビ", "イントロ", "アウトロ", "ブリッジ",
+    "aメロ", "bメロ", "cメロ", "大サビ", "ヴァース", "コーラス", "副歌", "主歌", "导歌",
+    "導歌", "前奏", "間奏", "间奏", "尾奏", "후렴", "벌스", "코러스", "간주", "인트로", "아웃트로",
+    "브릿지", "프리코러스",
+    # Hebrew, Persian, Vietnamese, Thai
+    "פזמון", "همخوان", "điệp khúc", "ท่อนฮุก",
+    # Dutch, Swedish, Danish, Finnish, Czech
+    "refrein", "refräng", "omkvæd", "kertosäe", "säkeistö", "refrén", "sloka",
     # Turkish, Indonesian
     "nakarat", "nakaratı", "reff",
     # Hindi
@@ -88,6 +95,8 @@ ROUND_HEADING = re.compile(
     rf"{SEPARATORS}(?>{NUMBER})?{SEPARATORS})+)[)）]",
     FLAGS,
 )
+MARK_LINE = re.compile(r"^(?:\[[^\[\]]{1,60}\]|【[^【】]{1,60}】|〔[^〔〕]{1,60}〕)$")
+"""A line that is nothing but square brackets names a section, in whatever language."""
 HEADING_LINE = re.compile(
     rf"^[\W_]*+(?>{CLEAR}{END}[\s.\-–—]*+(?>{NUMBER})?|{WORD}{END}\s*{NUMBER}|{WORD}\s*(?=:))"
     rf"[\s.:\-–—*#]*+(?>{TIMES})?[\W_]*+$",
@@ -99,6 +108,16 @@ HEADING_PREFIX = re.compile(
 # A run of these is matched wherever it stands, and cut where the group says that the line ends.
 TIMES_AT_END = re.compile(
     rf"(?:(?:^|\s)(?>(?:[*(\[]++\s?)?)(?>{TIMES})(?>(?:\s?[*)\]]++(?=\s|$))?))+($)?", FLAGS
+)
+
+# What lyrics sites write around and between the lines of a page that was copied.
+SITE_HEAD = re.compile(
+    r"\A\s*+(?:\d{1,5}\s*+Contributors?|Contributors?(?=Translations))(?:[^\n]*?Lyrics|[^\n]*)"
+)
+SITE_END = re.compile(r"(?:(?<![\d.])\d{1,4}(?:\.\d)?K?|(?<=[^\s\d])|^)Embed\s*\Z", re.MULTILINE)
+SITE_BETWEEN = re.compile(
+    r"(?:See [^\n]{1,80}? LiveGet tickets as low as \$\d+)?You might also like(?=$|[\[\d(A-Z])",
+    re.MULTILINE,
 )
 
 PRESENTATION_FORMS = re.compile("[\ufb50-\ufdff\ufe70-\ufefc\uff01-\uffee]+")
@@ -115,10 +134,11 @@ MARKUP = str.maketrans(dict.fromkeys("<>()[]&", " "))
 def clean(text: str) -> str:
     """The sung words: one line of lyrics per line, no empty lines.
 
-    Removes HTML tags and entities, LRC time tags and fields, section headings such as `[Chorus]`,
-    `Verse 2:`, `Estribillo`, `(x2)` in the demo's and JamendoLyrics' languages, control characters
-    and the invisible characters that set writing direction; folds white space. Letters of every
-    script, right-to-left ones included, stay as they are and in their order.
+    Removes HTML tags and entities, LRC time tags and fields, what lyrics sites write around a page
+    (`12 ContributorsTranslations… Lyrics`, `3Embed`), lines that are nothing but square brackets,
+    section headings such as `Verse 2:`, `Estribillo`, `(x2)` in some twenty languages, control
+    characters and the invisible characters that set writing direction; folds white space. Letters
+    of every script, right-to-left ones included, stay as they are and in their order.
 
     Unicode is normalised to NFC. NFKC would also rewrite what songwriters wrote on purpose (`½`,
     `1º`, `…`, superscripts); of its foldings only the presentation forms of Arabic letters and the
@@ -142,8 +162,15 @@ def _once(text: str) -> str:
     text = TIME_TAG.sub(" ", text)
     text = TAG.sub("", text)
     text = ENTITY.sub(_character, text)
+    text = _without_site(text)
     lines = (_clean_line(line) for line in text.splitlines())
     return "\n".join(line for line in lines if line)
+
+
+def _without_site(text: str) -> str:
+    """Text without what a lyrics site wrote around it, and then between its lines, too."""
+    bare = SITE_END.sub("", SITE_HEAD.sub("", text))
+    return text if bare == text else SITE_BETWEEN.sub("\n", bare)
 
 
 def _character(entity: re.Match[str]) -> str:
@@ -162,7 +189,7 @@ def _clean_line(line: str) -> str:
     line = PRESENTATION_FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), line)
     line = unicodedata.normalize("NFC", line)
     line = " ".join(line.split())
-    line = LRC_FIELD.sub("", line)
+    line = MARK_LINE.sub("", LRC_FIELD.sub("", line))
     line = SQUARE_HEADING.sub(" ", line)
     line = ROUND_HEADING.sub(" ", line)
     line = " ".join(line.split())

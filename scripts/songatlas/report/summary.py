@@ -172,6 +172,16 @@ def escape(text: object) -> str:
     return re.sub(r"&(?=#?\w+;)", "&amp;", marked).replace("<", "&lt;")
 
 
+def _numbered_genres(genres: pd.Series) -> str:
+    """Which genre each number in a figure stands for; empty where no letters are missing."""
+    if genres.dropna().map(str.isascii).all():
+        return ""
+    from songatlas.figures.map import numbered_names
+
+    shown = numbered_names(genres)
+    return ", ".join(f"`{label}` is {escape(name)}" for name, label in shown.items())
+
+
 def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
@@ -189,6 +199,8 @@ def _what_was_run(inputs: Inputs, seeds: Sequence[int]) -> list[str]:
         + (f"; {detected.sum()} of them detected in lyrics." if detected.any() else "."),
         f"Genres: {_tally(inputs.labels['genre'])}.",
     ]
+    if key := _numbered_genres(inputs.labels["genre"]):
+        lines.append(f"Figures number the genres for which this machine has no letters: {key}.")
     if inputs.near_copies is not None and len(inputs.near_copies):
         recordings = inputs.near_copies["group"].nunique()
         lines.append(
