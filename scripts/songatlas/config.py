@@ -48,7 +48,7 @@ Task = Literal["language", "genre", "language_genre", "artist", "song"]
 Algorithm = Literal["kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral"]
 Level = Literal["window", "song", "song_vote"]
 Attribute = Literal["tempo", "brightness", "loudness"]
-Control = Literal["shuffled_labels", "random_windows"]
+Control = Literal["shuffled_labels", "random_windows", "untrained"]
 Modality = Literal["audio", "lyrics"]
 SongSet = Literal["all", "train", "validation", "test"]
 Target = Literal["names", "explorer"]
@@ -378,7 +378,9 @@ class Model(BaseModel):
         "this. `shuffled_labels`: the labels that it is shown are permuted between songs, so what "
         "it scores above an unconditioned model is due to conditioning alone. `random_windows`: "
         "windows, not songs, are dealt to training, validation and test, so what it scores above "
-        "the other is leakage (`tables/leakage`).",
+        "the other is leakage (`tables/leakage`). `untrained`: the same network without a training "
+        "step (`max_epochs` and the like then change nothing), so what the other scores above it "
+        "is what training gives.",
     )
     control_of: Name | None = Field(
         None, description="The model that it is a control of (null: the one declared the same)."
