@@ -233,6 +233,18 @@ def test_a_control_is_paired_with_the_model_declared_the_same() -> None:
     assert plan.leakage_branches == [("plain", 3), ("plain", 4), ("leaky", 3), ("leaky", 4)]
 
 
+def test_a_control_takes_what_it_does_not_declare_from_the_model_that_it_names() -> None:
+    model = {"architecture": "cvae", "beta": 2.0, "training": {"max_epochs": 3}, "change": "beta"}
+    control = {"architecture": "cvae", "control": "untrained", "control_of": "first"}
+    loaded = config.load({"models": {"start": control, "first": {**model, **CVAE}}})
+    registry.check(loaded)
+    start = loaded.models["start"]
+    assert (start.beta, start.training, start.change) == (2.0, {"max_epochs": 3}, None)
+    assert start.options == {"condition_on": "genre"}
+    text = problems({"start": {**control, "beta": 1.0}, "first": {**model, **CVAE}})
+    assert "`first` is another control or is declared otherwise" in text
+
+
 def test_shuffled_labels_need_a_model_that_is_shown_a_label() -> None:
     plain = {"architecture": "basic_vae"}
     text = problems({"a": plain, "b": {**plain, "control": "shuffled_labels"}})

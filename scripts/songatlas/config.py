@@ -383,7 +383,9 @@ class Model(BaseModel):
         "is what training gives.",
     )
     control_of: Name | None = Field(
-        None, description="The model that it is a control of (null: the one declared the same)."
+        None,
+        description="The model that it is a control of (null: the one declared the same). What the "
+        "control does not declare it takes from that model.",
     )
 
     @model_validator(mode="before")
@@ -1177,6 +1179,14 @@ class Config(Section):
             ]
         return lines
 
+    @model_validator(mode="before")
+    @classmethod
+    def _controls_as_their_models(cls, values: Any) -> Any:
+        models = values.get("models") if isinstance(values, Mapping) else None
+        if not isinstance(models, Mapping):
+            return values
+        return {**values, "models": {name: _as_its_model(m, models) for name, m in models.items()}}
+
     def _unbound(self, name: str) -> list[str]:
         """Attributes bound to dimensions that the model does not have."""
         declared = self.models[name]
@@ -1256,6 +1266,14 @@ class Config(Section):
     @property
     def selected_baselines(self) -> list[str]:
         return [name for name in self.baselines if not self.include or name in self.include]
+
+
+def _as_its_model(declared: Any, models: Mapping[str, Any]) -> Any:
+    """What a config declares of a model, and of a control also what its model declares."""
+    twin = models.get(declared.get("control_of")) if isinstance(declared, Mapping) else None
+    if not isinstance(twin, Mapping):
+        return declared
+    return {**{key: value for key, value in twin.items() if key != "change"}, **declared}
 
 
 def _twins(control: Model, model: Model) -> bool:
