@@ -451,7 +451,7 @@ def _untrained_keeps_its_start(results: Path, notes: pd.Series) -> None:
     assert not np.allclose(*latents)
     for figure, words in (
         ("comparison", "beta_vae_untrained (untrained)"),
-        ("training", "the control of beta_vae"),
+        ("training", "not trained: the control of"),
     ):
         assert words in (results / "figures" / f"{figure}.svg").read_text(encoding="utf-8")
 
