@@ -1270,7 +1270,8 @@ class Config(Section):
 
 def _as_its_model(declared: Any, models: Mapping[str, Any]) -> Any:
     """What a config declares of a model, and of a control also what its model declares."""
-    twin = models.get(declared.get("control_of")) if isinstance(declared, Mapping) else None
+    of = declared.get("control_of") if isinstance(declared, Mapping) else None
+    twin = models.get(of) if isinstance(of, str) else None
     if not isinstance(twin, Mapping):
         return declared
     return {**{key: value for key, value in twin.items() if key != "change"}, **declared}
