@@ -41,7 +41,7 @@ synthesised (`make real-music` writes this page; its corpora: [real_music.yaml](
 
 NMI of clusters of songs with labels at k = number of classes, mean ± standard deviation over
 k-means, Ward and a mixture of Gaussians (of models also over the seeds {seeds}; a baseline has one
-seed). In brackets the 95% bootstrap interval over songs, whose ends are averaged over the same
+seed). The ends of the 95% bootstrap intervals over songs are averaged over the same
 clusterings. Chance: the same clusterings under permuted labels; **compare with it, not with 0**.
 n: songs that a representation has vectors of. `elsewhere`: weights that were trained on other
 people's labels, and may have heard some of these songs. What reads audio and lyrics has three
