@@ -73,8 +73,8 @@ No corpus here is unseen: all were at hand while defaults were chosen.
   its dropout. Its 50 starts of k-means were chosen beside the genres.
 - On the 88 songs without labels, by the same bound: how `multimodal_vade` starts. Its 200 starts
   of k-means were chosen beside the languages ([latents.md](latents.md#models-of-what-is-known)).
-- Not chosen on any of these: `descriptors`, `descriptors_unit`, `lyrics_tfidf`, `language_id`,
-  `e5`, k, the three algorithms.
+- No choice on these corpora is recorded for `descriptors`, `descriptors_unit`, `lyrics_tfidf`,
+  `language_id` and `e5`.
 
 Genres of GTZAN have known faults (copies, wrong labels). UltraStar's nine songs are all in English
 and three of them have a genre, so they are scored together with JamendoLyrics'. Of the 88 songs
