@@ -123,18 +123,19 @@ def lines(title: str, rows: pd.DataFrame) -> list[str]:
     rows = rows[rows["nmi_mean"].notna()]
     rows = rows.assign(above=rows["nmi_mean"] - rows["chance_nmi"])
     for task in TASKS:
-        for row in rows[rows["task"] == task].sort_values("above", ascending=False).itertuples():
-            corpus = f"{title}: {TASK_NAMES[task].lower()}, k = {row.classes:.0f}"
-            spread = "" if pd.isna(row.nmi_sd) else f" ± {row.nmi_sd:.3f}"
+        of_task = rows[rows["task"] == task].sort_values("above", ascending=False)
+        for row in of_task.to_dict("records"):
+            corpus = f"{title}: {TASK_NAMES[task].lower()}, k = {row['classes']:.0f}"
+            spread = "" if pd.isna(row["nmi_sd"]) else f" ± {row['nmi_sd']:.3f}"
             cells = (
                 corpus,
-                f"`{row.model}`",
-                row.supervision,
-                f"{row.n}",
-                f"{row.nmi_mean:.3f}{spread}",
-                f"{row.low:.3f} to {row.high:.3f}",
-                f"{row.chance_nmi:.3f}",
-                f"{row.ami_mean:.3f}",
+                f"`{row['model']}`",
+                row["supervision"],
+                f"{row['n']}",
+                f"{row['nmi_mean']:.3f}{spread}",
+                f"{row['low']:.3f} to {row['high']:.3f}",
+                f"{row['chance_nmi']:.3f}",
+                f"{row['ami_mean']:.3f}",
             )
             found.append(f"| {' | '.join(cells)} |")
     return found
