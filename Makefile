@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup map slurm kubernetes demo resume test bench calibrate lint test-slow docs rulegraph lock report explorer assign drift playlists playlist frontend explain format clean-venv
+.PHONY: help setup map slurm kubernetes demo resume test bench calibrate real-music lint test-slow docs rulegraph lock report explorer assign drift playlists playlist frontend explain format clean-venv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,9 @@ bench: setup ## every benchmark, in turns; ends with the table (about 40 minutes
 	@$(BENCH)/growth.py
 	@$(BENCH)/jobs.py
 	@$(BENCH)/table.py
+
+real-music: setup ## the default representations on the corpora of docs/real_music.yaml (docs/real_music.md)
+	@$(BIN)/python docs/real_music.py
 
 lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/ruff check .

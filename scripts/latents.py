@@ -6,7 +6,8 @@ with job(
     snakemake.log[0], snakemake.threads, keep_memory=True, gpus=snakemake.resources.gpu
 ) as log:
     from songatlas.config import Training
-    from songatlas.training.controls import controlled, note
+    from songatlas.training.control_notes import note
+    from songatlas.training.controls import controlled
     from songatlas.training.data import read_inputs
     from songatlas.training.device import choose_device, embedding_precision
     from songatlas.training.embed import (

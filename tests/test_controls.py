@@ -11,12 +11,14 @@ import torch
 from conftest import ROOT
 from songatlas import config, tables
 from songatlas.errors import ConfigError
+from songatlas.figures.training_curves import read_run
 from songatlas.models import registry
 from songatlas.models.base import InputSpec
-from songatlas.training.controls import controlled, note
+from songatlas.training.control_notes import note
+from songatlas.training.controls import controlled
 from songatlas.training.data import Windows
 from songatlas.training.embed import write_latents
-from songatlas.training.fit import train
+from songatlas.training.fit import in_words, train
 from songatlas.training.weights import Description, load_weights, save_weights
 from songatlas.workflow import Plan
 
@@ -144,6 +146,49 @@ def test_a_control_trains_and_says_so_in_its_weights_latents_and_summary(tmp_pat
     assert info["note"] == "control of cvae_genre: labels shown to it permuted between songs"
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_an_untrained_control_has_the_weights_that_training_starts_with(
+    seed: int, tmp_path: Path
+) -> None:
+    options = {"channels": [8], "join": "none"}
+    description = Description(
+        "contrastive_audio", SPEC, 8, options, control="untrained", control_of="contrastive"
+    )
+    given = replace(windows(), label=None)
+    training, loss = config.Training(max_epochs=50, device="cpu"), config.Loss()
+    arguments = {"beta": 1.0, "seed": seed, "name": "contrastive_untrained"}
+    done = train(given, description, training, loss, **arguments)
+    torch.manual_seed(seed)
+    start = description.build()
+    for name, parameter in start.named_parameters():
+        assert torch.equal(done.weights[name], parameter)
+    # What is measured after a training is measured here too: features have unit variance.
+    assert not torch.equal(done.weights["transform"], start.get_buffer("transform"))
+    plain, once = replace(description, control="", control_of=""), {"max_epochs": 1}
+    trained = train(given, plain, training.model_copy(update=once), loss, **arguments)
+    assert any(
+        not torch.equal(trained.weights[name], parameter)
+        for name, parameter in start.named_parameters()
+    )
+    assert done.summary.keys() == trained.summary.keys()
+    assert (done.summary["epochs"], done.summary["parameters"]) == (
+        0,
+        trained.summary["parameters"],
+    )
+    assert done.history.empty
+    assert in_words(done.summary) == "untrained: the control of contrastive"
+    done.write(*(tmp_path / name for name in ("w.ckpt", "h.parquet", "s.json")))
+    model, again = load_weights(tmp_path / "w.ckpt")
+    assert model is not None
+    write_latents(
+        model, given, tmp_path / "z.parquet", name="m", note=note(again.control, "contrastive")
+    )
+    said = tables.read_metadata(tmp_path / "z.parquet")["note"]
+    assert said.startswith("control of contrastive: untrained")
+    run = read_run(tmp_path / "h.parquet", tmp_path / "s.json")
+    assert run.why_untrained == "the control of contrastive"
+
+
 def test_latents_of_dealt_windows_have_their_own_splits_and_songs_keep_theirs(
     tmp_path: Path,
 ) -> None:
@@ -188,10 +233,30 @@ def test_a_control_is_paired_with_the_model_declared_the_same() -> None:
     assert plan.leakage_branches == [("plain", 3), ("plain", 4), ("leaky", 3), ("leaky", 4)]
 
 
+def test_a_control_takes_what_it_does_not_declare_from_the_model_that_it_names() -> None:
+    model = {"architecture": "cvae", "beta": 2.0, "training": {"max_epochs": 3}, "change": "beta"}
+    control = {"architecture": "cvae", "control": "untrained", "control_of": "first"}
+    loaded = config.load({"models": {"start": control, "first": {**model, **CVAE}}})
+    registry.check(loaded)
+    start = loaded.models["start"]
+    assert (start.beta, start.training, start.change) == (2.0, {"max_epochs": 3}, None)
+    assert start.options == {"condition_on": "genre"}
+    text = problems({"start": {**control, "beta": 1.0}, "first": {**model, **CVAE}})
+    assert "`first` is another control or is declared otherwise" in text
+
+
 def test_shuffled_labels_need_a_model_that_is_shown_a_label() -> None:
     plain = {"architecture": "basic_vae"}
     text = problems({"a": plain, "b": {**plain, "control": "shuffled_labels"}})
     assert "models.b.control: `shuffled_labels` needs a model that is shown a label" in text
+
+
+def test_an_untrained_model_cannot_choose_its_number_of_components() -> None:
+    vade = {"architecture": "vade", "reads": {"audio": "musicnn"}}
+    models = {"vade": vade, "start": {**vade, "control": "untrained"}}
+    assert "models.start.control: `untrained` cannot choose `n_components`" in problems(models)
+    counted = {name: {**model, "n_components": 4} for name, model in models.items()}
+    registry.check(config.load({"models": counted}))
 
 
 @pytest.mark.parametrize(

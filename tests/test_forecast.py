@@ -79,6 +79,14 @@ def test_a_training_takes_no_longer_than_its_limit(songs: Path) -> None:
     assert limited.stages() == {"train conv_vae": 6.0}
 
 
+def test_an_untrained_control_takes_no_epochs(songs: Path) -> None:
+    trained, untrained = (
+        made(songs, [("train", name)], include=[]).stages()["train contrastive_audio"]
+        for name in ("contrastive_audio", "contrastive_untrained")
+    )
+    assert untrained == 8.0 < trained
+
+
 def test_the_first_line_names_what_takes_longest_and_what_was_guessed(songs: Path) -> None:
     line = made(songs, [CORPUS, ("musicnn", None)]).first_lines()
     assert line.startswith("time: about ")

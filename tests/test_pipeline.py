@@ -6,8 +6,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from conftest import ROOT
 from finished import Run
@@ -15,6 +17,7 @@ from pipeline import SMALL, snakemake, write_corpus, write_song
 from songatlas import tables
 from songatlas.config import Config, load_yaml
 from songatlas.models import registry
+from songatlas.training.weights import load_weights
 
 SLOW = pytest.mark.slow
 
@@ -378,6 +381,7 @@ models:
   beta_vae_windows: {architecture: conv_vae, beta: 4.0, latent_dim: 8, control: random_windows}
   cvae_genre_shuffled:
     {architecture: cvae, condition_on: genre, latent_dim: 8, control: shuffled_labels}
+  beta_vae_untrained: {architecture: conv_vae, beta: 4.0, latent_dim: 8, control: untrained}
 """
 
 
@@ -411,7 +415,14 @@ def test_a_control_whose_windows_are_dealt_stands_beside_its_model(
 
 @SLOW
 def test_a_run_with_controls_marks_them_everywhere(finished: Run, tmp_path: Path) -> None:
-    results = with_controls(finished, tmp_path, "tables/comparison.csv", "report/summary.md")
+    results = with_controls(
+        finished,
+        tmp_path,
+        "tables/comparison.csv",
+        "report/summary.md",
+        "figures/comparison.svg",
+        "figures/training.svg",
+    )
     table = pd.read_csv(results / "tables" / "comparison.csv")
     notes = table.set_index("model")["note"]
     assert notes["beta_vae_windows"].str.startswith("control of beta_vae: windows").all()
@@ -420,7 +431,29 @@ def test_a_run_with_controls_marks_them_everywhere(finished: Run, tmp_path: Path
     assert set(supervision["cvae_genre_shuffled"]) == {"none"}
     assert set(supervision["cvae_genre"]) == {"labels"}
     text = (results / "report" / "summary.md").read_text(encoding="utf-8")
-    assert "2 controls besides, which do not compete" in text
+    assert "3 controls besides, which do not compete" in text
+    _untrained_keeps_its_start(results, notes["beta_vae_untrained"])
+
+
+def _untrained_keeps_its_start(results: Path, notes: pd.Series) -> None:
+    assert notes.str.startswith("control of beta_vae: untrained, the same network").all()
+    model, description = load_weights(results / "models/beta_vae_untrained/seed-0/weights.ckpt")
+    assert model is not None
+    torch.manual_seed(0)
+    start = description.build().state_dict()
+    assert all(torch.equal(start[name], tensor) for name, tensor in model.state_dict().items())
+    # The scores are of other vectors than those of the trained model.
+    latents = [
+        np.stack(tables.read(results / f"latents/{name}/seed-0.parquet", tables.LATENTS)["z"])
+        for name in ("beta_vae", "beta_vae_untrained")
+    ]
+    assert latents[0].shape == latents[1].shape
+    assert not np.allclose(*latents)
+    for figure, words in (
+        ("comparison", "beta_vae_untrained (untrained)"),
+        ("training", "not trained: the control of"),
+    ):
+        assert words in (results / "figures" / f"{figure}.svg").read_text(encoding="utf-8")
 
 
 @SLOW

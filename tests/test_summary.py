@@ -501,7 +501,7 @@ def test_controls_are_named_and_do_not_compete() -> None:
     assert "`conv_vae` groups 30 songs best" in text
     assert (
         "1 control besides, which do not compete: `conv_vae_windows` (`conv_vae`, windows, not "
-        "songs, dealt to the splits (see `tables/leakage.md`))." in text
+        "songs, dealt at random to the splits; see `tables/leakage.md`)." in text
     )
     assert text.count("conv_vae_windows") == 1
     assert "1 trained model (" in text
@@ -526,6 +526,21 @@ def test_without_labels_it_says_which_representation_stands_for_the_run() -> Non
     text = page(names=names(("vade_musicnn", 9, "jazz")), comparison=none)
     assert "The groups of `vade_musicnn` (no label says which" in text
     assert "The groups of" not in page(names=names())
+
+
+@pytest.mark.parametrize(
+    ("nmi", "words"),
+    [(0.35, "training gives 0.25:"), (0.59, "gives 0.01 (within the spread):"), (0.7, "nothing:")],
+)
+def test_the_untrained_control_says_what_training_gives(nmi: float, words: str) -> None:
+    frame = comparison()
+    control = frame[frame["model"] == "conv_vae"].assign(model="start", nmi_mean=nmi)
+    facts = training("start") | {"control": "untrained", "control_of": "conv_vae"}
+    text = page(comparison=pd.concat([frame, control]), trainings=[training(), facts])
+    assert "`conv_vae` groups 30 songs best" in text
+    assert f"{words} untrained, the same network (`start`) reaches {nmi:.2f}" in text
+    assert "`start` (`conv_vae`, untrained, the same network without a training step)" in text
+    assert "Of this, training" not in page(comparison=frame, trainings=[training()])
 
 
 def test_every_view_of_a_model_competes_under_its_own_name() -> None:

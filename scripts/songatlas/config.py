@@ -48,7 +48,7 @@ Task = Literal["language", "genre", "language_genre", "artist", "song"]
 Algorithm = Literal["kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral"]
 Level = Literal["window", "song", "song_vote"]
 Attribute = Literal["tempo", "brightness", "loudness"]
-Control = Literal["shuffled_labels", "random_windows"]
+Control = Literal["shuffled_labels", "random_windows", "untrained"]
 Modality = Literal["audio", "lyrics"]
 SongSet = Literal["all", "train", "validation", "test"]
 Target = Literal["names", "explorer"]
@@ -383,10 +383,14 @@ class Model(BaseModel):
         "this. `shuffled_labels`: the labels that it is shown are permuted between songs, so what "
         "it scores above an unconditioned model is due to conditioning alone. `random_windows`: "
         "windows, not songs, are dealt to training, validation and test, so what it scores above "
-        "the other is leakage (`tables/leakage`).",
+        "the other is leakage (`tables/leakage`). `untrained`: the same network without a training "
+        "step (`max_epochs` and the like then change nothing), so what the other scores above it "
+        "is what training gives.",
     )
     control_of: Name | None = Field(
-        None, description="The model that it is a control of (null: the one declared the same)."
+        None,
+        description="The model that it is a control of (null: the one declared the same). What the "
+        "control does not declare it takes from that model.",
     )
 
     @model_validator(mode="before")
@@ -1185,6 +1189,14 @@ class Config(Section):
             ]
         return lines
 
+    @model_validator(mode="before")
+    @classmethod
+    def _controls_as_their_models(cls, values: Any) -> Any:
+        models = values.get("models") if isinstance(values, Mapping) else None
+        if not isinstance(models, Mapping):
+            return values
+        return {**values, "models": {name: _as_its_model(m, models) for name, m in models.items()}}
+
     def _unbound(self, name: str) -> list[str]:
         """Attributes bound to dimensions that the model does not have."""
         declared = self.models[name]
@@ -1264,6 +1276,15 @@ class Config(Section):
     @property
     def selected_baselines(self) -> list[str]:
         return [name for name in self.baselines if not self.include or name in self.include]
+
+
+def _as_its_model(declared: Any, models: Mapping[str, Any]) -> Any:
+    """What a config declares of a model, and of a control also what its model declares."""
+    of = declared.get("control_of") if isinstance(declared, Mapping) else None
+    twin = models.get(of) if isinstance(of, str) else None
+    if not isinstance(twin, Mapping):
+        return declared
+    return {**{key: value for key, value in twin.items() if key != "change"}, **declared}
 
 
 def _twins(control: Model, model: Model) -> bool:

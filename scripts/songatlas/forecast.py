@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from songatlas.amounts import amounts
 from songatlas.features import registry
 from songatlas.fingerprint import ROOT
+from songatlas.training.control_notes import UNTRAINED
 from songatlas.workflow import Plan
 
 RATES = ROOT.parent / "resources" / "rates.csv"
@@ -117,7 +118,9 @@ class Forecast:
             shards = len(self.plan.shards) if rule in self.sharded else 1
             return rate.job_s + rate.each_s * self._amount(rate.per) / shards
         training = self.plan.config.training_for(model)
-        seconds = rate.job_s + rate.each_s * self._amount(rate.per) * training.max_epochs
+        untrained = self.plan.config.models[model].control == UNTRAINED
+        epochs = 0 if untrained else training.max_epochs
+        seconds = rate.job_s + rate.each_s * self._amount(rate.per) * epochs
         return min(seconds, 60 * (training.max_minutes or float("inf")))
 
     def _amount(self, per: str) -> float:

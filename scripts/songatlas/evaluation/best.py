@@ -8,6 +8,7 @@ import pandas as pd
 
 from songatlas import config
 from songatlas.clustering.views import of_view
+from songatlas.training.control_notes import are_controls
 
 ORDER = (*get_args(config.Algorithm), "own")
 """Of equally good algorithms the earlier one; a model's own assignments come last."""
@@ -50,7 +51,7 @@ UNLABELLED = ("multimodal_vade", "vade_musicnn")
 def best_representation(comparison: pd.DataFrame, able: Sequence[str]) -> Best:
     """The one furthest above chance by the labels, on average over tasks; else `UNLABELLED`.
 
-    Representations that were shown the labels do not compete.
+    Representations that were shown the labels do not compete, nor do controls.
 
     Args:
         comparison: the table `comparison`; of a model with views, `together` counts.
@@ -60,6 +61,7 @@ def best_representation(comparison: pd.DataFrame, able: Sequence[str]) -> Best:
     rows = comparison[
         (comparison["level"] == "song")
         & (comparison["supervision"] != "labels")
+        & ~are_controls(comparison)
         & comparison["model"].isin(list(able))
         & comparison["nmi_mean"].notna()
     ]

@@ -17,6 +17,7 @@ from songatlas.evaluation.comparison import CROSS_VALIDATION
 from songatlas.evaluation.tasks import n_classes, task_labels
 from songatlas.figures import style
 from songatlas.figures.style import plain
+from songatlas.training.control_notes import UNTRAINED, are_controls
 
 LEVELS = ("song", "window", "song_vote")
 """Which level is drawn: the first of these that a task was scored at."""
@@ -189,6 +190,7 @@ def _panel_rows(comparison: pd.DataFrame, bounds: pd.DataFrame, task: str) -> pd
     spread = rows["nmi_sd"].fillna(0.0)
     return rows.assign(
         bootstrapped=bootstrapped,
+        control=are_controls(rows),
         low=rows["low"].astype(float).fillna(rows["nmi_mean"] - spread),
         high=rows["high"].astype(float).fillna(rows["nmi_mean"] + spread),
     ).sort_values(["nmi_mean", "model"], na_position="first", ignore_index=True)
@@ -221,8 +223,10 @@ def _draw(ax: Axes, panel: pd.DataFrame) -> None:
 
 
 def _name(row: pd.Series, panel: pd.DataFrame) -> str:
-    """The model, whose labels it saw, and n where models differ in it."""
+    """The model, what it is a control by, whose labels it saw, and n where models differ in it."""
     words = [plain(row["model"], 40)]
+    if row["control"]:
+        words.append("(untrained)" if UNTRAINED in row["note"] else "(control)")
     if row["supervision"] != "none":
         words.append({"elsewhere": "(others' labels)", "labels": "(labels)"}[row["supervision"]])
     if pd.notna(row["nmi_mean"]) and len(_counts(panel)) > 1:

@@ -17,6 +17,7 @@ from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.figures import style
 from songatlas.figures.style import plain
+from songatlas.training.control_notes import UNTRAINED
 
 TRAIN, VALIDATION = "train", "validation"
 COLOURS = {TRAIN: style.BLUE, VALIDATION: style.VERMILLION}
@@ -39,6 +40,8 @@ class Run:
 
     @property
     def why_untrained(self) -> str | None:
+        if self.summary.get("control") == UNTRAINED:
+            return f"the control of {self.summary['control_of']}"
         note = self.summary.get("note")
         return str(note).removeprefix("not trained: ") if note else None
 

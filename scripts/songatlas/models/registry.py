@@ -98,6 +98,11 @@ def problems(models: Mapping[str, configuration.Model]) -> list[str]:
                     f"models.{name}.control: `shuffled_labels` needs a model that is shown a label "
                     f"(option `condition_on`); `{model.architecture}` is shown none"
                 )
+            if model.control == "untrained" and getattr(options, "n_components", None) == "auto":
+                lines.append(
+                    f"models.{name}.control: `untrained` cannot choose `n_components`, which takes "
+                    "training; give both models a number of components"
+                )
         except ConfigError as error:
             lines.append(f"models.{name}.architecture: {error}")
         except ValidationError as error:

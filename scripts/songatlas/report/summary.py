@@ -20,6 +20,7 @@ from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 from songatlas.report.ending import WORDS as FATE_WORDS
 from songatlas.report.fates import read_fates
 from songatlas.training.collapse import COLLAPSED_SHARE, collapsed
+from songatlas.training.control_notes import DESCRIPTIONS, UNTRAINED
 
 FEW_SONGS = 100
 FEW_PER_CLASS = 10
@@ -141,6 +142,7 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
     # What was not trained has nothing to compare; it is named once, among what was run.
     compared = ~inputs.comparison["model"].isin(_untrained(inputs))
     inputs = replace(inputs, comparison=inputs.comparison[compared])
+    untrained = _untrained_controls(inputs)
     inputs, controls = _without_controls(inputs)
     parts = [
         f"# Songatlas, run `{run}`: {escape(corpus_name)}",
@@ -149,7 +151,7 @@ def summary(inputs: Inputs, *, run: str, corpus_name: str, seeds: Sequence[int])
         *_pretrained(inputs.pretrained),
         *_what_became(inputs.fates),
         "## What groups the songs best",
-        *_results(inputs),
+        *_results(inputs, untrained),
         *_groups(inputs),
         "## What to distrust",
         _bullets(_doubts(inputs, corpus_name, seeds)),
@@ -294,7 +296,7 @@ def _split_words(tracks: pd.DataFrame, seeds: Sequence[int]) -> str:
     )
 
 
-def _results(inputs: Inputs) -> list[str]:
+def _results(inputs: Inputs, untrained: pd.DataFrame) -> list[str]:
     """A sentence or two per task, and one table of the winners."""
     if inputs.comparison.empty:
         return ["Nothing was scored: no representation has vectors for songs with labels."]
@@ -305,7 +307,7 @@ def _results(inputs: Inputs) -> list[str]:
         if scored.empty:
             sentences.append(f"**{name}**: not scored (too few labels or songs).")
             continue
-        sentences.append(f"**{name}**: {_winner(scored, _trained(inputs))}")
+        sentences.append(f"**{name}**: {_winner(scored, _trained(inputs), untrained)}")
         rows += _table_rows(name, scored, _trained(inputs))
     head = [
         "Normalised mutual information (NMI) says how well clusters that were found without "
@@ -358,7 +360,7 @@ def _level(rows: pd.DataFrame) -> str | None:
     return next((level for level in LEVELS if (rows["level"] == level).any()), None)
 
 
-def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
+def _winner(scored: pd.DataFrame, trained: Sequence[str], untrained: pd.DataFrame) -> str:
     free = scored[scored["supervision"] != "labels"]
     if free.empty:
         return "only models that saw labels were scored, so there is no unsupervised result."
@@ -366,14 +368,15 @@ def _winner(scored: pd.DataFrame, trained: Sequence[str]) -> str:
     things = "windows" if first["level"] == "window" else "songs"
     words = [
         f"`{first['name']}`{_aside(first)} groups {int(first['n'])} {things} best, NMI "
-        f"{_pm(first)}; {_against_chance(first)}"
+        f"{_pm(first)}; {_against_chance(first)}{_of_training(first, untrained)}"
     ]
     is_trained = first["model"] in trained
     rivals = free[free["model"].isin(trained) != is_trained]
     if rivals.empty:
         words.append(f"There is no {'baseline' if is_trained else 'trained model'} beside it.")
     else:
-        words.append(_against(first, rivals.iloc[0], is_trained))
+        rival = rivals.iloc[0]
+        words.append(_against(first, rival, is_trained) + _of_training(rival, untrained))
     told = set(rivals["name"].head(1))
     for _, second in free.iloc[1:2].iterrows():
         if second["n"] != first["n"] and second["name"] not in told:
@@ -408,6 +411,23 @@ def _against_chance(row: pd.Series) -> str:
             "one standard deviation."
         )
     return f"that is {row['above']:.2f} above {chance}."
+
+
+def _of_training(row: pd.Series, untrained: pd.DataFrame) -> str:
+    """What training gives of a score, where the model has an untrained control."""
+    twins = untrained.assign(control=untrained["model"], model=untrained["control_of"])
+    scored = _scored(twins, row["task"])
+    same = scored[scored["name"] == row["name"]]
+    if same.empty:
+        return ""
+    control = same.iloc[0]
+    gain = row["above"] - control["above"]
+    close = abs(gain) <= max(_sd(row), _sd(control))
+    given = f"{gain:.2f}" if gain > 0 else "nothing"
+    return (
+        f" Of this, training gives {given}{' (within the spread)' if close else ''}: untrained, "
+        f"the same network (`{control['control']}`) reaches {_pm(control)}."
+    )
 
 
 def _above(row: pd.Series) -> str:
@@ -643,10 +663,15 @@ def _untrained(inputs: Inputs) -> dict[str, str]:
     }
 
 
-CONTROLS = {
-    "random_windows": "windows, not songs, dealt to the splits (see `tables/leakage.md`)",
-    "shuffled_labels": "labels shown to it permuted between songs",
-}
+def _untrained_controls(inputs: Inputs) -> pd.DataFrame:
+    """Rows of the comparison of untrained controls, with the column `control_of`."""
+    of = {
+        str(item["model"]): str(item["control_of"])
+        for item in inputs.trainings
+        if item.get("control") == UNTRAINED
+    }
+    rows = inputs.comparison[inputs.comparison["model"].isin(of)]
+    return rows.assign(control_of=rows["model"].map(of))
 
 
 def _without_controls(inputs: Inputs) -> tuple[Inputs, list[str]]:
@@ -655,7 +680,8 @@ def _without_controls(inputs: Inputs) -> tuple[Inputs, list[str]]:
     if not of:
         return inputs, []
     named = [
-        f"`{name}` (`{item['control_of']}`, {CONTROLS[item['control']]})"
+        f"`{name}` (`{item['control_of']}`, {DESCRIPTIONS[item['control']]}"
+        f"{'; see `tables/leakage.md`' if item['control'] == 'random_windows' else ''})"
         for name, item in of.items()
     ]
     left = replace(

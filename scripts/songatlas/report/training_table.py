@@ -11,6 +11,7 @@ import pandas as pd
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout
 from songatlas.training.collapse import ACTIVE_VARIANCE, collapsed
+from songatlas.training.control_notes import note
 
 MEASURES = {
     "epochs": 0,
@@ -102,6 +103,8 @@ def _note(mine: Sequence[Mapping[str, Any]]) -> str | None:
         if item["note"]:
             notes.append(str(item["note"]))
             continue
+        if item.get("control"):
+            notes.append(note(item["control"], item["control_of"]))
         if item["monitor_reason"]:
             notes.append(f"watched the training loss: {item['monitor_reason']}")
         notes += [item[key] for key in ("batch_note", "time_note") if item[key]]

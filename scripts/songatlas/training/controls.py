@@ -1,4 +1,4 @@
-"""Controls: the same model, trained on windows or labels that were dealt out at random."""
+"""Controls: the same model on windows or labels that were dealt out at random, or untrained."""
 
 import zlib
 from dataclasses import replace
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from songatlas.training.control_notes import UNTRAINED
 from songatlas.training.data import Windows
 
 
@@ -20,7 +21,7 @@ def controlled(windows: Windows, control: str, seed: int) -> Windows:
     Raises:
         ValueError: for a control that does not exist.
     """
-    if not control:
+    if control in ("", UNTRAINED):
         return windows
     own = zlib.crc32(control.encode())
     if control == "random_windows":
@@ -28,15 +29,6 @@ def controlled(windows: Windows, control: str, seed: int) -> Windows:
     if control == "shuffled_labels":
         return _shuffle_labels(windows, np.random.default_rng([seed, own]))
     raise ValueError(f"unknown control `{control}`")
-
-
-def note(control: str, control_of: str) -> str:
-    """What stands beside every score of a control."""
-    how = {
-        "random_windows": "windows, not songs, dealt at random to the splits",
-        "shuffled_labels": "labels shown to it permuted between songs",
-    }
-    return f"control of {control_of}: {how[control]}" if control else ""
 
 
 def _deal_windows(windows: Windows, rng: np.random.Generator) -> Windows:

@@ -27,6 +27,7 @@ from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
 from songatlas.models.gather import n_ranks
 from songatlas.training.collapse import collapsed
+from songatlas.training.control_notes import UNTRAINED
 from songatlas.training.data import Batches, Windows, needs_pinning, prepare
 from songatlas.training.device import (
     choose_device,
@@ -122,6 +123,10 @@ def train(
 
     In a process group (see `launch`) the processes train one model together; all return it.
 
+    The control `untrained` keeps the weights that a training of this seed starts with, those of the
+    model's `begin` included; what `finish` measures on the training windows is measured for it too.
+    Its history has no rows.
+
     Raises:
         NotApplicable: when there are fewer than two training windows.
         SongatlasError: when the loss becomes NaN, or no batch fits into memory.
@@ -146,6 +151,8 @@ def train(
     if device == "cpu" and training.device == "auto":
         logger.warning("%s: no GPU found, training on the CPU (%s)", name, precision)
     description = _with_classes(description, windows)
+    if description.control == UNTRAINED:
+        return _untrained(windows, description, training, loss, device, name=name, seed=seed)
     resume = None
     if resume_folder is not None:
         settings = [asdict(description), training.model_dump(), loss.model_dump(), beta, seed]
@@ -263,10 +270,53 @@ def train(
     )
 
 
+def _untrained(
+    windows: Windows,
+    description: Description,
+    training: Training,
+    loss: Loss,
+    device: str,
+    *,
+    name: str,
+    seed: int,
+) -> Trained:
+    """The weights that a training of this seed starts with."""
+    started = time.monotonic()
+    torch.manual_seed(seed)
+    model = description.build().to(device)
+    rows = windows.rows("train")
+    if description.spec.of_vectors:
+        _begin(model, Batches(windows, rows, training.batch_size), device)
+    _finish(model, Batches(windows, rows, training.batch_size), device)
+    nothing = not_trained(
+        description,
+        training,
+        loss,
+        name=name,
+        seed=seed,
+        note="",
+        n_windows=(len(rows), len(windows.rows("validation"))),
+    )
+    variance = _posterior(model, windows, training.batch_size, device).variance()
+    summary = {
+        **nothing.summary,
+        "note": None,
+        "monitor_reason": None,
+        "parameters": parameter_count(model),
+        "variance_per_unit": variance.tolist(),
+        "seconds": time.monotonic() - started,
+        "peak_memory_gb": peak_memory_gb(device),
+    }
+    weights = {key: tensor.cpu() for key, tensor in model.state_dict().items()}
+    return Trained(description, weights, nothing.history, summary)
+
+
 def in_words(summary: Mapping[str, Any]) -> str:
     """A training's summary in one line."""
     if summary["note"]:
         return str(summary["note"])
+    if summary["control"] == UNTRAINED:
+        return f"untrained: the control of {summary['control_of']}"
     held_out = summary["best_validation_loss"]
     parts = [
         f"{summary['epochs']} epochs",

@@ -28,7 +28,7 @@ class Description:
     note: str = ""
     """Why the model could not be trained on its corpus; it then has no weights."""
     control: str = ""
-    """What was dealt at random, where the model is a control (see `training.controls`)."""
+    """Which control the model is, if any (see `training.controls`)."""
     control_of: str = ""
     """The model that it is a control of."""
     taught: str = "none"
