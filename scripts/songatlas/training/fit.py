@@ -30,6 +30,7 @@ from songatlas.training.collapse import collapsed
 from songatlas.training.control_notes import UNTRAINED
 from songatlas.training.data import Batches, Windows, needs_pinning, prepare
 from songatlas.training.device import (
+    Device,
     choose_device,
     choose_precision,
     free_bytes,
@@ -275,7 +276,7 @@ def _untrained(
     description: Description,
     training: Training,
     loss: Loss,
-    device: str,
+    device: Device,
     *,
     name: str,
     seed: int,
