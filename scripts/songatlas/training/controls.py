@@ -21,7 +21,7 @@ def controlled(windows: Windows, control: str, seed: int) -> Windows:
     Raises:
         ValueError: for a control that does not exist.
     """
-    if control in ("", UNTRAINED):
+    if not control or control == UNTRAINED:
         return windows
     own = zlib.crc32(control.encode())
     if control == "random_windows":
