@@ -37,7 +37,7 @@ def source(tmp_path: Path) -> dict[str, object]:
     tables.write(tracks, paths["tracks"], tables.TRACKS)
     tables.write(labels, paths["labels"], tables.LABELS)
     tables.write(latents, paths["latents"], tables.LATENTS, {"model": "pca"})
-    columns = ["model", "task", "level", "supervision", "nmi_mean", "chance_nmi"]
+    columns = ["model", "task", "level", "supervision", "nmi_mean", "chance_nmi", "note"]
     pd.DataFrame(columns=columns).to_csv(tmp_path / "comparison.csv", index=False)
     return paths | {"comparison": str(tmp_path / "comparison.csv"), "latents": [paths["latents"]]}
 

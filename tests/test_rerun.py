@@ -1,5 +1,6 @@
 """What a change re-runs: a finished run is changed in one way, and Snakemake's plan is read."""
 
+import ast
 import json
 import os
 import re
@@ -416,10 +417,17 @@ def test_rules_hand_over_every_key_that_their_script_reads() -> None:
 
 def attributes_read(script: Path, variable: str) -> set[str]:
     """Attributes of `variable` that a script and the definitions it reaches read."""
-    parts = list(syntax.read(script).parts)
+    definitions: list[ast.stmt] = ast.parse(script.read_text(encoding="utf-8")).body
     for module, names in fingerprint.reachable(script).items():
         path = ROOT / "scripts" / Path(*module.split("."))
         file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
-        parts += [part for part in syntax.read(file).parts if part.binds & names]
-    pattern = rf"Attribute\(value=Name\(id='{variable}', ctx=Load\(\)\), attr='(\w+)'"
-    return {name for part in parts for name in re.findall(pattern, part.text)}
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        definitions += [node for node in body if syntax.bound_names(node) & names]
+    return {
+        node.attr
+        for definition in definitions
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == variable
+    }

@@ -10,12 +10,13 @@ import ast
 import functools
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from songatlas.files import DiskFullError, atomic
 
 PACKAGE = "songatlas"
 
@@ -119,11 +120,10 @@ def _keep(module: Module, path: Path, key: str) -> None:
         }
         for part in module.parts
     ]
-    with suppress(OSError):
+    with suppress(OSError, DiskFullError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps({"key": key, "opaque": module.opaque, "parts": parts}))
-        temporary.replace(path)
+        with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            json.dump({"key": key, "opaque": module.opaque, "parts": parts}, file)
 
 
 def parse(source: str, name: str) -> Module:
@@ -168,7 +168,7 @@ def _parts(node: ast.stmt) -> Iterator[Part]:
                 imports.setdefault(bound, []).append(found)
             if taken and isinstance(inner, ast.ImportFrom):
                 inner.module = PACKAGE
-    yield Part(_digest(ast.dump(node)), _binds(node), _mentions(node), imports)
+    yield Part(_digest(ast.dump(node)), bound_names(node), _mentions(node), imports)
 
 
 def _digest(text: str) -> str:
@@ -191,7 +191,7 @@ def _names_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Import]]
             yield alias.asname or alias.name.split(".")[0], Import(alias.name, None)
 
 
-def _binds(node: ast.stmt) -> set[str]:
+def bound_names(node: ast.stmt) -> set[str]:
     """Names that a statement defines by its form alone; none where it may do something else."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {node.name}
