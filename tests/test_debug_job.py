@@ -14,11 +14,13 @@ from finished import Run
 FILE = "results/small/scores/descriptors/seed-0.parquet"
 
 
-def debug(run: Run, *arguments: str, typed: str = "") -> subprocess.CompletedProcess:
+def debug(
+    run: Run, *arguments: str, typed: str = "", **variables: str
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "songatlas.debug_job", *arguments],
         cwd=run.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts"), **variables},
         input=typed,
         capture_output=True,
         text=True,
@@ -36,14 +38,8 @@ def digests(folder: Path) -> dict[Path, str]:
 
 def test_a_job_runs_again_into_a_scratch_folder(finished: Run, tmp_path: Path) -> None:
     before = digests(finished.results)
-    done = subprocess.run(
-        [sys.executable, "-m", "songatlas.debug_job", FILE],
-        cwd=finished.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = debug(finished, FILE, TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
     assert "clusters wrote" in done.stdout
     (scratch,) = tmp_path.glob("clusters-*")
     assert str(scratch) in done.stdout

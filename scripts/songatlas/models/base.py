@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from songatlas.errors import ConfigError
-from songatlas.models.losses import Scale, gaussian_kl_per_unit, objective
+from songatlas.models.losses import Scale, Weight, gaussian_kl_per_unit, objective
 
 Batch = Mapping[str, Tensor]
 """What a model reads, by name:
@@ -158,13 +158,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Named scalar terms of a forward pass: `loss` to minimise, and what histories should show.
 
@@ -185,7 +179,7 @@ class Model(nn.Module, ABC):
         return self.decode(self.embed(batch), batch)
 
     def loss(
-        self, batch: Batch, *, kl_weight: float | Tensor, scale: Scale, free_bits: float = 0.0
+        self, batch: Batch, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Forward pass and its terms."""
         done = self(batch)
@@ -293,13 +287,7 @@ class VAE(Model):
         return Pass(mu, shown, z, self.decode(z, batch))
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Terms of the loss (see `losses.objective`)."""
         assert done.reconstruction is not None

@@ -11,7 +11,7 @@ from songatlas.audio.augment import Strength, augment, mel_frequencies_hz
 from songatlas.audio.standardise import standardise
 from songatlas.errors import ConfigError
 from songatlas.models.base import Batch, InputSpec, Model, Pass
-from songatlas.models.losses import Scale
+from songatlas.models.losses import Scale, Weight
 from songatlas.models.pooling import PooledEncoder
 
 TYPE = "contrastive"
@@ -121,13 +121,7 @@ class Architecture(Model):
         return Pass(features[: len(first)], extra={"one": one, "other": other})
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """NT-Xent and how often a view's partner is the most similar of all (`accuracy`)."""
         assert done.extra is not None

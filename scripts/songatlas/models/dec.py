@@ -4,7 +4,7 @@ from torch import Tensor
 
 from songatlas.models.base import Batch, InputSpec, Pass
 from songatlas.models.deep_clustering import DeepClustering
-from songatlas.models.losses import Scale
+from songatlas.models.losses import Scale, Weight
 
 TYPE = "deep clustering"
 KEY_FEATURE = "pretrained encoder and centroids sharpen their own soft assignments"
@@ -49,13 +49,7 @@ class Architecture(DeepClustering):
         return self.autoencoder(batch) if self.pretraining else Pass(self.embed(batch))
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """The autoencoder's terms in pretraining, then those of the clusters."""
         if self.pretraining:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from songatlas.errors import ConfigError
 from songatlas.models.base import LOGVAR_LIMIT, Batch, InputSpec, Model, Pass
 from songatlas.models.blocks import SLOPE, check_dropout
-from songatlas.models.losses import Scale, calibrated_nll, paid
+from songatlas.models.losses import Scale, Weight, calibrated_nll, paid
 from songatlas.models.pooling import FrameEncoder, mean_and_deviation
 from songatlas.models.towers import (
     CrossAttention,
@@ -234,13 +234,7 @@ class Fusion(Model):
         return torch.cat([z[:, :n_audio], shared], 1), torch.cat([lyrics, shared], 1)
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Per modality: reconstruction, KL and the loss of geometry, each per value and weighted.
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from songatlas.errors import ConfigError
 from songatlas.models.base import LOGVAR_LIMIT, Batch, Embedded, InputSpec, Model, Pass
 from songatlas.models.blocks import ConvDecoder, ConvEncoder
-from songatlas.models.losses import Scale, objective
+from songatlas.models.losses import Scale, Weight, objective
 
 TYPE = "hierarchical VAE"
 KEY_FEATURE = "one latent of a song over the latents of its windows"
@@ -133,13 +133,7 @@ class Architecture(Model):
         )
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Terms of the loss (see `losses.objective`), a song's KL shared out among its windows."""
         assert done.reconstruction is not None

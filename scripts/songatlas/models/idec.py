@@ -5,7 +5,7 @@ from torch import Tensor
 from songatlas.errors import ConfigError
 from songatlas.models.base import Batch, InputSpec, Pass
 from songatlas.models.deep_clustering import DeepClustering
-from songatlas.models.losses import Scale
+from songatlas.models.losses import Scale, Weight
 
 TYPE = "deep clustering"
 KEY_FEATURE = "DEC that keeps its decoder, so that the latent still describes the input"
@@ -51,13 +51,7 @@ class Architecture(DeepClustering):
         return done
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """The autoencoder's terms in pretraining, then with those of the clusters."""
         own = self.pretraining_terms(batch, done, scale, free_bits)

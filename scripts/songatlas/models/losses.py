@@ -9,6 +9,9 @@ from torch.nn import functional as F
 
 Scale = Literal["paper", "elbo"]
 
+Weight = float | Tensor
+"""A number; a recorded step reads it from a scalar on its device."""
+
 MIN_VARIANCE = 1e-6
 """Floor of the calibrated decoder variance (a perfect reconstruction has no finite likelihood)."""
 
@@ -46,7 +49,7 @@ def objective(
     reconstruction: Tensor,
     kl: Tensor,
     *,
-    kl_weight: float | Tensor,
+    kl_weight: Weight,
     scale: Scale,
     latent_dim: int,
     free_bits: float = 0.0,

@@ -46,7 +46,7 @@ from songatlas.errors import ConfigError
 from songatlas.models.base import LOGVAR_LIMIT, Batch, InputSpec, Model, Pass
 from songatlas.models.blocks import check_dropout
 from songatlas.models.fusion import drop_modality
-from songatlas.models.losses import Scale, calibrated_nll, paid
+from songatlas.models.losses import Scale, Weight, calibrated_nll, paid
 from songatlas.models.mixture import MIN_VARIANCE, MixturePrior
 from songatlas.models.partitions import MIN_PER_PART
 from songatlas.models.towers import Standardiser, product_of_experts
@@ -168,13 +168,7 @@ class Architecture(Model):
             self.kinds.update(zip(batch["row"].tolist(), kinds.tolist(), strict=True))
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Terms of the loss, `reconstruction` of audio and `reconstruction_lyrics`.
 

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from songatlas.errors import ConfigError
 from songatlas.models.base import Batch, Embedded, InputSpec, Model, Pass
 from songatlas.models.blocks import check_dropout
-from songatlas.models.losses import Scale, calibrated_nll
+from songatlas.models.losses import Scale, Weight, calibrated_nll
 from songatlas.models.quantiser import Quantiser, perplexity
 
 TYPE = "vector-quantised VAE"
@@ -118,13 +118,7 @@ class Architecture(Model):
         )
 
     def terms(
-        self,
-        batch: Batch,
-        done: Pass,
-        *,
-        kl_weight: float | Tensor,
-        scale: Scale,
-        free_bits: float = 0.0,
+        self, batch: Batch, done: Pass, *, kl_weight: Weight, scale: Scale, free_bits: float = 0.0
     ) -> dict[str, Tensor]:
         """Reconstruction and commitment; there is no KL term to weight (the prior is uniform).
 

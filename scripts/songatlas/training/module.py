@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +218,7 @@ class TrainingModule(lightning.LightningModule):
             self.started -= self.state["seconds"]
             self.first_batch, self.random = self.state["batch"], self.state["random"][rank()]
             self.state = {}
-            if self.graph is not None:
-                self.graph.begin_epoch(self.graph_state())
+            self.begin_recording()
             return
         # Everything random in an epoch follows from its number.
         torch.manual_seed(_epoch_seed(self.seed, epoch))
@@ -236,8 +235,7 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(_epoch_seed(self.seed, epoch, rank()))
         # Of training: a state that is saved during validation is one to train on from.
         self.modes = [part.training for part in self.model.modules()]
-        if self.graph is not None:
-            self.graph.begin_epoch(self.graph_state())
+        self.begin_recording()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         if batch_idx < self.first_batch:
@@ -272,11 +270,13 @@ class TrainingModule(lightning.LightningModule):
             terms["loss"].backward()
         return done, terms["loss"].detach(), self.measures(batch, done, terms)
 
-    def graph_state(self) -> Hashable:
-        """What a recorded step depends on beside its batch: modes, and where its tensors lie."""
+    def begin_recording(self) -> None:
+        """Drop the recorded step where the modes or the places of tensors are others now."""
+        if self.graph is None:
+            return
         tensors = [*self.model.state_dict(keep_vars=True).values(), *self.model.progress().values()]
         pointers = tuple(tensor.data_ptr() for tensor in tensors)
-        return self.model.pretraining, tuple(self.modes), pointers
+        self.graph.begin_epoch((self.model.pretraining, tuple(self.modes), pointers))
 
     def step(self, batch: dict[str, Tensor]) -> tuple[Pass, dict[str, Tensor]]:
         """A step of the optimiser, its pass and terms; in parts where memory ends."""
