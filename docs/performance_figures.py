@@ -12,7 +12,7 @@ from typing import Any
 
 from drawing import figure_in
 
-from songatlas.figures import style
+from songatlas.report.figures import style
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "results" / "benchmarks"
 ALGORITHMS = ("kmeans", "agglomerative", "gmm", "dbscan", "hdbscan", "spectral")

@@ -20,8 +20,8 @@ import yaml
 
 from songatlas import tables
 from songatlas.clustering.views import named_by_view
-from songatlas.config import Evaluation
-from songatlas.figures.comparison import (
+from songatlas.config.evaluation import Evaluation
+from songatlas.report.figures.comparison import (
     TASK_NAMES,
     class_counts,
     clustered_songs,

@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import networkx as nx
 from matplotlib.figure import Figure
 
-from songatlas.figures import style
-from songatlas.figures.save import save
+from songatlas.report.figures import style
+from songatlas.report.figures.save import save
 
 STAGES = (
     ("corpus", "#E69F00", {"demo_corpus": 4, "list_sources": 3, "probe": 2, "corpus": 1}),

@@ -10,7 +10,7 @@ from typing import Any
 
 from drawing import figure_in
 
-from songatlas.figures import style
+from songatlas.report.figures import style
 
 LIMIT_S, LIMIT_MB = 60.0, 2000.0
 """What planning a million songs may take."""

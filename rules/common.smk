@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 from snakemake.exceptions import IncompleteCheckpointException
 
-from songatlas.cards import has_card
-from songatlas.features import registry as features
-from songatlas.workflow import CENTRED_BY
+from songatlas.run.cards import has_card
+from songatlas.config import feature_registry as features
+from songatlas.plan.workflow import CENTRED_BY
 
 corpus_files = SimpleNamespace(
     tracks=plan.path("corpus", "tracks.parquet"),

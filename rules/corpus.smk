@@ -1,4 +1,4 @@
-"""The corpus: what the songs are, which are usable, their windows and splits."""
+"""From audio files and tags to the corpus tables."""
 
 if plan.config.corpus == "demo":
 
@@ -21,7 +21,7 @@ if plan.config.corpus == "demo":
         message:
             "Synthesising the demo corpus"
         script:
-            "../scripts/demo_corpus.py"
+            "../scripts/corpus/demo_corpus.py"
 
 
 rule list_sources:
@@ -47,7 +47,7 @@ rule list_sources:
     message:
         "Listing songs of {params.path} with the reader {params.reader}"
     script:
-        "../scripts/list_sources.py"
+        "../scripts/corpus/list_sources.py"
 
 
 rule probe:
@@ -74,7 +74,7 @@ rule probe:
     message:
         "Probing audio files of shard {wildcards.shard}"
     script:
-        "../scripts/probe.py"
+        "../scripts/corpus/probe.py"
 
 
 rule transcribe:
@@ -105,7 +105,7 @@ rule transcribe:
     message:
         "Transcribing songs of shard {wildcards.shard}"
     script:
-        "../scripts/transcribe.py"
+        "../scripts/corpus/transcribe.py"
 
 
 rule wer:
@@ -128,7 +128,7 @@ rule wer:
     message:
         "Word error rate of transcripts"
     script:
-        "../scripts/wer.py"
+        "../scripts/corpus/wer.py"
 
 
 checkpoint corpus:
@@ -160,4 +160,58 @@ checkpoint corpus:
     message:
         "Building the corpus tables"
     script:
-        "../scripts/corpus.py"
+        "../scripts/corpus/corpus.py"
+
+
+if plan.near_copies:
+
+    rule near_copies:
+        """Songs that are one recording, and views of the corpus in which they share a split."""
+        input:
+            vectors=plan.song_parts("musicnn"),
+            window_vectors=plan.parts("musicnn"),
+            tracks=corpus_table("songs"),
+            windows=corpus_table("audio_windows"),
+        output:
+            groups=plan.near_copies,
+            songs=plan.path("features", "near_copies", "songs.parquet"),
+            audio_windows=plan.path("features", "near_copies", "audio_windows.parquet"),
+            seen=reads_its_own(plan.path("features", "near_copies", "songs_seen.parquet")),
+        log:
+            plan.path("logs", "near_copies.log"),
+        benchmark:
+            plan.path("benchmarks", "near_copies.tsv")
+        conda:
+            "../envs/analysis.yaml"
+        params:
+            code=code_of("near_copies"),
+        message:
+            "Looking for near copies"
+        script:
+            "../scripts/corpus/near_copies.py"
+
+    rule near_copies_table:
+        """The groups of near copies with titles and paths."""
+        input:
+            groups=rules.near_copies.output.groups,
+            tracks=corpus_table("tracks"),
+            labels=corpus_table("titles"),
+        output:
+            report(
+                plan.path("tables", "near_copies.csv"),
+                caption="captions/near_copies.rst",
+                category="Tables",
+                labels={"table": "near copies"},
+            ),
+        log:
+            plan.path("logs", "near_copies_table.log"),
+        benchmark:
+            plan.path("benchmarks", "near_copies_table.tsv")
+        conda:
+            "../envs/analysis.yaml"
+        params:
+            code=code_of("near_copies_table"),
+        message:
+            "Listing near copies"
+        script:
+            "../scripts/corpus/near_copies_table.py"

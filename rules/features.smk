@@ -1,4 +1,4 @@
-"""Features: sharded parquet tables of what models and baselines read."""
+"""Feature tables: what is computed of sound and of lyrics."""
 
 for feature in features.features():
     # Others have rules of their own: below, and in encoders.smk.
@@ -30,7 +30,7 @@ for feature in features.features():
             message:
                 f"{feature.title} of shard {{wildcards.shard}}"
             script:
-                "../scripts/feature.py"
+                "../scripts/features/feature.py"
 
     else:
 
@@ -55,7 +55,7 @@ for feature in features.features():
             message:
                 f"{feature.title}"
             script:
-                "../scripts/feature.py"
+                "../scripts/features/feature.py"
 
 
 rule lyrics_features:
@@ -82,7 +82,7 @@ rule lyrics_features:
     message:
         "Embedding lyrics"
     script:
-        "../scripts/lyrics_features.py"
+        "../scripts/features/lyrics_features.py"
 
 
 rule text_features:
@@ -108,4 +108,98 @@ rule text_features:
     message:
         "Embedding lyrics for {wildcards.model}"
     script:
-        "../scripts/text_features.py"
+        "../scripts/features/text_features.py"
+
+
+rule fetch_weights:
+    """Fetch the weights that the config names; the only rule that uses the network."""
+    log:
+        plan.path("logs", "fetch_weights.log"),
+    conda:
+        "../envs/torch.yaml"
+    params:
+        audio=plan.weights_to_fetch()[0],
+        text=plan.weights_to_fetch()[1],
+        lock=plan.config.pretrained.lock,
+    message:
+        "Fetching weights"
+    script:
+        "../scripts/features/fetch_weights.py"
+
+
+rule adapt_encoder:
+    """LoRA weights of an encoder, trained on the windows of the training songs."""
+    input:
+        shards=lambda wildcards: [ancient(path) for path in corpus_output().shards],
+        contents=lambda wildcards: corpus_output().contents,
+        windows=split_table("audio_windows"),
+        audio=demo_audio,
+    output:
+        weights=plan.path(
+            "features", "encoder-{encoder}-adapted", "lora", "adapter_model.safetensors"
+        ),
+        config=plan.path("features", "encoder-{encoder}-adapted", "lora", "adapter_config.json"),
+        history=plan.path("features", "encoder-{encoder}-adapted", "lora", "history.csv"),
+    log:
+        plan.path("logs", "adapt_encoder", "{encoder}.log"),
+    benchmark:
+        plan.path("benchmarks", "adapt_encoder", "{encoder}.tsv")
+    wildcard_constraints:
+        encoder=one_of(plan.adapted_encoders),
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        weights_lock=plan.config.pretrained.lock,
+    params:
+        encoder=lambda wildcards: wildcards.encoder,
+        pretrained=lambda wildcards: plan.pretrained(wildcards.encoder),
+        weights=lambda wildcards: plan.weights_identity(wildcards.encoder),
+        adaptation=plan.section("adaptation"),
+        windows=plan.section("windows", "length_s"),
+        code=lambda wildcards: plan.code_of_encoder("adapt_encoder", wildcards.encoder),
+    message:
+        "Adapting {wildcards.encoder} to the training songs"
+    script:
+        "../scripts/features/adapt_encoder.py"
+
+
+rule encode_audio:
+    """Every layer of an encoder, of one shard's windows."""
+    input:
+        shard=shard_table,
+        content=shard_content,
+        audio=demo_audio,
+        adapter=adapter_of,
+    output:
+        part=plan.path("features", "encoder-{encoder}{adapted}", "part-{shard}.parquet"),
+        rejects=plan.path("features", "encoder-{encoder}{adapted}", "rejects-{shard}.parquet"),
+        warnings=plan.path("features", "encoder-{encoder}{adapted}", "warnings-{shard}.parquet"),
+    log:
+        plan.path("logs", "encode_audio", "{encoder}{adapted}-{shard}.log"),
+    benchmark:
+        plan.path("benchmarks", "encode_audio", "{encoder}{adapted}-{shard}.tsv")
+    wildcard_constraints:
+        encoder=one_of(plan.encoders),
+        adapted="(-adapted)?",
+    conda:
+        "../envs/torch.yaml"
+    threads: plan.config.compute.training_threads
+    resources:
+        gpu=1,
+        gpu_memory_gb=plan.config.compute.gpu_memory_gb,
+        # Here and not among the parameters: neither changes a vector by more than rounding.
+        clips_at_once=plan.config.pretrained.batch_size,
+        weights_lock=plan.config.pretrained.lock,
+    params:
+        encoder=lambda wildcards: wildcards.encoder,
+        pretrained=lambda wildcards: plan.pretrained(wildcards.encoder),
+        weights=lambda wildcards: plan.weights_identity(wildcards.encoder),
+        windows=plan.section("windows", "length_s"),
+        code=lambda wildcards: plan.code_of_encoder("encode_audio", wildcards.encoder),
+    message:
+        "Encoding shard {wildcards.shard} with {wildcards.encoder}{wildcards.adapted}"
+    script:
+        "../scripts/features/encode_audio.py"

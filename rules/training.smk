@@ -1,4 +1,4 @@
-"""Training: one GPU job per model and seed."""
+"""Training: one GPU job per model and seed; what was trained."""
 
 
 rule train:
@@ -45,4 +45,63 @@ rule train:
     message:
         "Training {wildcards.model}, seed {wildcards.seed}"
     script:
-        "../scripts/train.py"
+        "../scripts/training/train.py"
+
+
+rule training_table:
+    """A row per model: epochs, losses, KL, active units, time and memory."""
+    input:
+        summaries=plan.branch_files("models/{model}/seed-{seed}/summary.json", plan.trained),
+    output:
+        csv=report(
+            plan.path("tables", "training.csv"),
+            caption="captions/training_table.rst",
+            category="Tables",
+            labels={"page": "training", "as": "CSV"},
+        ),
+        md=plan.path("tables", "training.md"),
+        tex=plan.path("tables", "training.tex"),
+        units=plan.path("tables", "latent_units.csv"),
+    log:
+        plan.path("logs", "training_table.log"),
+    benchmark:
+        plan.path("benchmarks", "training_table.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        corpus_name=plan.corpus_name,
+        card=plan.card,
+        code=code_of("training_table"),
+    message:
+        "Writing the training table"
+    script:
+        "../scripts/training/training_table.py"
+
+
+rule architectures:
+    """Parameters and key feature of every selected model; needs no corpus."""
+    output:
+        csv=report(
+            plan.path("tables", "architectures.csv"),
+            caption="captions/architectures.rst",
+            category="Tables",
+            labels={"page": "architectures", "as": "CSV"},
+        ),
+        md=plan.path("tables", "architectures.md"),
+        tex=plan.path("tables", "architectures.tex"),
+    log:
+        plan.path("logs", "architectures.log"),
+    benchmark:
+        plan.path("benchmarks", "architectures.tsv")
+    conda:
+        "../envs/torch.yaml"
+    params:
+        models=plan.declared_models(),
+        pretrained=plan.pretrained_rows,
+        spec=plan.spec(*plan.models),
+        card=plan.card,
+        code=lambda wildcards: plan.code_of_models("architectures", *plan.models),
+    message:
+        "Counting parameters"
+    script:
+        "../scripts/training/architectures.py"

@@ -7,13 +7,13 @@ import pandas as pd
 import soundfile
 
 from songatlas import tables
-from songatlas.config import Explorer, Figures
-from songatlas.encoders.musicnn import VALUES, tags
-from songatlas.evaluation.projection import PROJECTION
-from songatlas.explorer.model_data import Settings
-from songatlas.explorer.page import Inputs, write_page
-from songatlas.naming.meaning import VOCABULARY
-from songatlas.naming.write import NAMED
+from songatlas.config.report import Explorer, Figures
+from songatlas.features.encoders.musicnn import VALUES, tags
+from songatlas.latents.projection import PROJECTION
+from songatlas.report.explorer.model_data import Settings
+from songatlas.report.explorer.page import Inputs, write_page
+from songatlas.words.meaning import VOCABULARY
+from songatlas.words.write import NAMED
 
 RATE = 16_000
 LENGTH_S = 3.0

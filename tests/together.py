@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 
 from float64 import in_float64
-from songatlas.config import Loss, Training
+from songatlas.config.training import Loss, Training
 from songatlas.models.gather import rank
 from songatlas.training.data import Windows
 from test_training import make_windows, run

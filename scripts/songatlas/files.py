@@ -8,6 +8,9 @@ from pathlib import Path
 
 from songatlas.errors import SongatlasError
 
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder of the project: `Snakefile`, `rules`, `scripts`, `config`, `resources`."""
+
 PARTIAL = ".partial-"
 """How the name of a file begins that is still being written."""
 

@@ -17,19 +17,20 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from songatlas import config
-from songatlas.baselines.latents import song_means
-from songatlas.baselines.representations import read_vectors
-from songatlas.incremental.drift import drift
-from songatlas.incremental.novelty import full_conformal, needed, split_conformal
-from songatlas.incremental.songs import read_songs
+from songatlas.config.corpus import Windows
+from songatlas.config.features import LogMel
+from songatlas.features.vectors.representations import song_means
+from songatlas.features.vectors.representations import read_vectors
+from songatlas.new_songs.drift import drift
+from songatlas.new_songs.novelty import full_conformal, needed, split_conformal
+from songatlas.new_songs.songs import read_songs
 
 KINDS = {"mean_mel": "logmel", "descriptors": "descriptors"}
 RATES = (0.05, 0.1, 0.2)
 NEIGHBOURS = 5
-WINDOWS = config.Windows(length_s=10.0, hop_s=7.5)
+WINDOWS = Windows(length_s=10.0, hop_s=7.5)
 SETTINGS = {
-    "logmel": config.LogMel(n_mels=64, hop_length=1024).model_dump(),
+    "logmel": LogMel(n_mels=64, hop_length=1024).model_dump(),
     "length_s": WINDOWS.length_s,
 }
 

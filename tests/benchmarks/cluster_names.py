@@ -15,9 +15,11 @@ import pandas as pd
 
 from songatlas import tables
 from songatlas.clustering.levels import points_of
-from songatlas.config import Clustering, Evaluation, Names
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
+from songatlas.config.words import Names
 from songatlas.evaluation.consensus import consensus_at
-from songatlas.naming.write import NAMED, Groups, measures_of, name_clusters, parts_of
+from songatlas.words.write import NAMED, Groups, measures_of, name_clusters, parts_of
 
 SYNONYMS = Path(__file__).with_name("genre_synonyms.csv")
 

@@ -27,13 +27,14 @@ SPREAD = 4.0
 
 RULE = """
 import sys
-from songatlas import config
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
 from songatlas.evaluation.scores import write_clusters_and_scores
 latents, labels, clusters, scores, algorithms, levels = sys.argv[1:]
 write_clusters_and_scores(
     latents, labels, clusters, scores, clusters + ".continuity", model="simulated", seed=0,
-    clustering=config.Clustering(algorithms=algorithms, k="10", levels=levels),
-    evaluation=config.Evaluation(),
+    clustering=Clustering(algorithms=algorithms, k="10", levels=levels),
+    evaluation=Evaluation(),
 )
 """
 

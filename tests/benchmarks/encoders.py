@@ -28,8 +28,8 @@ def measure(name: str) -> str:
     import torch
 
     import tiny_encoders
-    from songatlas.config import Pretrained
-    from songatlas.encoders.load import load_encoder
+    from songatlas.config.features import Pretrained
+    from songatlas.features.encoders.load import load_encoder
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

@@ -32,7 +32,8 @@ def write(folder: Path, n: int) -> None:
     import pandas as pd
 
     from songatlas import tables
-    from songatlas.config import LogMel, Windows
+    from songatlas.config.features import LogMel
+    from songatlas.config.corpus import Windows
     from songatlas.corpus import simulated
 
     cut = Windows()
@@ -56,17 +57,17 @@ def write(folder: Path, n: int) -> None:
 
 def child(folder: Path, name: str, epochs: int) -> None:
     """Train, and print where the time went."""
-    from songatlas.memory import keep_freed_memory
+    from songatlas.run.memory import keep_freed_memory
 
     keep_freed_memory()  # as the job does
-    from songatlas import config
+    from songatlas.config.yaml_files import load_yaml
     from songatlas.models.base import InputSpec
     from songatlas.training import module
     from songatlas.training.data import read_inputs
     from songatlas.training.fit import train
     from songatlas.training.weights import Description
 
-    settings = config.load_yaml(ROOT / "config" / "config.yaml", ROOT / "config" / "latents.yaml")
+    settings = load_yaml(ROOT / "config" / "config.yaml", ROOT / "config" / "latents.yaml")
     declared = settings.models[name]
     spent = dict.fromkeys(("training_step", "validation_step", "measures"), 0.0)
 

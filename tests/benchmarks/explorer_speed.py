@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from songatlas.explorer import scripts
-from songatlas.explorer.page import BUNDLE
-from songatlas.explorer.scripts import packed
+from songatlas.report.explorer import scripts
+from songatlas.report.explorer.page import BUNDLE
+from songatlas.report.explorer.scripts import packed
 
 WINDOWS_PER_SONG = 5
 MODELS = 8

@@ -24,11 +24,12 @@ import soundfile
 import torch
 from harness import in_turns, ratio, timed, write_json
 from songatlas import tables
-from songatlas.audio.decode import decode, decode_windows
-from songatlas.audio.logmel import stored_log_mel
-from songatlas.audio.mfcc import delta, mfcc
-from songatlas.config import LogMel, Windows
-from songatlas.memory import keep_freed_memory
+from songatlas.corpus.sound.decode import decode, decode_windows
+from songatlas.features.audio.logmel import stored_log_mel
+from songatlas.features.audio.mfcc import delta, mfcc
+from songatlas.config.features import LogMel
+from songatlas.config.corpus import Windows
+from songatlas.run.memory import keep_freed_memory
 
 CONFIG, WINDOWS = LogMel(), Windows()
 LENGTH_S = WINDOWS.length_s

@@ -28,8 +28,8 @@ if WITHOUT_BF16:
 import torch
 from harness import in_turns, ratio, timed, write_json
 
-from songatlas import config
-from songatlas.memory import keep_freed_memory
+from songatlas.config.yaml_files import load_yaml
+from songatlas.run.memory import keep_freed_memory
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, parameter_count
 from songatlas.training.device import choose_precision
@@ -43,9 +43,7 @@ OTHERS = ("attention_vae", "contrastive_audio", "vq_vae", "hierarchical_vae")
 TRAINING_STEPS, VALIDATION_STEPS = 53, 7
 EPOCHS, SEEDS = 100, 5
 CONFIGS = Path(__file__).resolve().parents[2] / "config"
-MODELS = config.load_yaml(
-    CONFIGS / "config.yaml", CONFIGS / "paper.yaml", CONFIGS / "latents.yaml"
-).models
+MODELS = load_yaml(CONFIGS / "config.yaml", CONFIGS / "paper.yaml", CONFIGS / "latents.yaml").models
 PRECISION = "32" if WITHOUT_BF16 else choose_precision("auto", "cpu")
 
 

@@ -47,14 +47,14 @@ def cluster_songs(algorithm: str, n: int) -> dict[str, Any]:
 
 
 def score_songs(which: str, n: int) -> dict[str, Any]:
-    from songatlas import config
+    from songatlas.config.evaluation import Evaluation
     from songatlas.clustering.algorithms import Clustering
     from songatlas.clustering.levels import Attempt, Points
     from songatlas.evaluation.bootstrap import song_weights
     from songatlas.evaluation.internal import distances_between
     from songatlas.evaluation.scores import external_scores, internal_scores, target
 
-    evaluation = config.Evaluation()
+    evaluation = Evaluation()
 
     def run(n: int) -> float:
         z, of = latents(n)
@@ -93,7 +93,7 @@ def pass_songs(what: str, n: int) -> dict[str, Any]:
     import full_size_steps as steps
     import torch
 
-    from songatlas.memory import keep_freed_memory
+    from songatlas.run.memory import keep_freed_memory
     from songatlas.training.data import Batches, Windows, prepare
 
     keep_freed_memory()

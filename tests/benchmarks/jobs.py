@@ -28,7 +28,7 @@ torch.set_num_threads(threads)
 sys.argv = sys.argv[:1]
 sys.path.insert(0, {here!r})
 import full_size_steps as steps
-from songatlas.memory import keep_freed_memory
+from songatlas.run.memory import keep_freed_memory
 keep_freed_memory()
 loop = steps.Loop({name!r}, steps.batch(), fast=True)
 loop.step()

@@ -37,7 +37,7 @@ def synthetic():
 
 
 def samples(folder, songs):
-    from songatlas.audio.decode import decode
+    from songatlas.corpus.sound.decode import decode
 
     np.save(folder / (SYNTHETIC + ".npy"), synthetic())
     for song in map(Path, songs):
@@ -45,7 +45,7 @@ def samples(folder, songs):
 
 
 def original(folder):
-    """What the original gives for every patch, in the order of `songatlas.encoders.musicnn`."""
+    """What the original gives for every patch, in the order of `songatlas.features.encoders.musicnn`."""
     import librosa
     from musicnn import extractor
 
@@ -78,9 +78,9 @@ def run(name, patches):
 
 
 def compare(folder):
-    from songatlas.encoders.musicnn import LAYERS
-    from songatlas.encoders.musicnn.song import Musicnn
-    from songatlas.encoders.wheels import checked_wheel
+    from songatlas.features.encoders.musicnn import LAYERS
+    from songatlas.features.encoders.musicnn.song import Musicnn
+    from songatlas.features.encoders.wheels import checked_wheel
 
     network = Musicnn(checked_wheel("musicnn"))
     ends = np.cumsum([dim for _, dim in LAYERS])[:-1]

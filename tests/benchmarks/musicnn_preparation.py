@@ -25,7 +25,7 @@ from sklearn.metrics import (
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from songatlas import tables
-from songatlas.baselines.latents import unit_length
+from songatlas.features.vectors.representations import unit_length
 
 SEEDS = range(5)
 SPLITS = 10

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from extraction import DEFAULT
 from harness import in_turns, write_json
-from songatlas.audio.decode import decode
-from songatlas.encoders.musicnn import SAMPLE_RATE_HZ
-from songatlas.encoders.musicnn.song import Musicnn
-from songatlas.encoders.wheels import checked_wheel
+from songatlas.corpus.sound.decode import decode
+from songatlas.features.encoders.musicnn import SAMPLE_RATE_HZ
+from songatlas.features.encoders.musicnn.song import Musicnn
+from songatlas.features.encoders.wheels import checked_wheel
 
 EXCERPTS = 8
 

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from harness import ROOT, write_json
 
-from songatlas import config, tables
-from songatlas.memory import keep_freed_memory
+from songatlas import tables
+from songatlas.config.yaml_files import load_yaml
+from songatlas.run.memory import keep_freed_memory
 from songatlas.models.base import InputSpec
 from songatlas.training.data import Windows
 from songatlas.training.device import choose_device, choose_precision
@@ -54,7 +55,7 @@ def main() -> None:
     device = choose_device("auto")
     if choose_precision("auto", device) != "bf16-mixed":
         raise SystemExit(f"{device} does not compute bf16: nothing to compare")
-    settings = config.load_yaml(ROOT / "config" / "config.yaml", ROOT / "config" / "latents.yaml")
+    settings = load_yaml(ROOT / "config" / "config.yaml", ROOT / "config" / "latents.yaml")
     with tempfile.TemporaryDirectory() as name:
         windows = windows_of(arguments.folder, Path(name) / "logmel.parquet")
     found: dict[str, object] = {}

@@ -22,7 +22,8 @@ import pandas as pd
 from harness import ROOT, watch
 
 from songatlas import tables
-from songatlas.config import LogMel, Split, Windows
+from songatlas.config.features import LogMel
+from songatlas.config.corpus import Split, Windows
 from songatlas.corpus import simulated
 from songatlas.corpus.build import write_corpus
 from songatlas.corpus.probe import PROBED
@@ -176,7 +177,7 @@ def _features(audio: Path, folder: Path, logmel: LogMel, cut: Windows) -> dict[s
     """Decoding and features of real songs by the code of `assign`: rates per CPU second."""
     import shutil
 
-    from songatlas.incremental.songs import read_songs
+    from songatlas.new_songs.songs import read_songs
 
     nobody = pd.DataFrame({"track_id": [], "source_id": []}, dtype=str)
     # As a folder of songs: whatever the data set's layout.

@@ -19,8 +19,8 @@ from harness import ROOT
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
-from songatlas.lyrics.e5 import E5, centre_by_language
-from songatlas.lyrics.tfidf import TfidfSvd
+from songatlas.features.lyrics.e5 import E5, centre_by_language
+from songatlas.features.lyrics.tfidf import TfidfSvd
 
 SHARED = Path(os.environ.get("SONGATLAS_SHARED", ROOT.parent / "shared"))
 TEXTS = SHARED / "texts" / "udhr.csv"

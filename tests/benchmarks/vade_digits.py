@@ -25,7 +25,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from songatlas.models.vade_estimator import VaDE
+from songatlas.extras.vade_estimator import VaDE
 
 OUTPUT = Path("results/benchmarks/vade_digits.json")
 

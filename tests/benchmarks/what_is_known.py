@@ -23,12 +23,12 @@ from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_s
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from songatlas import tables
-from songatlas.config import Loss, Training
+from songatlas.config.training import Loss, Training
 from songatlas.models.base import InputSpec
 from songatlas.training.data import Windows, prepare, read_inputs
 from songatlas.training.fit import Trained, train
 from songatlas.training.weights import Description
-from songatlas.workflow import Plan
+from songatlas.plan.workflow import Plan
 
 SEEDS = range(5)
 SONGS_PER_CLASS = 3

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from calibration.promise import FEW, Promise
-from songatlas import config
-from songatlas.baselines.latents import finished
-from songatlas.baselines.representations import Vectors
 from songatlas.clustering.algorithms import cluster
 from songatlas.clustering.choice import choose_k
 from songatlas.clustering.consensus import consensus
 from songatlas.clustering.levels import Points
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
+from songatlas.config.models import Baseline
 from songatlas.corpus.language_check import CONFIDENT, MIN_LETTERS
-from songatlas.corpus.synthesis.verses import LANGUAGES, read_songbook
+from songatlas.corpus.language_id import detect
+from songatlas.demo.synthesis.verses import LANGUAGES, read_songbook
 from songatlas.evaluation import metrics
 from songatlas.evaluation.bootstrap import clopper_pearson
 from songatlas.evaluation.contingency import Tables, membership
@@ -26,11 +27,12 @@ from songatlas.evaluation.leakage import nearest_neighbours
 from songatlas.evaluation.paired import p_value
 from songatlas.evaluation.probing import probe
 from songatlas.evaluation.scores import _over, external_scores, target
-from songatlas.incremental.drift import drift
-from songatlas.incremental.novelty import full_conformal, split_conformal
-from songatlas.lyrics.language_id import detect
-from songatlas.naming.describe import UNSURE, describe
-from songatlas.naming.measures import Measure, Measured
+from songatlas.features.vectors.representations import Vectors
+from songatlas.latents.baselines import finished
+from songatlas.new_songs.drift import drift
+from songatlas.new_songs.novelty import full_conformal, split_conformal
+from songatlas.words.describe import UNSURE, describe
+from songatlas.words.measures import Measure, Measured
 
 DEMO = Path(__file__).parents[2] / "resources" / "demo"
 LEVEL = 0.05
@@ -48,7 +50,7 @@ def labelled(n: int, shares: tuple[float, ...], agreement: float, rng: np.random
     return classes, np.where(rng.random(n) < agreement, classes, wrong).astype(np.int32)
 
 
-def scored(classes: np.ndarray, clusters: np.ndarray, evaluation: config.Evaluation):
+def scored(classes: np.ndarray, clusters: np.ndarray, evaluation: Evaluation):
     """Scores by metric, and the draws under permuted labels."""
     ids = tuple(f"{i:05d}" for i in range(len(classes)))
     points = Points("song", ids, None, np.zeros((len(ids), 1)))
@@ -62,7 +64,7 @@ def above_chance(n: int, shares: tuple[float, ...], seed: int) -> bool:
     """Whether clusters that know nothing score above 95% of what permuted labels give."""
     rng = np.random.default_rng([seed, n])
     classes, clusters = rng.choice(4, n, p=shares), rng.integers(0, 4, n).astype(np.int32)
-    evaluation = config.Evaluation(permutations=99, bootstraps=0, seed=seed)
+    evaluation = Evaluation(permutations=99, bootstraps=0, seed=seed)
     scores, draws = scored(classes, clusters, evaluation)
     return bool((draws["nmi"] >= scores["nmi"].value - 1e-12).sum() < LEVEL * 100)
 
@@ -82,7 +84,7 @@ def expected_score(n: int, shares: tuple[float, ...], agreement: float, metric: 
 def covered(n: int, shares: tuple[float, ...], agreement: float, metric: str, seed: int) -> bool:
     rng = np.random.default_rng([seed, n])
     classes, clusters = labelled(n, shares, agreement, rng)
-    evaluation = config.Evaluation(permutations=0, bootstraps=200, seed=seed)
+    evaluation = Evaluation(permutations=0, bootstraps=200, seed=seed)
     score = scored(classes, clusters, evaluation)[0][metric]
     truth = expected_score(n, shares, agreement, metric)
     return bool(score.ci_low <= truth + 1e-9 and truth <= score.ci_high + 1e-9)
@@ -166,8 +168,8 @@ def drifted(kind: str, width: int, shift: float, seed: int) -> bool:
     songs = rng.normal(size=(80, width)).astype(np.float32)
     songs[60:] += shift
     vectors = Vectors([str(i) for i in range(80)], lambda: iter([songs]))
-    baseline = config.Baseline(kind=kind, standardise=True)
-    z, _ = finished(vectors, baseline, config.Clustering(), np.arange(80) < 40)
+    baseline = Baseline(kind=kind, standardise=True)
+    z, _ = finished(vectors, baseline, Clustering(), np.arange(80) < 40)
     return bool(drift(z[40:60], z[60:], 99, seed).p <= LEVEL)
 
 
@@ -192,7 +194,7 @@ def leaks(windows_dealt: bool, seed: int) -> bool:
     rng = np.random.default_rng(seed)
     songs = rng.normal(size=(30, 6))
     genre = {f"{i:02d}": str(rng.integers(3)) for i in range(30)}
-    evaluation = config.Evaluation(permutations=0, bootstraps=200, seed=seed)
+    evaluation = Evaluation(permutations=0, bootstraps=200, seed=seed)
 
     def windows(of: np.ndarray) -> Points:
         ids = tuple(f"{i:02d}" for i in np.repeat(of, 3))

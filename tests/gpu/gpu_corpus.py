@@ -9,7 +9,8 @@ import numpy as np
 import torch
 import yaml
 
-from songatlas.config import Loss, Model, Training
+from songatlas.config.models import Model
+from songatlas.config.training import Loss, Training
 from songatlas.models import registry
 from songatlas.models.base import InputSpec
 from songatlas.models.base import Model as BaseModel

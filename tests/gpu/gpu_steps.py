@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import Any, TextIO
 from unittest.mock import patch
 
-import gpu_instruments as instruments
-import gpu_ways as ways
 import numpy as np
 import torch
+from torch import Tensor, nn
+
+import gpu_instruments as instruments
+import gpu_ways as ways
 from gpu_corpus import (
     FULL,
     SMALL,
@@ -39,11 +41,9 @@ from gpu_corpus import (
     started,
     windows_of,
 )
-from torch import Tensor, nn
-
+from songatlas.latents.embed import write_latents
 from songatlas.models.base import Model
 from songatlas.training.data import Windows, prepare
-from songatlas.training.embed import write_latents
 from songatlas.training.fit import Trained
 from songatlas.training.graphs import StepGraph
 
@@ -477,8 +477,8 @@ def musicnn(bench: Bench) -> Iterator[Row]:
 
 
 def _musicnn(bench: Bench) -> Row:
-    from songatlas.encoders.musicnn.frontend import BANDS, PATCH_FRAMES, log_mel
-    from songatlas.encoders.musicnn.network import Network
+    from songatlas.features.encoders.musicnn.frontend import BANDS, PATCH_FRAMES, log_mel
+    from songatlas.features.encoders.musicnn.network import Network
 
     networks = [Network(_random_weights(seed)) for seed in (0, 1)]
     power = np.random.default_rng(0).random((PATCH_FRAMES, BANDS)).astype(np.float16)

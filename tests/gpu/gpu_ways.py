@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_instruments import seconds
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from songatlas.config import Loss, Training
+from gpu_instruments import seconds
+from songatlas.config.training import Loss, Training
 from songatlas.models.base import Model
 from songatlas.training import fit
 from songatlas.training.data import Windows, prepare

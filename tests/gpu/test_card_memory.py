@@ -13,13 +13,12 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gpu_corpus import SMALL, Variant, every_architecture, make_windows, started, windows_of
-
-from songatlas.config import Loss
+from songatlas.config.training import Loss
+from songatlas.latents.embed import write_latents
 from songatlas.models.base import Model
 from songatlas.training import data, fit, schedule
 from songatlas.training.data import Batches, Windows, prepare
 from songatlas.training.device import embedding_precision
-from songatlas.training.embed import write_latents
 from songatlas.training.module import Epoch, TrainingModule
 from songatlas.training.schedule import Best, Schedule
 from test_parts import SETTINGS

@@ -12,8 +12,8 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
 from conftest import ROOT
-from songatlas import cards
-from songatlas.jobs import job
+from songatlas.run import cards
+from songatlas.run.jobs import job
 
 TWO = ["GPU-1111", "GPU-2222"]
 MAY_TOUCH_A_CARD = {

@@ -13,13 +13,12 @@ from torch.overrides import TorchFunctionMode
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gpu_corpus import SMALL, every_architecture, make_windows, started
-
+from songatlas.extras.vade_estimator import VaDE
+from songatlas.latents.traverse import posteriors
 from songatlas.models import towers
 from songatlas.models.mixture import MixturePrior
 from songatlas.models.towers import IsometricTower
-from songatlas.models.vade_estimator import VaDE
 from songatlas.training.data import prepare
-from songatlas.training.traverse import posteriors
 
 torch.set_num_threads(1)
 

@@ -16,8 +16,7 @@ from torch.utils._pytree import tree_leaves
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gpu_corpus import SMALL, Variant, every_architecture, make_windows, started, windows_of
-
-from songatlas.config import Loss, Training
+from songatlas.config.training import Loss, Training
 from songatlas.models.base import Model
 from songatlas.models.deep_clustering import DeepClustering
 from songatlas.models.quantiser import Quantiser

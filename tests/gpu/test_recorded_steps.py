@@ -13,8 +13,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gpu_corpus import SMALL, Variant, every_architecture, make_windows, windows_of
-
-from songatlas.config import Loss, Training
+from songatlas.config.training import Loss, Training
 from songatlas.errors import SongatlasError
 from songatlas.models.base import Pass
 from songatlas.training import fit, graphs

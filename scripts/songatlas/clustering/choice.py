@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from songatlas.clustering.algorithms import POINTS_PER_DIM, VARIANCE_FLOOR, cluster
-from songatlas.clustering.reduction import reduce_width
 from songatlas.clustering.stability import stability
+from songatlas.features.vectors.reduction import reduce_width
 
 CRITERIA = ("stability", "silhouette", "gap", "bic")
 LOWER_IS_BETTER = ("bic",)

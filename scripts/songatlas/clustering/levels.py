@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.algorithms import WITHOUT_K, Clustering, cluster
-from songatlas.clustering.reduction import reduce_both, reduce_width
+from songatlas.config import clustering as settings
+from songatlas.features.vectors.reduction import reduce_both, reduce_width
 
 OWN = "own"
 """Name of the algorithm that stands for a model's own assignments (VaDE, DEC, IDEC)."""
@@ -67,7 +68,7 @@ def points_of(
 
 def attempts(
     points: Points,
-    clustering: config.Clustering,
+    clustering: settings.Clustering,
     classes: Iterable[int],
     seed: int,
     fitted: Points | None = None,
@@ -97,7 +98,7 @@ def attempts(
 
 
 def _clusterer(
-    z: np.ndarray, fitted: np.ndarray | None, clustering: config.Clustering, seed: int
+    z: np.ndarray, fitted: np.ndarray | None, clustering: settings.Clustering, seed: int
 ) -> Callable[[str, int | None], Clustering]:
     """What clusters `z` (n, d), or gives it the clusters of `fitted` (m, d), by algorithm and k."""
     unseen = None

@@ -28,7 +28,7 @@ def open_audio(path: Path) -> "InputContainer":
     """
     import av
 
-    from songatlas.audio.packets import FFMPEG_FORMATS
+    from songatlas.corpus.sound.packets import FFMPEG_FORMATS
 
     options = {"format_whitelist": FFMPEG_FORMATS, "protocol_whitelist": "file"}
     return av.open(str(path), "r", container_options=options, metadata_errors="surrogateescape")

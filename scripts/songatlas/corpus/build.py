@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from songatlas import tables
-from songatlas.config import DetectLanguage, Split, Windows
+from songatlas.config.corpus import DetectLanguage, Split, Windows
 from songatlas.corpus.language_check import check_languages, fill_languages, with_sources
 from songatlas.corpus.result import Problems, concat, problem_rows, where
 from songatlas.corpus.shards import shard_of

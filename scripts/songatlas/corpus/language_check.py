@@ -1,6 +1,6 @@
 """Languages of lyrics beside the labels of songs: what is missing, and what contradicts.
 
-Identification is py3langid's (`songatlas.lyrics.language_id`); a song's verdict depends on that
+Identification is py3langid's (`songatlas.corpus.language_id`); a song's verdict depends on that
 song alone. A label that was given is never changed: a contradiction becomes a warning.
 """
 
@@ -9,8 +9,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from songatlas.corpus.result import Problems, where
-from songatlas.lyrics.language_id import (
+from songatlas.corpus.language_id import (
     Detected,
     detect,
     languages,
@@ -18,6 +17,7 @@ from songatlas.lyrics.language_id import (
     probabilities,
     unrepeated,
 )
+from songatlas.corpus.result import Problems, where
 
 CONFIDENT = 0.9
 """Least probability of a language that is taken for a song's, and, in each half of a text, of a

@@ -12,14 +12,14 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from songatlas import tables
 from songatlas.corpus.result import concat, problem_rows, where
+from songatlas.files import PROJECT
 
-RESOURCE = Path(__file__).resolve().parents[3] / "resources" / "languages.csv"
+RESOURCE = PROJECT / "resources" / "languages.csv"
 
 CLOSENESS = 0.82
 """Smallest similarity (difflib) at which a word counts as the misspelling of a name."""

@@ -1,6 +1,6 @@
 """Opening every song once: its identity (a hash of its coded sound) and how long it is.
 
-Both come from its packets (`songatlas.audio.packets`), which are read and not decoded: tags, covers
+Both come from its packets (`corpus/sound/packets.py`), which are read and not decoded: tags, covers
 and where a file lies are no part of its identity. Damage that packets do not show is found when the
 song is decoded for the features.
 """
@@ -72,7 +72,7 @@ def probe_sources(sources: pd.DataFrame, songs: Iterable[Any] | None = None) -> 
 
 def probe_song(song: Any) -> dict[str, Any]:
     """One row of `PROBED`. A song whose audio is absent but whose lyrics are there is used."""
-    from songatlas.audio.decode import AudioError
+    from songatlas.corpus.sound.decode import AudioError
 
     row: dict[str, Any] = {"source_id": song.source_id}
     lyrics = None if pd.isna(song.lyrics) else song.lyrics
@@ -99,7 +99,7 @@ def lyrics_id(lyrics: str) -> str:
 
 
 def _probe_audio(path: Path) -> dict[str, Any]:
-    from songatlas.audio.decode import AudioError, probe
+    from songatlas.corpus.sound.decode import AudioError, probe
 
     try:
         is_file = path.is_file() or not path.exists()

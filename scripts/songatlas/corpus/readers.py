@@ -6,7 +6,7 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from songatlas.config import READERS, several_corpora
+from songatlas.config.corpus import READERS, several_corpora
 from songatlas.corpus.listing import AUDIO_SUFFIXES, expanded, list_files
 from songatlas.corpus.manifest_paths import locate, referenced, size_of
 from songatlas.errors import SongatlasError

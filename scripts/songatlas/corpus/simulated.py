@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from songatlas import tables
-from songatlas.config import LogMel, Split, Windows
+from songatlas.config.corpus import Split, Windows
+from songatlas.config.features import LogMel
 from songatlas.corpus.build import Corpus, build_corpus
 from songatlas.corpus.probe import PROBED, TRACK_ID_DIGITS
 

@@ -261,7 +261,7 @@ def _probability(text: str, encoding: str, language: str | None) -> float:
     A few words do not tell Russian from Bulgarian, so that of these all count together; and a
     little how sure the likeliest is.
     """
-    from songatlas.lyrics.language_id import languages, probabilities
+    from songatlas.corpus.language_id import languages, probabilities
 
     shares = dict(zip(languages(), probabilities([_of_one_script(text)])[0].tolist(), strict=True))
     if language in shares:

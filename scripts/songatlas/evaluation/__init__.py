@@ -1,1 +1,1 @@
-"""Scores, statistics and table layouts."""
+"""Numbers: scores, chance, intervals, probes, leakage, tests."""

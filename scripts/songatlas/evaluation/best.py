@@ -6,11 +6,11 @@ from typing import get_args
 
 import pandas as pd
 
-from songatlas import config
 from songatlas.clustering.views import of_view
+from songatlas.config.base import Algorithm
 from songatlas.training.control_notes import are_controls
 
-ORDER = (*get_args(config.Algorithm), "own")
+ORDER = (*get_args(Algorithm), "own")
 """Of equally good algorithms the earlier one; a model's own assignments come last."""
 
 DECIMALS = 9

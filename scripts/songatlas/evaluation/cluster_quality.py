@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.consensus import Consensus
 from songatlas.clustering.levels import Points
+from songatlas.config.evaluation import Evaluation
 from songatlas.evaluation.bootstrap import clopper_pearson
 from songatlas.evaluation.contingency import Draws, draws, membership
 from songatlas.evaluation.internal import SILHOUETTE_POINTS
@@ -21,7 +22,7 @@ def quality_rows(
     runs: Sequence[np.ndarray],
     songs: Points,
     labels: Mapping[str, Mapping[str, str]],
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> pd.DataFrame:
     """One row per cluster of a consensus partition and task, as in `tables.QUALITY`.
 
@@ -67,7 +68,7 @@ def _purities(
     clusters: np.ndarray,
     task: str,
     of_song: dict[str, str],
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> list[dict[str, Any]]:
     of = target(songs, task, of_song, evaluation)
     labelled = of.row >= 0

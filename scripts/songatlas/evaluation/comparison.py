@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.views import TOGETHER, named_by_view, of_view
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.best import best_of
@@ -84,8 +86,8 @@ def compare(
     runs: Mapping[str, Sequence[Run]],
     labels: pd.DataFrame,
     *,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
     corpus_name: str,
 ) -> pd.DataFrame:
     """Rows of the comparison, sorted by task, level and falling mean NMI (null last).
@@ -150,7 +152,7 @@ def _row(
     of_song: dict[str, str],
     task: str,
     level: str,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> dict[str, Any]:
     parts = [
         run.scores[(run.scores["task"] == task) & (run.scores["level"] == level)].assign(
@@ -253,7 +255,7 @@ def _best_by_chance(
     of_song: dict[str, str],
     task: str,
     level: str,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> float:
     """Largest NMI over the clusterings that were tried, averaged over label permutations."""
     if not evaluation.permutations:
@@ -413,8 +415,8 @@ def write_comparison(
     tex: str | Path,
     txt: str | Path,
     models: Sequence[str],
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
     corpus_name: str,
 ) -> str:
     """Compare all runs and write the table in four forms; returns the text for the terminal.

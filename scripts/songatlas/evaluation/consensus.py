@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.algorithms import WITHOUT_K, cluster
 from songatlas.clustering.choice import JOINT, Choice, choose_k
 from songatlas.clustering.consensus import Consensus, consensus
 from songatlas.clustering.continuity import continuity_frame, nearest_k, renumber
 from songatlas.clustering.levels import Points, points_of
-from songatlas.clustering.reduction import reduce_width
 from songatlas.clustering.views import blocks_of, even
+from songatlas.config import clustering as settings
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
 from songatlas.errors import SongatlasError
 from songatlas.evaluation.cluster_quality import quality_rows
 from songatlas.evaluation.tasks import WINDOW_ONLY, n_classes, task_labels
+from songatlas.features.vectors.reduction import reduce_width
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,9 @@ def consensus_of(
     runs: Sequence[Points],
     labels: Mapping[str, Mapping[str, str]],
     *,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
-    consensus: config.Consensus,
+    clustering: Clustering,
+    evaluation: Evaluation,
+    consensus: settings.Consensus,
     before: pd.DataFrame | None = None,
 ) -> Found:
     """Suggest k and build the consensus at that k and at every task's number of classes.
@@ -103,9 +106,7 @@ def consensus_of(
     )
 
 
-def consensus_at(
-    z: Sequence[np.ndarray], k: int, clustering: config.Clustering, seed: int
-) -> Consensus:
+def consensus_at(z: Sequence[np.ndarray], k: int, clustering: Clustering, seed: int) -> Consensus:
     """Consensus over points (n, d) of seeds and algorithms; those that find k take no part."""
     found = [
         cluster(points, algorithm, k, n_init=clustering.n_init, seed=seed, gmm=clustering.gmm)
@@ -168,9 +169,9 @@ def write_consensus(
     quality_path: str | Path,
     continuity_path: str | Path,
     model: str,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
-    consensus: config.Consensus,
+    clustering: Clustering,
+    evaluation: Evaluation,
+    consensus: settings.Consensus,
 ) -> None:
     """Read the latents of all seeds of one model and write the four tables.
 

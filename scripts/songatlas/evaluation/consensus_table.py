@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.choice import CRITERIA, JOINT
 from songatlas.clustering.levels import Points
+from songatlas.config.evaluation import Evaluation
 from songatlas.evaluation import layout
 from songatlas.evaluation.consensus import song_tasks
 from songatlas.evaluation.scores import external_scores, target
@@ -52,7 +53,7 @@ def read_results(
 
 
 def consensus_table(
-    results: Sequence[Result], labels: pd.DataFrame, evaluation: config.Evaluation, corpus_name: str
+    results: Sequence[Result], labels: pd.DataFrame, evaluation: Evaluation, corpus_name: str
 ) -> pd.DataFrame:
     """One row per model, in their order.
 
@@ -72,7 +73,7 @@ def consensus_table(
 
 
 def _row(
-    result: Result, of_task: Mapping[str, dict[str, str]], evaluation: config.Evaluation
+    result: Result, of_task: Mapping[str, dict[str, str]], evaluation: Evaluation
 ) -> dict[str, Any]:
     choice, info = result.choice, result.info
     chosen = choice[choice["chosen"]].set_index("criterion")["k"]
@@ -96,7 +97,7 @@ def _row(
 
 
 def _agreement(
-    result: Result, task: str, of_song: dict[str, str], evaluation: config.Evaluation
+    result: Result, task: str, of_song: dict[str, str], evaluation: Evaluation
 ) -> list[tuple[str, Any]]:
     parts = result.partitions
     classes = n_classes(of_song, parts["track_id"].unique())
@@ -152,7 +153,7 @@ def write_tables(
     md: str | Path,
     tex: str | Path,
     quality: str | Path,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
     corpus_name: str,
 ) -> None:
     """Write the consensus table in three forms, and the table of clusters.

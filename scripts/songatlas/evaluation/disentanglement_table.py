@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.levels import points_of
+from songatlas.config.evaluation import Disentanglement
 from songatlas.evaluation import layout
 from songatlas.evaluation.bound_dimensions import bound_correlation
 from songatlas.evaluation.disentanglement import ALL, METRICS, disentanglement
@@ -56,7 +57,7 @@ def measure(
     seed: int,
     supervision: str,
     note: str | None,
-    settings: config.Disentanglement,
+    settings: Disentanglement,
     evaluation_seed: int,
     bound: Mapping[str, int] | None = None,
     attributes: pd.DataFrame | None = None,
@@ -147,7 +148,7 @@ def write_disentanglement(
     *,
     model: str,
     seed: int,
-    settings: config.Disentanglement,
+    settings: Disentanglement,
     evaluation_seed: int,
     bound: Mapping[str, int] | None = None,
     attributes: pd.DataFrame | None = None,

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.levels import OWN, Points, attempts, points_of
 from songatlas.clustering.views import blocks_of, even
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
@@ -76,8 +78,8 @@ def leakage_table(
     branches: Mapping[str, Sequence[Branch]],
     labels: pd.DataFrame,
     *,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
 ) -> pd.DataFrame:
     """Two rows per control, task and metric: `LEAKAGE`, the split by songs and that by windows.
 
@@ -134,8 +136,8 @@ def _row(metric: str, measures: Sequence[Measure]) -> dict[str, Any]:
 def _measures(
     branches: Sequence[Branch],
     labels: pd.DataFrame,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
 ) -> list[tuple[str | None, str, list[Measure]]]:
     """(task, metric, one measure per seed) of everything that is compared."""
     found: list[tuple[str | None, str, list[Measure]]] = [
@@ -186,7 +188,7 @@ def _loss(branch: Branch, key: str) -> Measure:
 
 
 def _weights(
-    songs: Sequence[str], universe: Sequence[str], task: str, evaluation: config.Evaluation
+    songs: Sequence[str], universe: Sequence[str], task: str, evaluation: Evaluation
 ) -> np.ndarray:
     """How often each of `songs` is drawn, (B, S); the same draws of the universe for every seed."""
     drawn = song_weights(len(universe), evaluation.bootstraps, evaluation.seed, "leakage", task)
@@ -199,8 +201,8 @@ def _clustered(
     of_song: dict[str, str],
     task: str,
     universe: Sequence[str],
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
 ) -> dict[str, Measure]:
     """NMI and AMI of held-out windows, mean over `evaluation.summary_algorithms`."""
     songs, codes, count = songs_with_label(points.track_ids, of_song)
@@ -262,7 +264,7 @@ def nearest_neighbours(
     of_song: dict[str, str],
     task: str,
     universe: Sequence[str],
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> Measure:
     """Share of held-out windows that get their label from their nearest training windows.
 
@@ -315,7 +317,7 @@ def _knn_chance(
     nearest: np.ndarray,
     count: int,
     task: str,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> float:
     """Mean accuracy when labels are dealt to songs (task `song`: to training windows) at random."""
     rng = generator(evaluation.seed, "leakage", task)
@@ -375,8 +377,8 @@ def write_leakage(
     md: str | Path,
     tex: str | Path,
     pairs: Mapping[str, str],
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
     corpus_name: str,
 ) -> None:
     """Write the table in three forms; without a control it has no row and says why.

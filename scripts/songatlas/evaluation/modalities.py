@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.views import SOUND, TOGETHER, WORDS, of_view
+from songatlas.config.evaluation import Evaluation
 from songatlas.evaluation import layout
 from songatlas.evaluation.chance import permuted_codes
 from songatlas.evaluation.scores import songs_with_label
@@ -21,7 +22,7 @@ COLUMNS = ("nmi_full", "nmi_mel", "nmi_lyrics", "chance", "ami_full_mel", "ami_f
 
 
 def modalities(
-    clusters: pd.DataFrame, labels: pd.DataFrame, evaluation: config.Evaluation
+    clusters: pd.DataFrame, labels: pd.DataFrame, evaluation: Evaluation
 ) -> list[dict[str, Any]]:
     """Rows of one model and seed: per task `n, k` of both modalities together, and `COLUMNS`.
 
@@ -50,7 +51,7 @@ def _values(
     of_song: dict[str, str],
     classes: pd.Series,
     task: str,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> dict[str, float]:
     """`COLUMNS` of one task, whose `classes` by song are those of `together`."""
     from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
@@ -129,7 +130,7 @@ def write_modalities(
     csv: str | Path,
     md: str | Path,
     tex: str | Path,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> None:
     """Write the table over all models and seeds, from their clusters.
 

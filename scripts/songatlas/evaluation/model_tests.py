@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
 from songatlas.evaluation import layout, metrics
 from songatlas.evaluation.bootstrap import interval, song_weights
 from songatlas.evaluation.chance import generator
@@ -42,8 +44,8 @@ def pairwise_tests(
     runs: Mapping[str, Sequence[Run]],
     labels: pd.DataFrame,
     *,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
 ) -> pd.DataFrame:
     """One row per task, metric, level and pair of models: `TESTS`.
 
@@ -84,7 +86,7 @@ def _scored(
     of_song: dict[str, str],
     task: str,
     level: str,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
 ) -> dict[str, Scored]:
     """Every model's scores; all draws are of one set of songs, so that pairs share them."""
     clustered = [
@@ -105,7 +107,7 @@ def _of_model(
     of_song: dict[str, str],
     task: str,
     level: str,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
     universe: Sequence[str],
     weights: np.ndarray,
 ) -> Scored:
@@ -157,7 +159,7 @@ def _pair(
     a: Scored,
     b: Scored,
     metric: str,
-    evaluation: config.Evaluation,
+    evaluation: Evaluation,
     rng: np.random.Generator,
     folds: bool,
 ) -> dict[str, Any]:
@@ -261,8 +263,8 @@ def write_model_tests(
     md: str | Path,
     tex: str | Path,
     models: Sequence[str],
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
     corpus_name: str,
 ) -> None:
     """Write the table in three forms.

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.levels import points_of
+from songatlas.config.evaluation import Probes
 from songatlas.corpus.shared_splits import recordings
 from songatlas.evaluation import layout
 from songatlas.evaluation.factors import factor
@@ -70,7 +71,7 @@ def measure(
     model: str,
     seed: int,
     supervision: str,
-    settings: config.Probes,
+    settings: Probes,
     recording_of: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Rows of `tables.PROBES` of one model and seed.
@@ -130,7 +131,7 @@ def write_probes(
     *,
     model: str,
     seed: int,
-    settings: config.Probes,
+    settings: Probes,
     near_copies: str | Path | None = None,
 ) -> None:
     """Read one model's latents and the corpus views `classes` and `factors`, write its probes.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from songatlas import config, tables
+from songatlas import tables
 from songatlas.clustering.continuity import continued
 from songatlas.clustering.levels import (
     Attempt,
@@ -20,6 +20,8 @@ from songatlas.clustering.levels import (
     voting_songs,
 )
 from songatlas.clustering.views import SOUND, TOGETHER, WORDS, blocks_of, even
+from songatlas.config.clustering import Clustering
+from songatlas.config.evaluation import Evaluation
 from songatlas.evaluation import metrics
 from songatlas.evaluation.bootstrap import interval, song_weights, with_more_errors
 from songatlas.evaluation.chance import bounded, exchangeable, permuted_codes
@@ -72,9 +74,7 @@ def songs_with_label(
     return songs, codes.astype(np.int64), len(names)
 
 
-def target(
-    points: Points, task: str, of_song: dict[str, str], evaluation: config.Evaluation
-) -> Target:
+def target(points: Points, task: str, of_song: dict[str, str], evaluation: Evaluation) -> Target:
     """Prepare one task at one level: shared by all clusterings of that level."""
     songs, codes, count = songs_with_label(points.track_ids, of_song)
     position = {track_id: row for row, track_id in enumerate(songs)}
@@ -192,7 +192,7 @@ def internal_scores(
 
 
 def level_scores(
-    found: Sequence[Attempt], labels: dict[str, dict[str, str]], evaluation: config.Evaluation
+    found: Sequence[Attempt], labels: dict[str, dict[str, str]], evaluation: Evaluation
 ) -> Iterator[tuple[Attempt, str, Score]]:
     """Scores of all clusterings of one level, per task (`labels` holds each task's labels)."""
     if not found:
@@ -223,7 +223,7 @@ def level_scores(
                 yield attempt, task, replace(score, note=_joined(score.note, fewer))
 
 
-def few_draws(n_songs: int, evaluation: config.Evaluation) -> str | None:
+def few_draws(n_songs: int, evaluation: Evaluation) -> str | None:
     """What scores of so many songs say where fewer draws are made than configured."""
     wanted = (evaluation.permutations, evaluation.bootstraps)
     made = tuple(bounded(repeats, n_songs) for repeats in wanted)
@@ -244,8 +244,8 @@ def cluster_and_score(
     seed: int,
     supervision: str,
     note: str | None,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
     blocks: Mapping[str, tuple[int, int]] | None = None,
     alone: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -311,8 +311,8 @@ def _levels(
     latents: pd.DataFrame,
     view: str | None,
     of_task: dict[str, dict[str, str]],
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
     blocks: Mapping[str, tuple[int, int]],
 ) -> Iterator[list[Attempt]]:
     """Clusterings of one view level by level, in the order of `clustering.levels`."""
@@ -352,8 +352,8 @@ def write_clusters_and_scores(
     *,
     model: str,
     seed: int,
-    clustering: config.Clustering,
-    evaluation: config.Evaluation,
+    clustering: Clustering,
+    evaluation: Evaluation,
     sound_path: str | Path | None = None,
     words_path: str | Path | None = None,
 ) -> None:

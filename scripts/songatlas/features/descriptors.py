@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from songatlas.features.registry import Feature, Job, Kind, flat
+from songatlas.config.feature_registry import Feature, Job, Kind, flat
 
 if TYPE_CHECKING:
-    from songatlas.config import Config
+    from songatlas.config.run import Config
 
 MOST_VALUES = 512
 """Per window, at most."""
@@ -21,8 +21,8 @@ def settings(config: "Config") -> dict[str, Any]:
 
 def write(job: Job) -> str:
     """Write one shard's part (see `audio.descriptors.write_descriptors`)."""
-    from songatlas.audio.descriptors import write_descriptors
-    from songatlas.config import LogMel
+    from songatlas.config.features import LogMel
+    from songatlas.features.audio.descriptors import write_descriptors
 
     return write_descriptors(
         job.inputs["shard"],

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from songatlas.features.registry import Feature, Job, Kind, Pretrained, flat
-from songatlas.lyrics import e5_engine
+from songatlas.config.feature_registry import Feature, Job, Kind, Pretrained, flat
+from songatlas.features.lyrics import e5_engine
 
 if TYPE_CHECKING:
-    from songatlas.config import Config
+    from songatlas.config.run import Config
 
 
 def row_bytes(config: "Config", name: str) -> int:
@@ -24,8 +24,8 @@ def write(job: Job) -> str:
     Raises:
         SongatlasError: where there is no engine.
     """
-    from songatlas.lyrics.e5 import E5
-    from songatlas.lyrics.features import song_lyrics, write_texts
+    from songatlas.features.lyrics.e5 import E5
+    from songatlas.features.lyrics.features import song_lyrics, write_texts
 
     songs = song_lyrics(job.inputs["tracks"])
     encoder = E5()

@@ -5,16 +5,17 @@ Rules of its own write it (`rules/encoders.smk`): weights, LoRA and a GPU come w
 
 from typing import TYPE_CHECKING
 
-from songatlas.features.registry import Feature, Kind, flat
+from songatlas.config.feature_registry import Feature, Kind, flat
 
 if TYPE_CHECKING:
-    from songatlas.config import Baseline, Config
+    from songatlas.config.models import Baseline
+    from songatlas.config.run import Config
 
 ADAPTED = "-adapted"
 
 
 def row_bytes(config: "Config", name: str) -> int:
-    from songatlas.encoders.cards import card
+    from songatlas.config.encoder_cards import card
 
     return 4 * card(name.removeprefix("encoder-").removesuffix(ADAPTED)).values
 

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from songatlas.features.registry import Feature, Job, Kind, Pretrained, flat
+from songatlas.config.feature_registry import Feature, Job, Kind, Pretrained, flat
 
 if TYPE_CHECKING:
-    from songatlas.config import Config
+    from songatlas.config.run import Config
 
 MOST_LANGUAGES = 256
 """That are told apart, at most."""
@@ -23,8 +23,8 @@ def weights() -> str | None:
 
 def write(job: Job) -> str:
     """Write the probabilities of every song that has lyrics; `languages` names them."""
-    from songatlas.lyrics.features import song_lyrics, write_texts
-    from songatlas.lyrics.language_id import languages, probabilities
+    from songatlas.corpus.language_id import languages, probabilities
+    from songatlas.features.lyrics.features import song_lyrics, write_texts
 
     songs = song_lyrics(job.inputs["tracks"])
     about = {"weights": job.settings["weights"], "languages": list(languages())}

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from songatlas.features.registry import Feature, Job, Kind
+from songatlas.config.feature_registry import Feature, Job, Kind
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from songatlas.config import Config
+    from songatlas.config.run import Config
 
 
 def row_bytes(config: "Config", name: str) -> int:
@@ -21,8 +21,8 @@ def settings(config: "Config") -> dict[str, Any]:
 
 def write(job: Job) -> str:
     """Write one shard's part (see `audio.logmel.write_logmel`)."""
-    from songatlas.audio.logmel import write_logmel
-    from songatlas.config import LogMel
+    from songatlas.config.features import LogMel
+    from songatlas.features.audio.logmel import write_logmel
 
     return write_logmel(
         job.inputs["shard"],
@@ -39,7 +39,7 @@ def standardised_spectrograms(logmel: "np.ndarray") -> "np.ndarray":
 
     A constant window (silence) becomes zeros. Shape (b, n_mels * n_frames) float32.
     """
-    from songatlas.audio.standardise import standardise
+    from songatlas.features.audio.standardise import standardise
 
     return standardise(logmel).reshape(len(logmel), -1)
 

@@ -6,14 +6,14 @@ layers, each network's at unit length, so that neither outweighs the other.
 
 from typing import TYPE_CHECKING, Any
 
-from songatlas.encoders import wheels
-from songatlas.encoders.musicnn import LAYERS, SAMPLE_RATE_HZ, VALUES, tags
-from songatlas.features.registry import Feature, Job, Kind, Pretrained
+from songatlas.config.feature_registry import Feature, Job, Kind, Pretrained
+from songatlas.features.encoders import wheels
+from songatlas.features.encoders.musicnn import LAYERS, SAMPLE_RATE_HZ, VALUES, tags
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from songatlas.config import Config
+    from songatlas.config.run import Config
 
 PACKAGE = "musicnn"
 
@@ -35,8 +35,8 @@ def write(job: Job) -> str:
     Raises:
         SongatlasError: when the wheel or a checkpoint in it is damaged.
     """
-    from songatlas.audio.extract import SongFeature, write_song_feature
-    from songatlas.encoders.musicnn.song import Musicnn, song_mean, window_means
+    from songatlas.features.audio.extract import SongFeature, write_song_feature
+    from songatlas.features.encoders.musicnn.song import Musicnn, song_mean, window_means
 
     networks = Musicnn(wheels.checked_wheel(PACKAGE))
     excerpts = job.settings["excerpts"]

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from songatlas.features.registry import Feature, Kind, flat
+from songatlas.config.feature_registry import Feature, Kind, flat
 
 if TYPE_CHECKING:
-    from songatlas.config import Baseline, Config
+    from songatlas.config.models import Baseline
+    from songatlas.config.run import Config
 
 
 def row_bytes(config: "Config", name: str) -> int:

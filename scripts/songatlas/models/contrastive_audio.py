@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from songatlas.audio.augment import Strength, augment, mel_frequencies_hz
-from songatlas.audio.standardise import standardise
 from songatlas.errors import ConfigError
+from songatlas.features.audio.augment import Strength, augment, mel_frequencies_hz
+from songatlas.features.audio.standardise import standardise
 from songatlas.models.base import Batch, InputSpec, Model, Pass
 from songatlas.models.losses import Scale, Weight
 from songatlas.models.pooling import PooledEncoder

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from songatlas import config as configuration
+from songatlas.config import models as declared_models
+from songatlas.config.messages import describe
+from songatlas.config.run import Config, problems_error
 from songatlas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def entry(architecture: str, of_vectors: bool = False) -> Entry:
     )
 
 
-def problems(models: Mapping[str, configuration.Model]) -> list[str]:
+def problems(models: Mapping[str, declared_models.Model]) -> list[str]:
     """One line per problem that declared models have with their architectures' options."""
     lines = []
     for name, model in models.items():
@@ -108,20 +110,18 @@ def problems(models: Mapping[str, configuration.Model]) -> list[str]:
         except ValidationError as error:
             known = entry(model.architecture, bool(model.vectors)).options
             common = tuple(type(model).model_fields)
-            lines += [
-                f"models.{name}.{line}" for line in configuration.describe(error, known, common)
-            ]
+            lines += [f"models.{name}.{line}" for line in describe(error, known, common)]
     return lines
 
 
-def check(config: configuration.Config) -> None:
+def check(config: Config) -> None:
     """Check every declared model against its architecture's options.
 
     Raises:
         ConfigError: with one line per problem, all of them at once.
     """
     if lines := problems(config.models):
-        raise configuration.problems_error(lines)
+        raise problems_error(lines)
 
 
 def inputs(architecture: str, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ def build(
     return model
 
 
-def _reads_problems(model: configuration.Model) -> list[str]:
+def _reads_problems(model: declared_models.Model) -> list[str]:
     """What keeps a model's architecture from reading the vectors that `reads` names."""
     reads = tuple(model.vectors)
     if not reads or entry(model.architecture).takes(reads):
@@ -221,7 +221,7 @@ def _encoder_problems(options: BaseModel, of_vectors: bool = False) -> list[str]
     try:
         accepted.model_validate(values[ENCODER_OPTIONS] or {})
     except ValidationError as error:
-        return [f"{ENCODER_OPTIONS}.{line}" for line in configuration.describe(error, accepted)]
+        return [f"{ENCODER_OPTIONS}.{line}" for line in describe(error, accepted)]
     return []
 
 

@@ -1,1 +1,1 @@
-"""What a run says of itself: its summary in plain words, its last lines on the screen."""
+"""What people read: tables, figures, the summary, the study, the explorer."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from songatlas.clustering.views import of_view
 from songatlas.evaluation import layout
-from songatlas.figures.comparison import LEVELS, read_comparison
+from songatlas.report.figures.comparison import LEVELS, read_comparison
 from songatlas.report.training_table import read_summaries, training_table
 
 PARTS = ("nmi", "nmi_sd", "chance", "difference")

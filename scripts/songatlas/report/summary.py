@@ -16,9 +16,9 @@ from songatlas.corpus.languages import given_languages
 from songatlas.corpus.shared_splits import shared_splits
 from songatlas.errors import SongatlasError
 from songatlas.evaluation.best import best_representation
-from songatlas.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 from songatlas.report.ending import WORDS as FATE_WORDS
 from songatlas.report.fates import read_fates
+from songatlas.report.figures.comparison import LEVELS, TASK_NAMES, read_comparison
 from songatlas.training.collapse import COLLAPSED_SHARE, collapsed
 from songatlas.training.control_notes import DESCRIPTIONS, UNTRAINED
 
@@ -178,7 +178,7 @@ def _numbered_genres(genres: pd.Series) -> str:
     """Which genre each number in a figure stands for; empty where no letters are missing."""
     if genres.dropna().map(str.isascii).all():
         return ""
-    from songatlas.figures.map import numbered_names
+    from songatlas.report.figures.map import numbered_names
 
     shown = numbered_names(genres)
     return ", ".join(f"`{label}` is {escape(name)}" for name, label in shown.items())

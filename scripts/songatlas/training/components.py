@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from songatlas.config import Training
+from songatlas.config.training import Training
 from songatlas.errors import NotApplicable
 from songatlas.models import registry
 from songatlas.training.data import Windows

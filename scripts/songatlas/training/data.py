@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from songatlas import tables
-from songatlas.audio.standardise import standardise, standardise_with_scale
 from songatlas.corpus.folds import resolve
 from songatlas.errors import NotApplicable, SongatlasError, TableError
+from songatlas.features.audio.standardise import standardise, standardise_with_scale
 from songatlas.models.base import InputSpec
 from songatlas.training.stored import StoredSpectrograms, check_complete
 

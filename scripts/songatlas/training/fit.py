@@ -22,7 +22,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 
 from songatlas import tables
-from songatlas.config import Loss, Training
+from songatlas.config.training import Loss, Training
 from songatlas.errors import NotApplicable, SongatlasError
 from songatlas.models.base import Model, parameter_count
 from songatlas.models.gather import n_ranks

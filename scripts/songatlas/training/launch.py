@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 
 import songatlas
-from songatlas.config import Trainer
+from songatlas.config.training import Trainer
 from songatlas.errors import ConfigError, SongatlasError
-from songatlas.interruption import Interrupted, StopSignals
+from songatlas.run.interruption import Interrupted, StopSignals
 from songatlas.training.device import choose_device
 from songatlas.training.request import Request
 

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from songatlas import tables
-from songatlas.config import Loss, Training
+from songatlas.config.training import Loss, Training
 from songatlas.errors import SongatlasError
-from songatlas.interruption import Interrupted, StopSignals
 from songatlas.models.attributes import attribute_loss, window_attributes
 from songatlas.models.base import Model, Pass
 from songatlas.models.gather import n_ranks, rank
+from songatlas.run.interruption import Interrupted, StopSignals
+from songatlas.run.plain_weights import load_plain
 from songatlas.training.data import Batches, prepare
 from songatlas.training.device import out_of_memory
 from songatlas.training.graphs import Step, StepGraph
@@ -32,7 +33,6 @@ from songatlas.training.ranks import (
     share_weights,
 )
 from songatlas.training.schedule import Best, Schedule
-from songatlas.training.weights import load_plain
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from songatlas.config import Loss, Training
+from songatlas.config.training import Loss, Training
 from songatlas.errors import NotApplicable
 from songatlas.models.base import InputSpec
 from songatlas.models.gather import rank

@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 
 from songatlas import tables
-from songatlas.baselines import representations
-from songatlas.baselines.latents import song_means
+from songatlas.config import feature_registry as registry
 from songatlas.corpus.folds import resolve
 from songatlas.errors import NotApplicable
-from songatlas.features import registry
+from songatlas.features.vectors import representations
+from songatlas.features.vectors.representations import song_means
 from songatlas.models.base import InputSpec
 from songatlas.training.data import Windows
 

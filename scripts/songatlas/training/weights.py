@@ -1,7 +1,5 @@
 """The weights file: tensors and plain values, loaded without pickle."""
 
-import pickle
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from songatlas import tables
 from songatlas.errors import SongatlasError
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, Model
+from songatlas.run.plain_weights import load_plain
 
 
 @dataclass(frozen=True)
@@ -90,25 +89,6 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[Model | None, D
             f"{path}: does not fit this version of Songatlas; delete it and run again ({error})"
         ) from None
     return model.to(device).eval(), description
-
-
-def load_plain(path: str | Path, *, mmap: bool = False) -> Any:
-    """Tensors and plain values from a file of `torch.save`; nothing else is ever loaded.
-
-    Raises:
-        SongatlasError: when the file holds anything else (a pickle can hold code, which would run),
-            naming what.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except (pickle.UnpicklingError, EOFError) as error:
-        # torch's own words advise to load the file all the same.
-        found = re.search(r"GLOBAL (\S+)", str(error))
-        what = f" (it refers to {found[1]})" if found else ""
-        raise SongatlasError(
-            f"{path}: is refused, since it holds more than tensors and plain values{what}: loading "
-            "it could run code, or it is damaged. Delete it and run again"
-        ) from None
 
 
 def _plain(value: Any) -> Any:

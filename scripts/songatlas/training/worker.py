@@ -11,10 +11,10 @@ import torch
 import torch.distributed as dist
 
 from songatlas.errors import SongatlasError
-from songatlas.interruption import Interrupted
-from songatlas.jobs import log_file
-from songatlas.memory import keep_freed_memory
-from songatlas.running import watched
+from songatlas.run.interruption import Interrupted
+from songatlas.run.jobs import log_file
+from songatlas.run.memory import keep_freed_memory
+from songatlas.run.running import watched
 from songatlas.training.request import Request, fulfil
 
 

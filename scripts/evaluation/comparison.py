@@ -1,0 +1,26 @@
+"""The comparison table: one row per model, task, level and view."""
+
+from songatlas.run.jobs import job
+
+with job(snakemake.log[0], snakemake.threads) as log:
+    from songatlas.config.clustering import Clustering
+    from songatlas.config.evaluation import Evaluation
+    from songatlas.evaluation.comparison import write_comparison
+    from songatlas.run.versions.name_card import name_card
+
+    text = write_comparison(
+        snakemake.input.scores,
+        snakemake.input.clusters,
+        snakemake.input.labels,
+        csv=snakemake.output.csv,
+        md=snakemake.output.md,
+        tex=snakemake.output.tex,
+        txt=snakemake.output.txt,
+        models=snakemake.params.models,
+        clustering=Clustering(**snakemake.params.clustering),
+        evaluation=Evaluation(**snakemake.params.evaluation),
+        corpus_name=snakemake.params.corpus_name,
+    )
+    for path in (snakemake.output.md, snakemake.output.tex):
+        name_card(path, snakemake.params.card)
+    log.info("comparison table\n%s", text)

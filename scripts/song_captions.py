@@ -1,8 +1,0 @@
-"""Captions for songs, of what was measured."""
-
-from songatlas.jobs import job
-
-with job(snakemake.log[0], snakemake.threads) as log:
-    from songatlas.naming.write import write_captions
-
-    log.result = write_captions(dict(snakemake.input.items()), snakemake.output.csv)

@@ -1,1 +1,0 @@
-"""Decoding, log-mel spectrograms and descriptors."""

@@ -1,1 +1,0 @@
-"""Representations that are computed without training."""

@@ -1,0 +1,1 @@
+"""Sound files: packets, decoding, what is wrong with them."""

@@ -1,0 +1,1 @@
+"""The demo corpus: songs, lyrics and labels made from a seed."""

@@ -1,0 +1,1 @@
+"""Log-mel spectrograms, MFCC and descriptors of decoded sound."""

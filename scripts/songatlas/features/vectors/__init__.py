@@ -1,0 +1,1 @@
+"""Features as matrices: a row per window or song, streamed and reduced."""

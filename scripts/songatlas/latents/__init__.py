@@ -1,0 +1,1 @@
+"""From a model or a feature to latents: embedding, baselines, traversals, maps."""

@@ -1,1 +1,0 @@
-"""Songs found by words: how well audio and lyrics find each other, and queries in free text."""

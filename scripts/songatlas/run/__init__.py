@@ -1,0 +1,1 @@
+"""What every job stands on: identity, log, locks, stop signals, versions."""

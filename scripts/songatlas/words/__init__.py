@@ -1,0 +1,1 @@
+"""Words for clusters and songs, and songs found by words; no label is read."""
