@@ -87,12 +87,13 @@ bench: setup ## every benchmark, in turns; ends with the table (about 40 minutes
 real-music: setup ## the default representations on the corpora of docs/real_music.yaml (docs/real_music.md)
 	@$(BIN)/python docs/real_music.py
 
-lint: setup ## ruff, snakefmt, snakemake --lint, mypy
+lint: setup ## ruff, snakefmt, snakemake --lint, mypy, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/mypy
 	@$(BIN)/snakemake --lint
+	@$(BIN)/lint-imports --no-logo --cache-dir .snakemake/import_linter
 
 format: setup ## format the code
 	@$(BIN)/ruff check --fix .

@@ -45,7 +45,7 @@ def samples(folder, songs):
 
 
 def original(folder):
-    """What the original gives for every patch, in the order of `songatlas.features.encoders.musicnn`."""
+    """What the original gives for every patch, in the order of `features/encoders/musicnn`."""
     import librosa
     from musicnn import extractor
 

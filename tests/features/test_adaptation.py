@@ -12,7 +12,8 @@ import torch
 import tiny_encoders
 from songatlas.config.features import Adaptation, Pretrained
 from songatlas.errors import SongatlasError
-from songatlas.extras.adapt import HISTORY, WEIGHTS, adapt, inject, with_adapter
+from songatlas.extras.adapt import HISTORY, adapt, inject
+from songatlas.features.encoders.adapter import WEIGHTS, with_adapter
 from songatlas.features.encoders.load import load_encoder
 
 RATE = 16_000

@@ -19,23 +19,22 @@ import explorer_page
 from conftest import ROOT
 from songatlas.plan.workflow import Plan
 from songatlas.report.explorer import (
+    attributes,
     audio,
     cards,
     catalogue,
-    clusterings,
-    comparison,
+    model_data,
     neighbours,
     page,
     projections,
-    purity,
     scripts,
     spectrograms,
 )
-from songatlas.words import attributes, words
+from songatlas.words import words
 from songatlas.words.effects import effect_sizes
 from songatlas.words.tags import NO_TAGS, SongTags
 
-FRONTEND = ROOT / "scripts" / "songatlas" / "explorer" / "frontend"
+FRONTEND = ROOT / "resources" / "explorer"
 KINDS = {kind: dtype for dtype, kind in scripts.KINDS.items()}
 
 
@@ -134,9 +133,9 @@ def test_clusterings_follow_the_points_and_mark_the_others(found: catalogue.Cata
             "label": [-1, 4],
         }
     )
-    [one] = clusterings.clusterings(rows, found, {"song": np.array([1, 2, 3])})
+    [one] = model_data.clusterings(rows, found, {"song": np.array([1, 2, 3])})
     assert one.k is None
-    assert one.labels.tolist() == [4, clusterings.NOT_CLUSTERED, -1]
+    assert one.labels.tolist() == [4, model_data.NOT_CLUSTERED, -1]
 
 
 # --- cards --------------------------------------------------------------------------------------
@@ -165,7 +164,7 @@ def test_effect_sizes_need_two_sides_and_variation() -> None:
 def test_purity_and_its_interval() -> None:
     labels = np.array([0] * 10 + [1] * 3 + [-1])
     codes = np.array([0] * 8 + [1] * 2 + [-1] * 3 + [0])
-    rows = purity.purities(labels, codes, np.arange(14), 2)
+    rows = cards.purities(labels, codes, np.arange(14), 2)
     assert rows[0]["counts"] == [8, 2]
     assert rows[0]["purity"] == 0.8
     assert rows[0]["ci"] == [0.5, 0.9748]  # Clopper and Pearson: from 0.4439, and no class is below
@@ -177,7 +176,7 @@ def test_windows_of_one_song_do_not_narrow_the_interval() -> None:
         codes = np.repeat([0, 0, 0, 1, 1], windows)
         songs = np.repeat(np.arange(5), windows)
         labels = np.zeros(len(codes), int)
-        [row] = purity.purities(labels, codes, songs, 2)
+        [row] = cards.purities(labels, codes, songs, 2)
         return row["ci"][1] - row["ci"][0]
 
     assert width(20) == width(1)
@@ -185,7 +184,7 @@ def test_windows_of_one_song_do_not_narrow_the_interval() -> None:
 
 def test_a_pure_cluster_of_few_songs_is_not_certain() -> None:
     for n, low in ((1, 0.025), (3, 0.2924), (30, 0.8843)):
-        [row] = purity.purities(np.zeros(n, int), np.zeros(n, int), np.arange(n), 100)
+        [row] = cards.purities(np.zeros(n, int), np.zeros(n, int), np.arange(n), 100)
         assert row["ci"] == [low, 1.0]
 
 
@@ -260,10 +259,10 @@ def test_the_named_clustering_comes_with_its_names(found: catalogue.Catalogue) -
         {"model": "m", "k": 2, "cluster": [0, 0, 1, 1, 1, 0], "track_id": ids}
     ).assign(name=lambda frame: frame["cluster"].map({0: "unsure", 1: "<b>folk"}))
     points = {"song": np.arange(8)}
-    (one,) = clusterings.named_clustering(named, found, points)
-    assert one.labels.tolist() == [0, 0, 1, 1, 1, 0, *[clusterings.NOT_CLUSTERED] * 2]
+    (one,) = model_data.named_clustering(named, found, points)
+    assert one.labels.tolist() == [0, 0, 1, 1, 1, 0, *[model_data.NOT_CLUSTERED] * 2]
     assert one.names == ("unsure", "<b>folk")
-    assert clusterings.named_clustering(named[:0], found, points) == []
+    assert model_data.named_clustering(named[:0], found, points) == []
 
 
 def test_tags_colour_the_map(found: catalogue.Catalogue) -> None:
@@ -541,11 +540,11 @@ def test_the_bundle_is_what_the_sources_build(tmp_path: Path) -> None:
 
 
 def test_names_that_pandas_takes_for_missing_values_stay_names(tmp_path: Path) -> None:
-    path = tmp_path / "comparison.csv"
-    numbers = [column for column, _ in comparison.COLUMNS]
+    path = tmp_path / "page.csv"
+    numbers = [column for column, _ in page.COLUMNS]
     header = ["model", "task", "level", "supervision", *numbers]
     path.write_text(f"{','.join(header)}\nnan,no,song,none{',' * len(numbers)}\n")
-    (row,) = comparison.comparison(path)["rows"]
+    (row,) = page.comparison(path)["rows"]
     assert (row["model"], row["task"]) == ("nan", "no")
     assert row["values"] == [None] * len(numbers)
 

@@ -6,7 +6,7 @@ variance, since units of sound and of words cannot be compared. What reads one m
 view, which is null in tables.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,16 @@ import numpy as np
 import pandas as pd
 
 from songatlas import tables
-from songatlas.clustering.levels import Points
+from songatlas.clustering.levels import (
+    Attempt,
+    Points,
+    attempts,
+    points_of,
+    song_votes,
+    voting_songs,
+)
+from songatlas.config.base import SongSet
+from songatlas.config.clustering import Clustering
 
 SOUND, WORDS, TOGETHER = tables.VIEWS
 
@@ -74,3 +83,45 @@ def balanced(
         if total > np.finfo(np.float32).eps:
             found[there, start:stop] = (part[there] - mean) / np.sqrt(total)
     return found
+
+
+def clustered_levels(
+    latents: pd.DataFrame,
+    view: str | None,
+    clustering: Clustering,
+    classes_of: Callable[[str, Sequence[str]], list[int]],
+    *,
+    clustered_on: SongSet,
+    fitted_on: SongSet,
+    seed: int,
+    blocks: Mapping[str, tuple[int, int]],
+) -> Iterator[list[Attempt]]:
+    """Clusterings of one view level by level, in the order of `clustering.levels`.
+
+    Args:
+        latents: rows of the latents table.
+        classes_of: by a level and its songs, the tasks' numbers of classes.
+        clustered_on, fitted_on: the songs that take clusters, and those that clusterers are fitted
+            on.
+        blocks: named parts of `latents`, which are brought to equal variance.
+    """
+    parts = {} if view in (SOUND, WORDS) else blocks
+    points, fitted = {}, {}
+    for level in ("window", "song"):
+        clustered_points = points_of(latents, level, clustered_on, view)
+        known = points_of(latents, level, fitted_on) if fitted_on != clustered_on else None
+        points[level] = even(clustered_points, parts, known)
+        fitted[level] = None if known is None else even(known, parts)
+    done: dict[str, list[Attempt]] = {}
+
+    def clustered(level: str) -> list[Attempt]:
+        if level not in done:
+            classes = classes_of(level, points[level].track_ids)
+            done[level] = attempts(points[level], clustering, classes, seed, fitted[level])
+        return done[level]
+
+    for level in clustering.levels:
+        if level == "song_vote":
+            yield song_votes(clustered("window"), voting_songs(points["window"], points["song"]))
+        else:
+            yield clustered(level)

@@ -13,13 +13,9 @@ from songatlas.clustering.continuity import continued
 from songatlas.clustering.levels import (
     Attempt,
     Points,
-    attempts,
     clusters_frame,
-    points_of,
-    song_votes,
-    voting_songs,
 )
-from songatlas.clustering.views import SOUND, TOGETHER, WORDS, blocks_of, even
+from songatlas.clustering.views import SOUND, TOGETHER, WORDS, blocks_of, clustered_levels
 from songatlas.config.clustering import Clustering
 from songatlas.config.evaluation import Evaluation
 from songatlas.evaluation import metrics
@@ -274,10 +270,24 @@ def cluster_and_score(
     if evaluation.fitted_on != evaluation.evaluate_on:
         fitted = f"clusters fitted on {evaluation.fitted_on}"
     views = {**alone, TOGETHER: latents} if alone else {None: latents}
+
+    def classes_of(level: str, songs: Sequence[str]) -> list[int]:
+        tasks = [task for task in of_task if level == "window" or task not in WINDOW_ONLY]
+        return [n_classes(of_task[task], songs) for task in tasks]
+
     by_level = (
         found
         for view, frame in views.items()
-        for found in _levels(frame, view, of_task, clustering, evaluation, blocks or {})
+        for found in clustered_levels(
+            frame,
+            view,
+            clustering,
+            classes_of,
+            clustered_on=evaluation.evaluate_on,
+            fitted_on=evaluation.fitted_on,
+            seed=evaluation.seed,
+            blocks=blocks or {},
+        )
     )
     for found in by_level:
         everything += found
@@ -305,42 +315,6 @@ def cluster_and_score(
             )
     scores = pd.DataFrame(rows, columns=list(tables.SCORES.columns))
     return clusters_frame(everything), scores.astype({"k": "Int32"})
-
-
-def _levels(
-    latents: pd.DataFrame,
-    view: str | None,
-    of_task: dict[str, dict[str, str]],
-    clustering: Clustering,
-    evaluation: Evaluation,
-    blocks: Mapping[str, tuple[int, int]],
-) -> Iterator[list[Attempt]]:
-    """Clusterings of one view level by level, in the order of `clustering.levels`."""
-    scored_on, fitted_on = evaluation.evaluate_on, evaluation.fitted_on
-    parts = {} if view in (SOUND, WORDS) else blocks
-    points, fitted = {}, {}
-    for level in ("window", "song"):
-        scored = points_of(latents, level, scored_on, view)
-        known = points_of(latents, level, fitted_on) if fitted_on != scored_on else None
-        points[level] = even(scored, parts, known)
-        fitted[level] = None if known is None else even(known, parts)
-    done: dict[str, list[Attempt]] = {}
-
-    def clustered(level: str) -> list[Attempt]:
-        if level not in done:
-            tasks = [task for task in of_task if level == "window" or task not in WINDOW_ONLY]
-            classes = [n_classes(of_task[task], points[level].track_ids) for task in tasks]
-            done[level] = attempts(
-                points[level], clustering, classes, evaluation.seed, fitted[level]
-            )
-        return done[level]
-
-    for level in clustering.levels:
-        if level == "song_vote":
-            songs = voting_songs(points["window"], points["song"])
-            yield song_votes(clustered("window"), songs)
-        else:
-            yield clustered(level)
 
 
 def write_clusters_and_scores(

@@ -16,6 +16,7 @@ from songatlas import tables
 from songatlas.config.features import Adaptation, Pretrained
 from songatlas.corpus.sound.decode import AudioError, decode_windows
 from songatlas.errors import SongatlasError
+from songatlas.features.encoders.adapter import CONFIG, WEIGHTS, needed_peft
 from songatlas.features.encoders.base import AudioEncoder
 from songatlas.features.encoders.load import load_encoder
 from songatlas.files import atomic
@@ -23,7 +24,7 @@ from songatlas.run.jobs import progress
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS, CONFIG, HISTORY = "adapter_model.safetensors", "adapter_config.json", "history.csv"
+HISTORY = "history.csv"
 
 
 def adapt(
@@ -96,7 +97,7 @@ def inject(encoder: AudioEncoder, adaptation: Adaptation) -> None:
     """
     import torch
 
-    peft = _peft()
+    peft = needed_peft()
     targets = [
         name
         for name, module in encoder.model.named_modules()
@@ -129,7 +130,7 @@ def save(encoder: AudioEncoder, folder: str | Path, history: pd.DataFrame) -> No
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = _peft().get_peft_model_state_dict(encoder.model)
+    state = needed_peft().get_peft_model_state_dict(encoder.model)
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     with atomic(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
@@ -146,33 +147,6 @@ def save(encoder: AudioEncoder, folder: str | Path, history: pd.DataFrame) -> No
         history.to_csv(temporary, index=False)
 
 
-def with_adapter(encoder: AudioEncoder, folder: str | Path) -> AudioEncoder:
-    """The encoder with the LoRA weights of a folder.
-
-    Raises:
-        SongatlasError: when peft is not installed, or the weights are another encoder's.
-    """
-    import json
-
-    from safetensors.torch import load_file
-
-    peft, folder = _peft(), Path(folder)
-    said = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    config = peft.LoraConfig(
-        r=said["r"], lora_alpha=said["lora_alpha"], target_modules=said["target_modules"]
-    )
-    peft.inject_adapter_in_model(config, encoder.model)
-    result = peft.set_peft_model_state_dict(encoder.model, load_file(folder / WEIGHTS))
-    missing = [key for key in result.missing_keys if "lora_" in key]
-    if missing or result.unexpected_keys:
-        raise SongatlasError(
-            f"{folder}: these LoRA weights are not `{encoder.card.name}`'s "
-            f"({(missing or result.unexpected_keys)[0]}); delete the folder and run again"
-        )
-    encoder.model = encoder.ready(encoder.model)
-    return encoder
-
-
 def training_windows(shards: Sequence[str | Path], windows_path: str | Path) -> pd.DataFrame:
     """Windows of the training songs with where they lie: what `adapt` reads."""
     frames = [tables.read(path, tables.SHARD) for path in shards]
@@ -180,17 +154,6 @@ def training_windows(shards: Sequence[str | Path], windows_path: str | Path) -> 
     split = windows.set_index("window_id")["split"]
     rows = pd.concat(frames, ignore_index=True)
     return rows[rows["window_id"].map(split) == "train"].reset_index(drop=True)
-
-
-def _peft() -> Any:
-    try:
-        import peft
-    except ModuleNotFoundError:
-        raise SongatlasError(
-            "adaptation needs the package `peft`, which is not installed: pip install peft, or "
-            "leave `adapted` out"
-        ) from None
-    return peft
 
 
 def _batch(

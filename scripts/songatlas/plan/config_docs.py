@@ -114,7 +114,7 @@ def _type(annotation: Any) -> str:
     return names.get(annotation, str(getattr(annotation, "__name__", annotation)))
 
 
-CARDS = "<!-- from scripts/songatlas/config/encoder_cards.py by `make docs` -->\n"
+CARDS = "<!-- from resources/encoders.yaml by `make docs` -->\n"
 """Stands before and behind the table of encoders."""
 
 

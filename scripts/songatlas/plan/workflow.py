@@ -481,9 +481,10 @@ class Plan:
         return {name: given.get(name) for name in audio}, absent
 
     def code_of_encoder(self, script: str, encoder: str) -> str:
-        """Fingerprint of a script that runs an encoder, its family's module included."""
-        family = f"songatlas.features.encoders.{cards.card(encoder).family}"
-        return fingerprint(entry_script(script), [family])
+        """Fingerprint of a script that runs an encoder: its family's module and its card, too."""
+        card = cards.card(encoder)
+        code = fingerprint(entry_script(script), [f"songatlas.features.encoders.{card.family}"])
+        return f"{code} {hashlib.sha256(repr(card).encode()).hexdigest()[:16]}"
 
     def transcripts(self, kind: str) -> list[str]:
         """Tables of `segments` or of `songs` by ear, one per shard; none without transcription."""

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from songatlas.words.attributes import DESCRIPTORS
+from songatlas.words.descriptor_words import DESCRIPTORS
 from songatlas.words.language_names import language_name
 from songatlas.words.tags import SongTags, taking_part
 from songatlas.words.words import count_words

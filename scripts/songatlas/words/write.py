@@ -19,8 +19,8 @@ from songatlas.errors import TableError
 from songatlas.evaluation import layout
 from songatlas.evaluation.consensus import consensus_at
 from songatlas.features.vectors.reduction import reduce_width
-from songatlas.words.attributes import DESCRIPTORS
 from songatlas.words.describe import UNSURE, Description, Difference, describe, differences
+from songatlas.words.descriptor_words import DESCRIPTORS
 from songatlas.words.language_names import language_name
 from songatlas.words.measures import (
     NO_PLAIN_WORD,

@@ -35,7 +35,7 @@ def write_encoder_feature(
     """
     encoder = load_encoder(name, settings)
     if adapter is not None:
-        from songatlas.extras.adapt import with_adapter
+        from songatlas.features.encoders.adapter import with_adapter
 
         with_adapter(encoder, adapter)
     feature = WindowFeature(

@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 
 from songatlas import tables
+from songatlas.clustering.views import of_view
 from songatlas.files import PROJECT
 from songatlas.report.explorer import audio, cards, scripts
+from songatlas.report.explorer.attributes import (
+    descriptor_attributes,
+    label_attributes,
+    tag_attributes,
+)
 from songatlas.report.explorer.catalogue import Catalogue, described, read_catalogue, texts
-from songatlas.report.explorer.comparison import comparison
-from songatlas.report.explorer.lyrics import SONGS_PER_FILE, chunks, lyrics_of_songs
 from songatlas.report.explorer.model_data import Settings, model_data
 from songatlas.report.explorer.scripts import packed
 from songatlas.report.explorer.spectrograms import write_spectrograms
 from songatlas.run.jobs import progress
-from songatlas.words.attributes import (
-    descriptor_attributes,
-    known_descriptors,
-    label_attributes,
-    tag_attributes,
-)
+from songatlas.words.descriptor_words import known_descriptors
 from songatlas.words.language_names import language_name
 from songatlas.words.meaning import Vocabulary, read_vocabulary
 from songatlas.words.measures import NO_PLAIN_WORD, Measure, Measured, tag_measures, together
@@ -33,8 +33,71 @@ from songatlas.words.tags import NO_TAGS, SongTags, song_tags
 from songatlas.words.words import count_words
 from songatlas.words.write import NAMED
 
+SONGS_PER_FILE = 500
+
+
+def lyrics_of_songs(found: Catalogue, lines: pd.DataFrame) -> list[list[list[Any]]]:
+    """Per song its lines as [start_s, end_s, text]; times are None where nothing timed them."""
+    rows = found.song_rows(lines["track_id"])
+    timed: dict[int, list[list[Any]]] = {}
+    ordered = lines.assign(song=rows).sort_values(["song", "start_s"], kind="stable")
+    for song, start, end, text in zip(
+        ordered["song"], ordered["start_s"], ordered["end_s"], ordered["text"], strict=True
+    ):
+        timed.setdefault(int(song), []).append([round(start, 2), round(end, 2), text])
+    listed = []
+    for song, text in enumerate(found.songs["lyrics"]):
+        if song in timed:
+            listed.append(timed[song])
+        elif isinstance(text, str):
+            listed.append([[None, None, line] for line in text.splitlines() if line.strip()])
+        else:
+            listed.append([])
+    return listed
+
+
+def chunks(listed: list[list[list[Any]]]) -> list[list[list[list[Any]]]]:
+    """The same in parts of `SONGS_PER_FILE` songs, each a file that the page loads on demand."""
+    return [listed[at : at + SONGS_PER_FILE] for at in range(0, len(listed), SONGS_PER_FILE)]
+
+
+COLUMNS = (
+    ("nmi_mean", "NMI"),
+    ("chance_nmi", "Chance NMI"),
+    ("ami_mean", "AMI"),
+    ("ari_mean", "ARI"),
+    ("purity_mean", "Purity"),
+    ("silhouette_mean", "Silhouette"),
+    ("best_nmi", "Best NMI"),
+    ("best_chance_nmi", "Best by chance"),
+)
+
+
+def comparison(path: str | Path) -> dict[str, Any]:
+    """Column labels, and rows of model, task, level, supervision and values (None: not known).
+
+    Of models of two modalities the row of both together, as everywhere on the page.
+    """
+    frame = of_view(pd.read_csv(path, keep_default_na=False, na_values=[""]))
+    rows = []
+    for record in frame.to_dict("records"):
+        rows.append(
+            {
+                "model": str(record["model"]),
+                "task": str(record["task"]),
+                "level": str(record["level"]),
+                "supervision": str(record["supervision"]),
+                "values": [
+                    None if pd.isna(record[column]) else round(float(record[column]), 4)
+                    for column, _ in COLUMNS
+                ],
+            }
+        )
+    return {"columns": [label for _, label in COLUMNS], "rows": rows}
+
+
 BUNDLE = PROJECT / "resources" / "explorer" / "page"
-"""The page itself, built from `frontend/` with npm; Python users need no Node."""
+"""The page itself, built from its folder with npm; Python users need no Node."""
 
 MOST_CARD_CLASSES = 40
 """Labels with more values than this give no bars and no purity on cards."""

@@ -1,7 +1,6 @@
 """What points can be coloured by: labels of songs, and descriptors that a listener would name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 
 from songatlas.report.explorer.catalogue import Catalogue
 from songatlas.report.explorer.scripts import packed
+from songatlas.words.descriptor_words import known_descriptors
 from songatlas.words.tags import SongTags, taking_part
 
 MOST_CLASSES = 400
@@ -18,34 +18,6 @@ FEW_NUMBERS = 12
 """Whole numbers with no more values than this are classes (a key), not a scale."""
 
 MISSING = np.uint16(65535)
-
-
-@dataclass(frozen=True)
-class Descriptor:
-    """An entry of the descriptors that has a plain name.
-
-    `low` and `high` are words for songs that have little and much of it.
-    """
-
-    entry: str
-    label: str
-    unit: str
-    low: str
-    high: str
-
-
-DESCRIPTORS = (
-    Descriptor("tempo_bpm", "Tempo", "bpm", "slow", "fast"),
-    Descriptor("centroid_hz_mean", "Brightness", "Hz", "dark", "bright"),
-    # Not loudness: decibels averaged over frames are low where a song has gaps, however loud it is.
-    Descriptor("rms_db_mean", "Mean level", "dB", "low-mean-level", "high-mean-level"),
-    Descriptor("rms_db_sd", "Dynamics", "dB", "even", "dynamic"),
-    Descriptor("onset_rate_hz", "Onsets", "per s", "sparse", "busy"),
-    Descriptor("pulse_clarity", "Pulse clarity", "0 to 1", "loose-beat", "steady-beat"),
-    Descriptor("key_mode", "Mode", "minor to major", "minor", "major"),
-    Descriptor("key_clarity", "Key clarity", "correlation", "vague-key", "clear-key"),
-    Descriptor("zero_crossing_rate_mean", "Noisiness", "crossings", "smooth", "noisy"),
-)
 
 
 def label_attributes(found: Catalogue) -> list[dict[str, Any]]:
@@ -115,11 +87,6 @@ def tag_attributes(songs: Sequence[str], of: SongTags) -> list[dict[str, Any]]:
         for column in taking_part(shown)
     ]
     return [*([{**of_one, "group": "Tags", "label": "Likeliest tag"}] if of_one else []), *scales]
-
-
-def known_descriptors(names: Sequence[str]) -> tuple[Descriptor, ...]:
-    """Those of `DESCRIPTORS` that a feature has, in their order."""
-    return tuple(item for item in DESCRIPTORS if item.entry in names)
 
 
 def _attribute(column: str, values: pd.Series) -> dict[str, Any] | None:
