@@ -5,7 +5,6 @@ from songatlas.run.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.config.evaluation import Evaluation
     from songatlas.evaluation.consensus_table import read_results, write_tables
-    from songatlas.run.versions.name_card import name_card
 
     write_tables(
         read_results(snakemake.input.consensus, snakemake.input.choice, snakemake.input.quality),
@@ -13,9 +12,8 @@ with job(snakemake.log[0], snakemake.threads):
         csv=snakemake.output.csv,
         md=snakemake.output.md,
         tex=snakemake.output.tex,
+        card=snakemake.params.card,
         quality=snakemake.output.quality,
         evaluation=Evaluation(**snakemake.params.evaluation),
         corpus_name=snakemake.params.corpus_name,
     )
-    for path in (snakemake.output.md, snakemake.output.tex):
-        name_card(path, snakemake.params.card)

@@ -4,7 +4,6 @@ from songatlas.run.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.report.changes_table import write_changes_table
-    from songatlas.run.versions.name_card import name_card
 
     write_changes_table(
         snakemake.input.comparison,
@@ -12,8 +11,7 @@ with job(snakemake.log[0], snakemake.threads):
         csv=snakemake.output.csv,
         md=snakemake.output.md,
         tex=snakemake.output.tex,
+        card=snakemake.params.card,
         changes=snakemake.params.changes,
         corpus_name=snakemake.params.corpus_name,
     )
-    for path in (snakemake.output.md, snakemake.output.tex):
-        name_card(path, snakemake.params.card)

@@ -6,7 +6,6 @@ with job(snakemake.log[0], snakemake.threads) as log:
     from songatlas.config.clustering import Clustering
     from songatlas.config.evaluation import Evaluation
     from songatlas.evaluation.comparison import write_comparison
-    from songatlas.run.versions.name_card import name_card
 
     text = write_comparison(
         snakemake.input.scores,
@@ -15,12 +14,11 @@ with job(snakemake.log[0], snakemake.threads) as log:
         csv=snakemake.output.csv,
         md=snakemake.output.md,
         tex=snakemake.output.tex,
+        card=snakemake.params.card,
         txt=snakemake.output.txt,
         models=snakemake.params.models,
         clustering=Clustering(**snakemake.params.clustering),
         evaluation=Evaluation(**snakemake.params.evaluation),
         corpus_name=snakemake.params.corpus_name,
     )
-    for path in (snakemake.output.md, snakemake.output.tex):
-        name_card(path, snakemake.params.card)
     log.info("comparison table\n%s", text)

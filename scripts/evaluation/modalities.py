@@ -5,7 +5,6 @@ from songatlas.run.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.config.evaluation import Evaluation
     from songatlas.evaluation.modalities import write_modalities
-    from songatlas.run.versions.name_card import name_card
 
     write_modalities(
         snakemake.input.clusters,
@@ -13,7 +12,6 @@ with job(snakemake.log[0], snakemake.threads):
         csv=snakemake.output.csv,
         md=snakemake.output.md,
         tex=snakemake.output.tex,
+        card=snakemake.params.card,
         evaluation=Evaluation(**snakemake.params.evaluation),
     )
-    for path in (snakemake.output.md, snakemake.output.tex):
-        name_card(path, snakemake.params.card)

@@ -6,7 +6,6 @@ with job(snakemake.log[0], snakemake.threads):
     from songatlas.config.clustering import Clustering
     from songatlas.config.evaluation import Evaluation
     from songatlas.evaluation.model_tests import write_model_tests
-    from songatlas.run.versions.name_card import name_card
 
     write_model_tests(
         snakemake.input.scores,
@@ -15,10 +14,9 @@ with job(snakemake.log[0], snakemake.threads):
         csv=snakemake.output.csv,
         md=snakemake.output.md,
         tex=snakemake.output.tex,
+        card=snakemake.params.card,
         models=snakemake.params.models,
         clustering=Clustering(**snakemake.params.clustering),
         evaluation=Evaluation(**snakemake.params.evaluation),
         corpus_name=snakemake.params.corpus_name,
     )
-    for path in (snakemake.output.md, snakemake.output.tex):
-        name_card(path, snakemake.params.card)

@@ -4,7 +4,6 @@ from songatlas.run.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas import tables
-    from songatlas.run.versions.name_card import name_card
     from songatlas.words.joint import encoded_pairs
     from songatlas.words.scores import write_retrieval
 
@@ -25,6 +24,5 @@ with job(snakemake.log[0], snakemake.threads):
         csv=target.csv,
         md=target.md,
         tex=target.tex,
+        card=snakemake.params.card,
     )
-    for path in (target.md, target.tex):
-        name_card(path, snakemake.params.card)

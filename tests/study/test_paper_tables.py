@@ -13,13 +13,14 @@ from scipy.stats import t as student
 
 import paper_frames as frames
 from songatlas.errors import SongatlasError
+from songatlas.evaluation.layout import Sheet
 from songatlas.report.study import published as study
 from songatlas.report.study.best import METRICS, best_table, best_versus
 from songatlas.report.study.clusterings import over_seeds
 from songatlas.report.study.corpus_kind import DIFFERENT, SAME, SAME_SONGS, corpus_kind
 from songatlas.report.study.corpus_sheets import corpus_sheets
 from songatlas.report.study.dataset import dataset_table, splits_table
-from songatlas.report.study.files import Sheet, write_sheets
+from songatlas.report.study.files import write_sheets
 from songatlas.report.study.methods import (
     EVERYONE,
     STUDY,

@@ -113,7 +113,11 @@ def cluster(
         unseen = (np.asarray(unseen, np.float64) - mean) / largest / deviation
     if len(z) > LARGE and algorithm != "kmeans":
         return _sampled(z, algorithm, k, n_init, seed, gmm, unseen)
-    with warnings.catch_warnings():
+    from sklearn import config_context
+
+    # The points are finite, which was looked at above.
+    checked = config_context(assume_finite=True, skip_parameter_validation=True)
+    with warnings.catch_warnings(), checked:
         warnings.simplefilter("ignore")  # what matters of them stands in the notes
         run = _gmm_full if (algorithm, gmm) == ("gmm", "full") else _ALGORITHMS[algorithm]
         return _in_order(run(z, k or 0, n_init, seed), unseen)
@@ -243,9 +247,11 @@ def _gmm(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
         return np.asarray(axes.transform(points) / scale)
 
     options = {"n_init": n_init, "reg_covar": VARIANCE_FLOOR, "random_state": seed}
-    fits = [_mixture(reduced(z), k, kind, **options) for kind in GMM_KINDS]
+    points = reduced(z)
+    fits = [_mixture(points, k, kind, **options) for kind in GMM_KINDS]
     best = min(fits, key=lambda fit: fit.bic)
     notes = [f"GMM with {GMM_KINDS[best.kind]}", *best.notes]
+    notes += _unmoved(points, k, best.labels, n_init, seed)
     if kept < width:
         notes[0] += f" on {kept} of {width} principal components"
     return Clustering(
@@ -266,7 +272,7 @@ def _gmm_full(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:
         axes = np.linalg.svd(z, full_matrices=False)[2][: n - 1].T
         z = z @ axes
     fit = _mixture(z, k, "full", n_init=n_init, reg_covar=REG_COVAR, random_state=seed)
-    notes = list(fit.notes)
+    notes = [*fit.notes, *_unmoved(z, k, fit.labels, n_init, seed)]
     if n / k <= width:
         notes.append(f"GMM covariances rest on {n / k:.0f} points for {width} dimensions")
     return Clustering(
@@ -297,8 +303,6 @@ def _mixture(z: np.ndarray, k: int, kind: str, **options: Any) -> _Mixture:
     notes = []
     if any(issubclass(item.category, ConvergenceWarning) for item in caught):
         notes.append(f"GMM did not converge in {model.max_iter} steps")
-    if _is_a_start(z, k, labels, options["n_init"], options["random_state"]):
-        notes.append("EM did not change its start, a k-means clustering")
 
     def assign(new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shares = model.predict_proba(new)
@@ -307,15 +311,16 @@ def _mixture(z: np.ndarray, k: int, kind: str, **options: Any) -> _Mixture:
     return _Mixture(kind, float(model.bic(z)), labels, assign(z)[1], assign, tuple(notes))
 
 
-def _is_a_start(z: np.ndarray, k: int, labels: np.ndarray, n_init: int, seed: int) -> bool:
-    """Whether the clusters are those of one of the k-means runs that scikit-learn starts EM from:
-    one per start, one random generator for all."""
+def _unmoved(z: np.ndarray, k: int, labels: np.ndarray, n_init: int, seed: int) -> list[str]:
+    """What is said where the clusters are those of one of the k-means runs that scikit-learn
+    starts EM from: one per start, one random generator for all."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score
 
     rng = np.random.RandomState(seed)
     starts = (KMeans(k, n_init=1, random_state=rng).fit(z).labels_ for _ in range(n_init))
-    return any(adjusted_rand_score(start, labels) == 1.0 for start in starts)
+    same = any(adjusted_rand_score(start, labels) == 1.0 for start in starts)
+    return ["EM did not change its start, a k-means clustering"] * same
 
 
 def _dbscan(z: np.ndarray, k: int, n_init: int, seed: int) -> Clustering:

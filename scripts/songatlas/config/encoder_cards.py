@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
+from pydantic import TypeAdapter
 
 from songatlas.errors import SongatlasError
 from songatlas.files import PROJECT
@@ -65,13 +66,8 @@ FILE = PROJECT / "resources" / "encoders.yaml"
 
 def _read(path: Path) -> dict[str, Card]:
     cards = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {
-        name: Card(
-            name=name,
-            **{key: tuple(one) if isinstance(one, list) else one for key, one in fields.items()},
-        )
-        for name, fields in cards.items()
-    }
+    named = {name: {"name": name, **fields} for name, fields in cards.items()}
+    return TypeAdapter(dict[str, Card]).validate_python(named)
 
 
 CARDS: dict[str, Card] = _read(FILE)

@@ -418,6 +418,7 @@ def write_comparison(
     clustering: Clustering,
     evaluation: Evaluation,
     corpus_name: str,
+    card: str | None = None,
 ) -> str:
     """Compare all runs and write the table in four forms; returns the text for the terminal.
 
@@ -463,11 +464,16 @@ def write_comparison(
     text = format_for_terminal(frame if songs.empty else songs)
     if len(songs) < len(frame) and len(songs):
         text += f"\nwindows and majority votes of windows: {Path(md).name}\n"
-    layout.write_csv(frame, csv)
-    wide = for_readers(frame, MARKDOWN_METRICS)
-    layout.write_text(layout.markdown(wide, heading, notes=[*notes, *_unscored(frame)]), md)
-    caption = f"{heading}. {' '.join(notes)}"
-    narrow = for_readers(frame, LATEX_METRICS)
-    layout.write_text(layout.latex(narrow, caption, "tab:comparison", headings=LATEX_HEADINGS), tex)
+    sheet = layout.Sheet(
+        "comparison",
+        frame,
+        heading,
+        [*notes, *_unscored(frame)],
+        shown=for_readers(frame, MARKDOWN_METRICS),
+        narrow=for_readers(frame, LATEX_METRICS),
+        caption=notes,
+        headings=LATEX_HEADINGS,
+    )
+    layout.write_sheet(sheet, (csv, md, tex), card)
     layout.write_text(text, txt)
     return text

@@ -155,6 +155,7 @@ def write_tables(
     quality: str | Path,
     evaluation: Evaluation,
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Write the consensus table in three forms, and the table of clusters.
 
@@ -177,8 +178,7 @@ def write_tables(
         + (f" ({result.info['note']})" if result.info["note"] else "")
         for result in results
     ]
-    layout.write_csv(frame, csv)
-    layout.write_text(layout.markdown(shown, heading, notes=[explained, *said]), md)
-    caption = f"{heading}. {explained}"
-    layout.write_text(layout.latex(shown, caption, "tab:consensus"), tex)
+    notes = [explained, *said]
+    sheet = layout.Sheet("consensus", frame, heading, notes, shown=shown, caption=[explained])
+    layout.write_sheet(sheet, (csv, md, tex), card)
     layout.write_csv(quality_table(results, corpus_name), quality)

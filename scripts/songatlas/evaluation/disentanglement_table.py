@@ -256,17 +256,22 @@ def write_table(
     tex: str | Path,
     models: Sequence[str],
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Gather the tables of all models; CSV has every row, LaTeX the means over factors."""
     frame = gather([tables.read(path, tables.DISENTANGLEMENT) for path in paths], models)
-    layout.write_csv(frame.assign(corpus=corpus_name), csv)
-    heading = f"Disentanglement: {corpus_name}"
-    text = layout.markdown(for_readers(frame), heading, notes=[*EXPLAINED, *_unmeasured(frame)])
-    bound = bound_for_readers(frame)
+    more, bound = "", bound_for_readers(frame)
     if len(bound):
         said = "Value (chance): Spearman correlation over windows; chance permutes songs."
-        text += "\n" + layout.markdown(bound, "Bound dimensions", notes=[said])
-    layout.write_text(text, md)
-    together = for_readers(frame[frame["factor"] == ALL]).drop(columns="factor")
-    caption = f"{heading}. Mean over factors. {' '.join(EXPLAINED)}"
-    layout.write_text(layout.latex(together, caption, "tab:disentanglement"), tex)
+        more = "\n" + layout.markdown(bound, "Bound dimensions", notes=[said])
+    sheet = layout.Sheet(
+        "disentanglement",
+        frame.assign(corpus=corpus_name),
+        f"Disentanglement: {corpus_name}",
+        [*EXPLAINED, *_unmeasured(frame)],
+        shown=for_readers(frame),
+        narrow=for_readers(frame[frame["factor"] == ALL]).drop(columns="factor"),
+        caption=["Mean over factors.", *EXPLAINED],
+        more=more,
+    )
+    layout.write_sheet(sheet, (csv, md, tex), card)

@@ -1,12 +1,14 @@
 """Tables for readers: CSV, Markdown, LaTeX (booktabs) and plain text, everything escaped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from songatlas import tables
+from songatlas.run.versions.name_card import COMMENT
 
 MISSING = "–"
 """Stands for null in tables for readers; CSV leaves the field empty."""
@@ -158,6 +160,54 @@ def write_text(text: str, path: str | Path) -> None:
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
     """Write every column at full precision; null is an empty field."""
     write_text(frame.to_csv(index=False, lineterminator="\n"), path)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table and what is written around it.
+
+    `frame` is the CSV; `shown` (default: `frame`) the Markdown, `narrow` (default: `shown`) the
+    LaTeX form, which has to fit a page. `caption` (default: all `notes`) are the sentences behind
+    the heading in LaTeX, `headings` columns' headings there (`latex`), `more` is Markdown behind
+    the table.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    heading: str
+    notes: Sequence[str] = ()
+    shown: pd.DataFrame | None = None
+    narrow: pd.DataFrame | None = None
+    digits: int = 3
+    caption: Sequence[str] | None = None
+    headings: Mapping[str, str] = field(default_factory=dict)
+    more: str = ""
+
+
+def write_sheet(sheet: Sheet, paths: Iterable[str | Path], card: str | None = None) -> None:
+    """Write the CSV, Markdown and LaTeX forms that `paths` name by their endings.
+
+    Markdown and LaTeX name the provenance card `card`; CSV has no comments.
+    """
+    shown = sheet.frame if sheet.shown is None else sheet.shown
+    narrow = shown if sheet.narrow is None else sheet.narrow
+    for path in map(Path, paths):
+        named = COMMENT[path.suffix].format(card) if card and path.suffix in COMMENT else ""
+        if path.suffix == ".csv":
+            write_csv(sheet.frame, path)
+        elif path.suffix == ".md":
+            text = markdown(shown, sheet.heading, digits=sheet.digits, notes=sheet.notes)
+            write_text(text + sheet.more + named, path)
+        else:
+            caption = sheet.notes if sheet.caption is None else sheet.caption
+            text = latex(
+                narrow,
+                " ".join([f"{sheet.heading}.", *caption]),
+                f"tab:{sheet.name.replace('_', '-')}",
+                digits=sheet.digits,
+                headings=sheet.headings,
+            )
+            write_text(text + named, path)
 
 
 def _rows(frame: pd.DataFrame) -> list[tuple[object, ...]]:

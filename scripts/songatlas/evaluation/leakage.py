@@ -380,6 +380,7 @@ def write_leakage(
     clustering: Clustering,
     evaluation: Evaluation,
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Write the table in three forms; without a control it has no row and says why.
 
@@ -404,9 +405,7 @@ def write_leakage(
             "No model of this run is a control whose windows are dealt at random "
             "(`control: random_windows`)."
         ]
-    layout.write_csv(frame, csv)
     shown = for_readers(frame)
-    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
-    caption = f"{heading}. {' '.join(notes)}"
     narrow = shown.drop(columns="note")
-    layout.write_text(layout.latex(narrow, caption, "tab:leakage"), tex)
+    sheet = layout.Sheet("leakage", frame, heading, notes, shown=shown, narrow=narrow)
+    layout.write_sheet(sheet, (csv, md, tex), card)

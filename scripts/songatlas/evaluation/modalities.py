@@ -131,6 +131,7 @@ def write_modalities(
     md: str | Path,
     tex: str | Path,
     evaluation: Evaluation,
+    card: str | None = None,
 ) -> None:
     """Write the table over all models and seeds, from their clusters.
 
@@ -145,7 +146,6 @@ def write_modalities(
         found = modalities(tables.read(path, tables.CLUSTERS), labels, evaluation)
         rows += [{**about, **row} for row in found]
     frame = over_seeds(pd.DataFrame(rows))
-    layout.write_csv(frame, csv)
     shown = frame[["model", "task", "n", "k"]].copy()
     for column in COLUMNS:
         values = zip(frame[f"{column}_mean"], frame[f"{column}_sd"], strict=True)
@@ -160,6 +160,5 @@ def write_modalities(
         "ami_full_*: agreement of the clusters of both modalities with those of one alone; the "
         "lower, the more the other one moved."
     ]
-    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
-    caption = f"{heading}. {notes[0]}"
-    layout.write_text(layout.latex(shown, caption, "tab:modalities"), tex)
+    sheet = layout.Sheet("modalities", frame, heading, notes, shown=shown)
+    layout.write_sheet(sheet, (csv, md, tex), card)

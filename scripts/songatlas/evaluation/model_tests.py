@@ -266,6 +266,7 @@ def write_model_tests(
     clustering: Clustering,
     evaluation: Evaluation,
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Write the table in three forms.
 
@@ -291,8 +292,5 @@ def write_model_tests(
     ]
     if frame["p"].isna().all():
         notes.append(f"No pair is tested: {most} pairs of seeds at most (see note in the CSV).")
-    layout.write_csv(frame, csv)
-    shown = for_readers(frame)
-    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
-    caption = f"{heading}. {' '.join(notes)}"
-    layout.write_text(layout.latex(shown, caption, "tab:tests"), tex)
+    sheet = layout.Sheet("tests", frame, heading, notes, shown=for_readers(frame))
+    layout.write_sheet(sheet, (csv, md, tex), card)

@@ -220,13 +220,16 @@ def write_table(
     tex: str | Path,
     models: Sequence[str],
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Gather the probes of all models."""
     frame = gather([tables.read(path, tables.PROBES) for path in paths], models)
-    layout.write_csv(frame.assign(corpus=corpus_name), csv)
-    shown = for_readers(frame)
-    heading = f"Probes: {corpus_name}"
-    notes = [*EXPLAINED, *_unmeasured(frame)]
-    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
-    caption = f"{heading}. {' '.join(EXPLAINED)}"
-    layout.write_text(layout.latex(shown, caption, "tab:probes"), tex)
+    sheet = layout.Sheet(
+        "probes",
+        frame.assign(corpus=corpus_name),
+        f"Probes: {corpus_name}",
+        [*EXPLAINED, *_unmeasured(frame)],
+        shown=for_readers(frame),
+        caption=EXPLAINED,
+    )
+    layout.write_sheet(sheet, (csv, md, tex), card)

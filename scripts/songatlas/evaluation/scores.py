@@ -107,7 +107,7 @@ def external_scores(labels: np.ndarray, of: Target) -> list[Score]:
         return [Score(metric, np.nan, n, note=problem) for metric in metrics.EXTERNAL]
     counts = membership(labels, row, len(of.codes))
     [table] = draws(of.codes, of.n_classes).tables(counts)
-    values = _values(labels, of.codes[row], table)
+    values = {metric: float(value) for metric, [value] in metrics.external(table).items()}
     by_chance = _over(of.shuffled, membership(labels, of.unit, of.n_units))
     by_songs = _over(of.resampled, counts)
     few_errors = with_more_errors(table, len(np.unique(row)))
@@ -119,26 +119,6 @@ def external_scores(labels: np.ndarray, of: Target) -> list[Score]:
         chance = float(by_chance[metric].mean()) if len(by_chance[metric]) else np.nan
         scores.append(Score(metric, values[metric], n, low, high, chance))
     return scores
-
-
-def _values(labels: np.ndarray, classes: np.ndarray, table: Tables) -> dict[str, float]:
-    """Scikit-learn's values, and purity and accuracy, which it does not have."""
-    from sklearn.metrics import (
-        adjusted_mutual_info_score,
-        adjusted_rand_score,
-        homogeneity_completeness_v_measure,
-        normalized_mutual_info_score,
-    )
-
-    alone = singletons(labels)
-    return {
-        "ari": float(adjusted_rand_score(classes, alone)),
-        "nmi": float(normalized_mutual_info_score(classes, alone)),
-        "ami": float(adjusted_mutual_info_score(classes, alone)),
-        "v_measure": float(homogeneity_completeness_v_measure(classes, alone)[2]),
-        "purity": float(metrics.purity(table)[0]),
-        "accuracy": float(metrics.accuracy(table)[0]),
-    }
 
 
 def _values_at_worst(few_errors: Tables | None) -> Iterator[tuple[str, float]]:

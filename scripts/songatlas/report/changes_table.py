@@ -83,6 +83,7 @@ def write_changes_table(
     tex: str | Path,
     changes: Sequence[tuple[str, str]],
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Write the table in three forms.
 
@@ -103,7 +104,6 @@ def write_changes_table(
         for model, text in zip(frame["model"], frame["note"], strict=True)
         if isinstance(text, str)
     ]
-    layout.write_csv(frame, csv)
-    layout.write_text(layout.markdown(for_readers(frame), heading, notes=[note, *said]), md)
-    caption = f"{heading}. {note}"
-    layout.write_text(layout.latex(for_readers(frame), caption, "tab:changes"), tex)
+    shown = for_readers(frame)
+    sheet = layout.Sheet("changes", frame, heading, [note, *said], shown=shown, caption=[note])
+    layout.write_sheet(sheet, (csv, md, tex), card)

@@ -149,6 +149,7 @@ def write_training_table(
     tex: str | Path,
     units: str | Path,
     corpus_name: str,
+    card: str | None = None,
 ) -> None:
     """Write the table in three forms, and the latent dimensions as CSV.
 
@@ -165,10 +166,8 @@ def write_training_table(
         "number of windows) is of its training windows. Active units: latent "
         f"dimensions whose posterior mean has a variance above {ACTIVE_VARIANCE:g} over songs.",
     ]
-    layout.write_csv(frame, csv)
     layout.write_csv(latent_units(facts), units)
     shown = for_readers(frame)
-    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
-    caption = f"{heading}. {notes[0]}"
     narrow = shown.drop(columns=["seconds", "peak_memory_gb", "best_epoch", "note"])
-    layout.write_text(layout.latex(narrow, caption, "tab:training"), tex)
+    sheet = layout.Sheet("training", frame, heading, notes, shown=shown, narrow=narrow)
+    layout.write_sheet(sheet, (csv, md, tex), card)

@@ -178,6 +178,7 @@ def write_retrieval(
     csv: str | Path,
     md: str | Path,
     tex: str | Path,
+    card: str | None = None,
 ) -> None:
     """Write the table over all models and seeds.
 
@@ -199,7 +200,6 @@ def write_retrieval(
     for name, pairs in published.items():
         rows += [{"model": name, **row} for row in retrieval(pairs)]
     frame = over_seeds(rows)
-    layout.write_csv(frame, csv)
     shown = frame[[*KEYS, "n", "gallery"]].copy()
     for metric in METRICS:
         values = zip(frame[f"{metric}_mean"], frame[f"{metric}_sd"], strict=True)
@@ -215,5 +215,5 @@ def write_retrieval(
         "were trained on say what was memorised. Published encoders of audio and texts count every "
         "song as held out, and embed lyrics line by line."
     ]
-    layout.write_text(layout.markdown(shown, heading, notes=notes), md)
-    layout.write_text(layout.latex(shown, f"{heading}. {notes[0]}", "tab:retrieval"), tex)
+    sheet = layout.Sheet("retrieval", frame, heading, notes, shown=shown)
+    layout.write_sheet(sheet, (csv, md, tex), card)

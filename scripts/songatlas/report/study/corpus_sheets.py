@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from songatlas.evaluation.layout import Sheet
 from songatlas.report.study.corpus_kind import EXPLAINED, corpus_kind
 from songatlas.report.study.dataset import ALL, dataset_table, splits_table
-from songatlas.report.study.files import Sheet
 from songatlas.report.study.published import Published
 from songatlas.report.study.versus import for_readers, versus
 

@@ -1,14 +1,14 @@
 """Writing a table of the study's in three forms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from songatlas.errors import SongatlasError
 from songatlas.evaluation import layout
-from songatlas.run.versions.name_card import COMMENT, name_card
+from songatlas.evaluation.layout import Sheet, write_sheet
 
 HEADINGS = {
     "ari": "ARI",
@@ -29,49 +29,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def read_optional(paths: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """The one table that `paths` names; `columns` without a row where it names none."""
     return read_table(paths[0]) if paths else pd.DataFrame(columns=list(columns))
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table and what is written around it.
-
-    `frame` is the CSV; `shown` (default: `frame`) the Markdown, `narrow` (default: `shown`) the
-    LaTeX form, which has to fit a page.
-    """
-
-    name: str
-    frame: pd.DataFrame
-    heading: str
-    notes: Sequence[str] = ()
-    shown: pd.DataFrame | None = None
-    narrow: pd.DataFrame | None = None
-    digits: int = 3
-
-
-def write_sheet(sheet: Sheet, paths: Sequence[Path]) -> None:
-    """Write the CSV, Markdown and LaTeX forms that `paths` name by their endings.
-
-    Raises:
-        SongatlasError: when there is no path.
-    """
-    shown = sheet.frame if sheet.shown is None else sheet.shown
-    narrow = shown if sheet.narrow is None else sheet.narrow
-    if not paths:
-        raise SongatlasError(f"no file is declared for the table {sheet.name}")
-    for path in paths:
-        if path.suffix == ".csv":
-            layout.write_csv(sheet.frame, path)
-        elif path.suffix == ".md":
-            text = layout.markdown(shown, sheet.heading, digits=sheet.digits, notes=sheet.notes)
-            layout.write_text(text, path)
-        else:
-            layout.write_text(_latex(narrow, sheet), path)
-
-
-def _latex(frame: pd.DataFrame, sheet: Sheet) -> str:
-    caption = " ".join([f"{sheet.heading}.", *sheet.notes])
-    label = f"tab:{sheet.name.replace('_', '-')}"
-    return layout.latex(frame, caption, label, digits=sheet.digits, headings=HEADINGS)
 
 
 def joined(frame: pd.DataFrame, columns: Mapping[str, int], spread: str = "std") -> pd.DataFrame:
@@ -97,10 +54,9 @@ def write_sheets(sheets: Sequence[Sheet], paths: Sequence[str | Path], *, card: 
     left = {Path(path) for path in paths}
     for sheet in sheets:
         mine = [path for path in left if path.stem == sheet.name]
-        write_sheet(sheet, mine)
-        for path in mine:
-            if path.suffix in COMMENT:
-                name_card(path, card)
+        if not mine:
+            raise SongatlasError(f"no file is declared for the table {sheet.name}")
+        write_sheet(replace(sheet, headings=HEADINGS), mine, card)
         left -= set(mine)
     if left:
         raise SongatlasError(f"{min(left)}: no table of that name is written")

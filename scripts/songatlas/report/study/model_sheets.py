@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from songatlas.report.study.files import Sheet, joined
+from songatlas.evaluation.layout import Sheet
+from songatlas.report.study.files import joined
 from songatlas.report.study.model_tables import (
     TRAINING_MEASURES,
     architectures_table,

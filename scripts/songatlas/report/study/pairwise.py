@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from songatlas.report.study.files import Sheet
+from songatlas.evaluation.layout import Sheet
 from songatlas.report.study.published import Published
 
 SHOWN = (

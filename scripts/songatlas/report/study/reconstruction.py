@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from songatlas.report.study.files import Sheet
+from songatlas.evaluation.layout import Sheet
 from songatlas.report.study.published import Published
 
 MIN_MODELS = 4

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from songatlas.evaluation.layout import Sheet
 from songatlas.report.study.best import best_table, best_versus
-from songatlas.report.study.files import Sheet, joined
+from songatlas.report.study.files import joined
 from songatlas.report.study.methods import algorithm_differences, methods_table, methods_versus
 from songatlas.report.study.published import SUMMARY_METRICS, Published
 from songatlas.report.study.ranking import ranking_table
