@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def train_case(name: str, architecture: str, options: dict[str, Any], folder: Pa
     if rank() == 0:
         trained.history.to_parquet(folder / f"{name}.parquet")
         torch.save(trained.weights, folder / f"{name}.pt")
-        (folder / f"{name}.json").write_text(json.dumps(trained.summary), encoding="utf-8")
+        (folder / f"{name}.json").write_text(json.dumps(asdict(trained.summary)), encoding="utf-8")
 
 
 def main() -> None:

@@ -121,8 +121,8 @@ def watched(of_seeds: list[Found]) -> str:
     """Empty components, active latent dimensions and nats a dimension: the range over seeds."""
     summaries = [found.trained.summary for found in of_seeds if found.trained]
     empty = [found.k - len(set(found.labels)) for found in of_seeds]
-    active = [summary["active_units"] for summary in summaries]
-    nats = np.concatenate([summary["kl_per_unit"] for summary in summaries])
+    active = [summary.active_units for summary in summaries]
+    nats = np.concatenate([summary.kl_per_unit for summary in summaries])
     return (
         f"{min(empty)} to {max(empty)} | {min(active)} to {max(active)} of "
         f"{summaries[0]['latent_dim']} | {nats.min():.2f} to {nats.max():.2f}"

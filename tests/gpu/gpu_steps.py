@@ -237,7 +237,7 @@ def _three_ways(bench: Bench, studied: Studied, n: int) -> Row:
         "ms_plain_fp32": 1e3 * plain,
         "ms_study": 1e3 * study,
         "times_study": study / own,
-        "precision": trained.summary["precision"],
+        "precision": trained.summary.precision,
     }
 
 
@@ -259,8 +259,8 @@ def _one_epoch(bench: Bench, studied: Studied) -> Row:
     with instruments.kernel_seconds(1, profiled, last, kernels):
         trained = bench.train(studied, None, 3)
     took = ways.epoch_seconds(trained)[-2]
-    row: Row = {"seconds": took, "peak_memory_gb": trained.summary["peak_memory_gb"]}
-    row["whole_training_s"] = trained.summary["seconds"]
+    row: Row = {"seconds": took, "peak_memory_gb": trained.summary.peak_memory_gb}
+    row["whole_training_s"] = trained.summary.seconds
     if kernels:
         row["kernel_ms_a_step"] = 1e3 * kernels.total() / profiled
         row["busy"] = kernels.total() / profiled * n_steps / took
@@ -364,8 +364,8 @@ def _cap(bench: Bench, bytes_: float) -> AbstractContextManager[None]:
 def _capped(bench: Bench, studied: Studied, n: int) -> Row:
     with _cap(bench, CARD_GB * 1e9):
         summary = bench.train(studied, n, 1).summary
-    row = {"peak_memory_gb": summary["peak_memory_gb"], "note": summary["batch_note"]}
-    if summary["batch_note"]:
+    row = {"peak_memory_gb": summary.peak_memory_gb, "note": summary.batch_note}
+    if summary.batch_note:
         raise ValueError(f"in parts: {row}")
     return row
 
@@ -375,12 +375,12 @@ def _in_parts(bench: Bench, studied: Studied, n: int) -> Row:
     options = {"dropout": 0.0}
     bench.windows(n)
     whole = bench.train(studied, n, 1, settings=settings, options=options)
-    peak = whole.summary["peak_memory_gb"] * 1e9
-    least = 20.0 * whole.summary["parameters"] + bench.windows(n).mel.nbytes
+    peak = whole.summary.peak_memory_gb * 1e9
+    least = 20.0 * whole.summary.parameters + bench.windows(n).mel.nbytes
     for share in (0.7, 0.5, 0.35, 0.25, 0.15):
         with _cap_in_parts(bench, least + share * (peak - least)):
             parts = bench.train(studied, n, 1, settings=settings, options=options)
-        if parts.summary["batch_note"]:
+        if parts.summary.batch_note:
             return _same_loss(whole, parts, share)
     raise ValueError("every cap held whole batches")
 
@@ -393,7 +393,7 @@ def _cap_in_parts(bench: Bench, bytes_: float) -> AbstractContextManager[None]:
 
 def _same_loss(whole: Trained, parts: Trained, share: float) -> Row:
     one, other = _losses(whole)[-1], _losses(parts)[-1]
-    row = {"loss_whole": one, "loss_in_parts": other, "note": parts.summary["batch_note"]}
+    row = {"loss_whole": one, "loss_in_parts": other, "note": parts.summary.batch_note}
     return {**row, "share_of_memory": share, "relative": abs(one - other) / abs(one)}
 
 

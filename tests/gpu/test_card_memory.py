@@ -70,7 +70,7 @@ def test_best_weights_give_way_before_batches_are_parted(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(TrainingModule, "backwards", backwards)
     trained = run(tiny_windows(16, 8), "basic_vae", SETTINGS)
-    assert "in parts of at most 4;" in trained.summary["batch_note"], "halved once, not twice"
+    assert "in parts of at most 4;" in trained.summary.batch_note, "halved once, not twice"
 
 
 # --- windows -----------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_the_optimisers_first_step_is_tried_again_in_parts(
     )
     trained = run(tiny_windows(16, 0), "basic_vae", SETTINGS)
     assert counted == ["full"]
-    assert "in parts of at most 4" in trained.summary["batch_note"]
+    assert "in parts of at most 4" in trained.summary.batch_note
     assert n == [8, 8] * SETTINGS.max_epochs, "no window counts twice"
 
 
@@ -255,4 +255,4 @@ def test_latents_are_computed_in_parts_where_they_do_not_fit(
     monkeypatch.setattr(TrainingModule, "latents", with_little)
     options = {"n_components": 2, "pretrain_epochs": 1}
     trained = run(tiny_windows(16, 0), "vade", SETTINGS, options=options)
-    assert "in parts of at most 4" in trained.summary["batch_note"]
+    assert "in parts of at most 4" in trained.summary.batch_note

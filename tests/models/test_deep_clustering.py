@@ -284,7 +284,7 @@ def test_histories_show_pretraining_then_clusters(dec: Trained, idec: Trained) -
     assert metric(idec, "reconstruction").index.max() > joint
     # Nothing to compare the first targets with.
     assert metric(dec, "changed").index.min() == joint + 1
-    assert dec.summary["best_epoch"] >= joint
+    assert dec.summary.best_epoch >= joint
 
 
 @both
@@ -298,9 +298,9 @@ def test_training_stops_when_hardly_a_window_changes_its_cluster(
     refreshes = changed.loc[OPTIONS["pretrain_epochs"] + interval :: interval]
     assert refreshes.iloc[-1] < 0.5
     assert (refreshes.iloc[:-1] >= 0.5).all()
-    assert trained.summary["stopped_early"]
+    assert trained.summary.stopped_early
     never = run(architecture, OPTIONS, windows)
-    assert never.summary["epochs"] == OPTIONS["pretrain_epochs"] + QUICK.max_epochs
+    assert never.summary.epochs == OPTIONS["pretrain_epochs"] + QUICK.max_epochs
 
 
 def test_targets_are_refreshed_at_their_interval(windows: Windows) -> None:

@@ -285,7 +285,7 @@ def test_every_fusion_trains_with_and_without_audio(fusion: str, n_silent: int) 
         beta=1.0,
         seed=0,
     )
-    assert trained.summary["epochs"] == 2
+    assert trained.summary.epochs == 2
     assert all(values.isfinite().all() for values in trained.weights.values())
 
 

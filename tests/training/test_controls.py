@@ -22,7 +22,7 @@ from songatlas.report.figures.training_curves import read_run
 from songatlas.training.control_notes import note
 from songatlas.training.controls import controlled
 from songatlas.training.data import Windows
-from songatlas.training.fit import in_words, train
+from songatlas.training.fit import train
 from songatlas.training.weights import Description, load_weights, save_weights
 
 torch.set_num_threads(1)
@@ -125,11 +125,11 @@ def test_a_control_trains_and_says_so_in_its_weights_latents_and_summary(tmp_pat
     training, loss = Training(max_epochs=1, device="cpu"), Loss()
     dealt = controlled(windows(), "shuffled_labels", 0)
     done = train(dealt, description, training, loss, name="control", beta=1.0, seed=0)
-    assert (done.summary["control"], done.summary["control_of"]) == (
+    assert (done.summary.control, done.summary.control_of) == (
         "shuffled_labels",
         "cvae_genre",
     )
-    assert done.summary["supervision"] == "none"
+    assert done.summary.supervision == "none"
     save_weights(tmp_path / "w.ckpt", done.description, done.weights)
     model, again = load_weights(tmp_path / "w.ckpt")
     assert model is not None
@@ -173,13 +173,12 @@ def test_an_untrained_control_has_the_weights_that_training_starts_with(
         not torch.equal(trained.weights[name], parameter)
         for name, parameter in start.named_parameters()
     )
-    assert done.summary.keys() == trained.summary.keys()
-    assert (done.summary["epochs"], done.summary["parameters"]) == (
+    assert (done.summary.epochs, done.summary.parameters) == (
         0,
-        trained.summary["parameters"],
+        trained.summary.parameters,
     )
     assert done.history.empty
-    assert in_words(done.summary) == "untrained: the control of contrastive"
+    assert done.summary.in_words() == "untrained: the control of contrastive"
     done.write(*(tmp_path / name for name in ("w.ckpt", "h.parquet", "s.json")))
     model, again = load_weights(tmp_path / "w.ckpt")
     assert model is not None

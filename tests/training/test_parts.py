@@ -131,8 +131,8 @@ def test_in_parts_training_arrives_where_whole_batches_do(
         for name, start in fresh(whole).items()
     )
     assert moved > 1e-3
-    assert whole.summary["batch_note"] is None
-    assert parts.summary["batch_note"] == fit.IN_PARTS.format(batch=8, part=2)
+    assert whole.summary.batch_note is None
+    assert parts.summary.batch_note == fit.IN_PARTS.format(batch=8, part=2)
 
 
 def fresh(trained: Trained) -> dict[str, torch.Tensor]:
@@ -147,7 +147,7 @@ def test_every_kind_of_model_trains_on_where_memory_ends(
 ) -> None:
     small_memory(monkeypatch, most=4, where=where)
     trained = run(windows_of(architecture), architecture, SETTINGS)
-    assert "in parts of at most 4" in trained.summary["batch_note"]
+    assert "in parts of at most 4" in trained.summary.batch_note
     assert all(values.isfinite().all() for values in trained.weights.values())
 
 

@@ -347,14 +347,14 @@ def test_the_same_seed_gives_identical_weights(architecture: str) -> None:
 def test_training_improves_on_the_untrained_model() -> None:
     trained = run(training=QUICK.model_copy(update={"max_epochs": 30, "learning_rate": 3e-3}))
     history = trained.history.query("split == 'validation' and metric == 'loss'")
-    assert trained.summary["best_validation_loss"] < history["value"].iloc[0] - 0.05
-    assert trained.summary["best_validation_loss"] == history["value"].min()
+    assert trained.summary.best_validation_loss < history["value"].iloc[0] - 0.05
+    assert trained.summary.best_validation_loss == history["value"].min()
 
 
 def test_the_best_epoch_is_kept_not_the_last() -> None:
     trained = run(training=QUICK.model_copy(update={"max_epochs": 12, "learning_rate": 0.2}))
     losses = trained.history.query("split == 'validation' and metric == 'loss'")
-    assert trained.summary["best_epoch"] == int(losses.loc[losses["value"].idxmin(), "epoch"])
+    assert trained.summary.best_epoch == int(losses.loc[losses["value"].idxmin(), "epoch"])
 
 
 def test_early_stopping_ends_the_run() -> None:
@@ -362,8 +362,8 @@ def test_early_stopping_ends_the_run() -> None:
         update={"max_epochs": 200, "early_stopping_patience": 3, "learning_rate": 0.2}
     )
     summary = run(training=settings, loss=Loss(kl_warmup_epochs=2)).summary
-    assert summary["epochs"] < 200
-    assert summary["epochs"] - 1 == max(summary["best_epoch"], 1) + 3
+    assert summary.epochs < 200
+    assert summary.epochs - 1 == max(summary.best_epoch, 1) + 3
 
 
 @pytest.mark.parametrize(("architecture", "pretraining"), [("basic_vae", 0), ("vade", 2)])
@@ -374,16 +374,16 @@ def test_a_time_limit_ends_at_an_epoch_that_has_weights(
     settings = QUICK.model_copy(update={"max_minutes": 1e-9})
     small = {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 2} if pretraining else {}
     trained = run(architecture=architecture, training=settings, options=small)
-    assert trained.summary["epochs"] == pretraining + 1
-    assert trained.summary["best_epoch"] == pretraining
+    assert trained.summary.epochs == pretraining + 1
+    assert trained.summary.best_epoch == pretraining
     assert trained.weights
-    assert f"after {pretraining + 1} epochs" in trained.summary["time_note"]
-    assert "depends on the machine" in trained.summary["time_note"]
+    assert f"after {pretraining + 1} epochs" in trained.summary.time_note
+    assert "depends on the machine" in trained.summary.time_note
 
 
 def test_a_time_limit_that_is_not_reached_changes_nothing() -> None:
     limited = run(training=QUICK.model_copy(update={"max_minutes": 60.0}))
-    assert limited.summary["time_note"] is None
+    assert limited.summary.time_note is None
     assert same_weights(limited, run())
 
 
@@ -490,16 +490,16 @@ def test_without_validation_windows_the_training_loss_is_watched(
     with caplog.at_level(logging.WARNING):
         trained = run(make_windows(18, 0))
     assert "no song with audio is left for validation" in caplog.text
-    assert trained.summary["monitor"] == "train"
-    assert trained.summary["monitor_reason"] == fit.NO_VALIDATION
-    assert trained.summary["best_validation_loss"] is None
+    assert trained.summary.monitor == "train"
+    assert trained.summary.monitor_reason == fit.NO_VALIDATION
+    assert trained.summary.best_validation_loss is None
     assert set(trained.history["split"]) == {"train"}
 
 
 @pytest.mark.parametrize("n", [2, 9])
 @pytest.mark.parametrize("architecture", ["basic_vae", "conv_vae"])
 def test_few_windows_and_a_last_batch_of_one_train(n: int, architecture: str) -> None:
-    assert run(make_windows(n, 1), architecture).summary["n_train_windows"] == n
+    assert run(make_windows(n, 1), architecture).summary.n_train_windows == n
 
 
 def test_a_single_training_window_is_refused() -> None:
@@ -518,7 +518,7 @@ def test_labels_shape_the_conditional_model() -> None:
     trained = run(windows, "cvae", options=options)
     assert trained.description.labels == ("pop", "rock")
     assert trained.description.options["n_classes"] == 2
-    assert trained.summary["supervision"] == "labels"
+    assert trained.summary.supervision == "labels"
     with pytest.raises(SongatlasError, match="n_classes: the model has room for 1"):
         run(windows, "cvae", options={**options, "n_classes": 1})
 
@@ -526,8 +526,8 @@ def test_labels_shape_the_conditional_model() -> None:
 def test_vade_pretrains_then_trains_its_mixture() -> None:
     options = {"widths": [16, 8], "n_components": 2, "pretrain_epochs": 3}
     trained = run(architecture="vade", options=options, loss=Loss(kl_warmup_epochs=0))
-    assert trained.summary["epochs"] == 3 + 4
-    assert trained.summary["best_epoch"] >= 3
+    assert trained.summary.epochs == 3 + 4
+    assert trained.summary.best_epoch >= 3
     kl = trained.history.query("split == 'train' and metric == 'kl'")["value"].to_numpy()
     assert (kl[:3] == 0.0).all()
     assert (kl[3:] > 0.0).all()
@@ -547,7 +547,7 @@ def test_songs_without_audio_train_with_a_resume_folder(tmp_path: Path) -> None:
     )
     options = {"fusion": "late", "width": 8, "channels": [8]}
     trained = run(windows, "fusion", options=options, resume_folder=tmp_path)
-    assert trained.summary["n_train_windows"] == 19
+    assert trained.summary.n_train_windows == 19
     assert all(values.isfinite().all() for values in trained.weights.values())
 
 
@@ -558,7 +558,7 @@ def test_attention_over_lyrics_trains() -> None:
         lyrics=torch.randn(24, 4, generator=random),
         lyrics_lines=torch.randn(24, 3, 4, generator=random),
     )
-    assert np.isfinite(run(windows, "multimodal_vae").summary["best_validation_loss"])
+    assert np.isfinite(run(windows, "multimodal_vae").summary.best_validation_loss)
 
 
 class PowerCutError(Exception):
@@ -621,7 +621,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         whole.history.query("metric != 'seconds'")[timeless],
         resumed.history.query("metric != 'seconds'")[timeless],
     )
-    assert whole.summary["best_epoch"] == resumed.summary["best_epoch"]
+    assert whole.summary.best_epoch == resumed.summary.best_epoch
 
 
 @pytest.mark.parametrize("architecture", ["conv_vae", "idec"])
@@ -747,8 +747,8 @@ def test_watching_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_line_of_a_finished_training() -> None:
-    assert fit.in_words(run().summary).startswith("4 epochs, best at ")
+    assert run().summary.in_words().startswith("4 epochs, best at ")
     nothing = fit.not_trained(
         Description("basic_vae", SPEC, 8, {}), QUICK, Loss(), name="m", seed=0, note="no song"
     )
-    assert fit.in_words(nothing.summary) == "no song"
+    assert nothing.summary.in_words() == "no song"

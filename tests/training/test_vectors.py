@@ -464,8 +464,8 @@ def test_the_number_of_components_is_the_one_of_the_best_bound(tmp_path: Path) -
     found = train_with_components(windows, description, long, fake)
     enough = [number for number in NUMBERS if 5 * number <= len(windows.rows("train"))]
     assert asked == [*((number, COMPARED_EPOCHS) for number in enough), (8, 50)]
-    assert found.description.options["n_components"] == found.summary["n_components"] == 8
-    assert found.summary["bounds"] == {number: losses[number] for number in enough}
+    assert found.description.options["n_components"] == found.summary.n_components == 8
+    assert found.summary.bounds == {number: losses[number] for number in enough}
 
 
 def test_without_validation_songs_some_training_songs_are_held_out(tmp_path: Path) -> None:

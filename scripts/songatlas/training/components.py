@@ -62,11 +62,12 @@ def train_with_components(
     bounds = {}
     for number in numbers:
         found = train(compared, _with(description, number), short).summary
-        bounds[number] = float(found["best_validation_loss"])
+        assert found.best_validation_loss is not None
+        bounds[number] = found.best_validation_loss
         logger.info("%d components: %.4f nats per value on held-out songs", number, bounds[number])
     best = min(bounds, key=lambda number: bounds[number])
     kept = train(windows, _with(description, best), training)
-    return replace(kept, summary={**kept.summary, OPTION: best, "bounds": bounds})
+    return replace(kept, summary=replace(kept.summary, n_components=best, bounds=bounds))
 
 
 def _open(description: Description) -> bool:

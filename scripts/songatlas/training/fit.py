@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from songatlas.training.module import TrainingModule
 from songatlas.training.posterior import Posterior
 from songatlas.training.schedule import Schedule
 from songatlas.training.stored import StoredSpectrograms
+from songatlas.training.summary import Summary
 from songatlas.training.time_limit import TimeLimit
 from songatlas.training.weights import Description, save_weights
 
@@ -75,14 +76,13 @@ class Trained:
     description: Description
     weights: dict[str, Tensor]
     history: pd.DataFrame
-    summary: dict[str, Any]
+    summary: Summary
 
     def write(self, weights: str | Path, history: str | Path, summary: str | Path) -> None:
         """Write `weights.ckpt`, `history.parquet` and `summary.json`, each atomically."""
         save_weights(weights, self.description, self.weights)
         tables.write(self.history, history, tables.HISTORY)
-        with tables.atomic(summary) as temporary:
-            temporary.write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
+        self.summary.write(summary)
 
 
 @memory_errors_explained()
@@ -205,70 +205,100 @@ def train(
     model.load_state_dict(module.best.weights)
     _finish(model, Batches(windows, rows, size), device)
     history = pd.DataFrame(module.history)
-    watched = "validation" if validated else "train"
-    at_best = history[(history["epoch"] == module.best.epoch) & (history["split"] == watched)]
-    whole = at_best[at_best["unit"].isna()]
-    best = dict(zip(whole["metric"], whole["value"], strict=True))
-    # Few validation windows would bound it from above by the logarithm of their number.
-    informed = history[
-        (history["epoch"] == module.best.epoch)
-        & (history["split"] == "train")
-        & (history["metric"] == "mutual_information")
-    ]["value"].tolist()
-    seconds = history.loc[history["metric"] == "seconds", "value"]
+    summary = replace(
+        _about(
+            description,
+            training,
+            loss,
+            name=name,
+            seed=seed,
+            n_train_windows=len(rows),
+            n_validation_windows=len(validation_rows),
+        ),
+        parameters=parameter_count(model),
+        batch_note=_batch_note(module, size),
+        time_note=limit.note(int(history["epoch"].max()) + 1),
+        stopped_early=int(history["epoch"].max()) + 1 < module.schedule.n_epochs,
+        monitor_reason=None if validated else NO_VALIDATION,
+        peak_memory_gb=peak_memory_gb(device),
+        **_of_best_epoch(history, module.best.epoch, validated),
+    )
     posterior = _posterior(model, windows, size, device)
     # Without a posterior the scale of a latent is anybody's choice: no threshold means anything.
-    active = posterior.active_units() if informed else None
+    active = None if summary.mutual_information is None else posterior.active_units()
     units = posterior.variance()
     if collapsed(active, len(units)):
         logger.warning(
-            "%s: the posterior has collapsed: %d of %d latent dimensions are active%s; lower beta, "
-            "use loss.scale elbo or loss.free_bits, or train longer",
+            "%s: the posterior has collapsed: %d of %d latent dimensions are active (KL %.2f "
+            "nats); lower beta, use loss.scale elbo or loss.free_bits, or train longer",
             name,
             active,
             len(units),
-            f" (KL {best['kl']:.2f} nats)",
+            summary.kl,
         )
-    return Trained(
-        description,
-        {name: tensor.cpu() for name, tensor in model.state_dict().items()},
-        history,
-        {
-            "model": name,
-            "architecture": description.architecture,
-            "note": None,
-            "parameters": parameter_count(model),
-            "latent_dim": description.latent_dim,
-            "loss_scale": loss.scale,
-            "epochs": int(history["epoch"].max()) + 1,
-            "stopped_early": int(history["epoch"].max()) + 1 < module.schedule.n_epochs,
-            "best_epoch": module.best.epoch,
-            "best_validation_loss": best["loss"] if validated else None,
-            "monitor": watched,
-            "monitor_reason": None if validated else NO_VALIDATION,
-            "batch_note": _batch_note(module, size),
-            "time_note": limit.note(int(history["epoch"].max()) + 1),
-            "reconstruction": best.get("reconstruction"),
-            "reconstruction_db": best.get("reconstruction_db"),
-            "kl": best.get("kl"),
-            "mutual_information": informed[0] if informed else None,
-            "active_units": active,
-            "kl_per_unit": at_best.loc[at_best["metric"] == "kl_per_unit", "value"].tolist(),
-            "variance_per_unit": units.tolist(),
-            "seconds": time.monotonic() - started,
-            "seconds_per_epoch": float(seconds.mean()),
-            "device": device,
-            "precision": precision,
-            "processes": n_ranks(),
-            "peak_memory_gb": peak_memory_gb(device),
-            "n_train_windows": len(rows),
-            "n_validation_windows": len(validation_rows),
-            "seed": seed,
-            "supervision": description.supervision,
-            "control": description.control,
-            "control_of": description.control_of,
-        },
+    weights = {key: tensor.cpu() for key, tensor in model.state_dict().items()}
+    summary = replace(
+        summary,
+        active_units=active,
+        variance_per_unit=tuple(units.tolist()),
+        seconds=time.monotonic() - started,
     )
+    return Trained(description, weights, history, summary)
+
+
+def _about(
+    description: Description,
+    training: Training,
+    loss: Loss,
+    *,
+    name: str,
+    seed: int,
+    n_train_windows: int = 0,
+    n_validation_windows: int = 0,
+) -> Summary:
+    """What is known of a training before it starts."""
+    device = choose_device(training.device)
+    return Summary(
+        model=name,
+        architecture=description.architecture,
+        seed=seed,
+        latent_dim=description.latent_dim,
+        loss_scale=loss.scale,
+        device=device,
+        precision=choose_precision(training.precision, device),
+        processes=n_ranks(),
+        n_train_windows=n_train_windows,
+        n_validation_windows=n_validation_windows,
+        supervision=description.supervision,
+        control=description.control,
+        control_of=description.control_of,
+    )
+
+
+def _of_best_epoch(history: pd.DataFrame, epoch: int, validated: bool) -> dict[str, Any]:
+    """What the history says of the epoch that was kept, by the summary's keys."""
+    watched = "validation" if validated else "train"
+    at_best = history[history["epoch"] == epoch]
+    measured = at_best[at_best["split"] == watched]
+    whole = measured[measured["unit"].isna()]
+    best = dict(zip(whole["metric"], whole["value"], strict=True))
+    # Few validation windows would bound it from above by the logarithm of their number.
+    informed = at_best.loc[
+        (at_best["split"] == "train") & (at_best["metric"] == "mutual_information"), "value"
+    ].tolist()
+    seconds = history.loc[history["metric"] == "seconds", "value"]
+    return {
+        "epochs": int(history["epoch"].max()) + 1,
+        "best_epoch": epoch,
+        "best_validation_loss": best["loss"] if validated else None,
+        "monitor": watched,
+        "reconstruction": best.get("reconstruction"),
+        "reconstruction_db": best.get("reconstruction_db"),
+        "kl": best.get("kl"),
+        "mutual_information": informed[0] if informed else None,
+        "kl_per_unit": tuple(measured.loc[measured["metric"] == "kl_per_unit", "value"]),
+        "seconds_per_epoch": float(seconds.mean()),
+    }
 
 
 def _untrained(
@@ -289,44 +319,24 @@ def _untrained(
     if description.spec.of_vectors:
         _begin(model, Batches(windows, rows, training.batch_size), device)
     _finish(model, Batches(windows, rows, training.batch_size), device)
-    nothing = not_trained(
-        description,
-        training,
-        loss,
-        name=name,
-        seed=seed,
-        note="",
-        n_windows=(len(rows), len(windows.rows("validation"))),
-    )
     variance = _posterior(model, windows, training.batch_size, device).variance()
-    summary = {
-        **nothing.summary,
-        "note": None,
-        "monitor_reason": None,
-        "parameters": parameter_count(model),
-        "variance_per_unit": variance.tolist(),
-        "seconds": time.monotonic() - started,
-        "peak_memory_gb": peak_memory_gb(device),
-    }
+    summary = replace(
+        _about(
+            description,
+            training,
+            loss,
+            name=name,
+            seed=seed,
+            n_train_windows=len(rows),
+            n_validation_windows=len(windows.rows("validation")),
+        ),
+        parameters=parameter_count(model),
+        variance_per_unit=tuple(variance.tolist()),
+        seconds=time.monotonic() - started,
+        peak_memory_gb=peak_memory_gb(device),
+    )
     weights = {key: tensor.cpu() for key, tensor in model.state_dict().items()}
-    return Trained(description, weights, nothing.history, summary)
-
-
-def in_words(summary: Mapping[str, Any]) -> str:
-    """A training's summary in one line."""
-    if summary["note"]:
-        return str(summary["note"])
-    if summary["control"] == UNTRAINED:
-        return f"untrained: the control of {summary['control_of']}"
-    held_out = summary["best_validation_loss"]
-    parts = [
-        f"{summary['epochs']} epochs",
-        f"best at {summary['best_epoch'] + 1}"
-        + (f" (validation loss {held_out:.4g})" if held_out is not None else ""),
-    ]
-    if summary["active_units"] is not None:
-        parts.append(f"{summary['active_units']} of {summary['latent_dim']} units active")
-    return ", ".join([*parts, f"{summary['device']} {summary['precision']}"])
+    return Trained(description, weights, tables.empty(tables.HISTORY), summary)
 
 
 def not_trained(
@@ -337,53 +347,11 @@ def not_trained(
     name: str,
     seed: int,
     note: str,
-    n_windows: tuple[int, int] = (0, 0),
 ) -> Trained:
-    """What stands for a model that this corpus gives nothing to train on: no weights, a note.
-
-    `n_windows` are the training and validation windows that there are.
-    """
-    device = choose_device(training.device)
-    return Trained(
-        replace(description, note=note),
-        {},
-        tables.empty(tables.HISTORY),
-        {
-            "model": name,
-            "architecture": description.architecture,
-            "note": note,
-            "parameters": None,
-            "latent_dim": description.latent_dim,
-            "loss_scale": loss.scale,
-            "epochs": 0,
-            "stopped_early": False,
-            "best_epoch": None,
-            "best_validation_loss": None,
-            "monitor": "train",
-            "monitor_reason": note,
-            "batch_note": None,
-            "time_note": None,
-            "reconstruction": None,
-            "reconstruction_db": None,
-            "kl": None,
-            "mutual_information": None,
-            "active_units": None,
-            "kl_per_unit": [],
-            "variance_per_unit": [],
-            "seconds": 0.0,
-            "seconds_per_epoch": None,
-            "device": device,
-            "precision": choose_precision(training.precision, device),
-            "processes": n_ranks(),
-            "peak_memory_gb": None,
-            "n_train_windows": n_windows[0],
-            "n_validation_windows": n_windows[1],
-            "seed": seed,
-            "supervision": description.supervision,
-            "control": description.control,
-            "control_of": description.control_of,
-        },
-    )
+    """What stands for a model that this corpus gives nothing to train on: no weights, a note."""
+    about = _about(description, training, loss, name=name, seed=seed)
+    summary = replace(about, note=note, monitor_reason=note)
+    return Trained(replace(description, note=note), {}, tables.empty(tables.HISTORY), summary)
 
 
 def _near(windows: Windows, model: Model, device: str) -> Windows:

@@ -15,7 +15,7 @@ from songatlas.models.gather import rank
 from songatlas.training.components import train_with_components
 from songatlas.training.controls import controlled
 from songatlas.training.data import read_inputs
-from songatlas.training.fit import in_words, not_trained, train
+from songatlas.training.fit import not_trained, train
 from songatlas.training.weights import Description
 
 logger = logging.getLogger(__name__)
@@ -107,4 +107,4 @@ def fulfil(request: Request) -> str:
     if rank() == 0:
         outputs = request.outputs
         trained.write(outputs["weights"], outputs["history"], outputs["summary"])
-    return in_words(trained.summary)
+    return trained.summary.in_words()
