@@ -11,7 +11,8 @@ from conftest import ROOT
 from songatlas.config import feature_registry as registry
 from songatlas.config.yaml_files import load_yaml
 from songatlas.plan import forecast
-from songatlas.plan.forecast import OTHERS, RATES, Forecast, MinutesLeft
+from songatlas.plan.amounts import RATES
+from songatlas.plan.forecast import OTHERS, Forecast, MinutesLeft
 from songatlas.plan.workflow import BYTES_PER_S, Plan
 
 HOUR = round(3600 * BYTES_PER_S[".wav"])

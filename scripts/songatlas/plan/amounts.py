@@ -1,8 +1,48 @@
-"""How much music a run is of: counted where the corpus is known, else guessed from file sizes."""
+"""How much music a run is of, counted or guessed, and what jobs were seen to take of it."""
 
+import csv
 from dataclasses import dataclass
 
+from songatlas.config.models import Model
+from songatlas.files import PROJECT
 from songatlas.plan.workflow import BYTES_PER_S, DEMO_SONG_S, DEMO_SONGS, Plan
+
+RATES = PROJECT / "resources" / "rates.csv"
+
+FULL_SIZE = 128 * 1292
+"""Values of the spectrograms that trainings were measured on."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """CPU seconds: `job_s` of each job and `each_s` of each hour, song, window or row.
+
+    `weights_mb` are those of a trained model, at `FULL_SIZE`.
+    """
+
+    job_s: float
+    per: str
+    each_s: float
+    weights_mb: float
+
+
+def rates() -> dict[str, Rate]:
+    """Of every rule, and of every architecture's training, that was measured."""
+    with RATES.open(encoding="utf-8", newline="") as file:
+        return {
+            row["job"]: Rate(
+                float(row["job_s"]),
+                row["per"],
+                float(row["each_s"]),
+                float(row["weights_mb"] or 0),
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def training_of(model: Model) -> str:
+    """What a model's training is called among the rates."""
+    return f"train {model.architecture}" + (" of vectors" if model.vectors else "")
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,16 @@
 """How long a run takes: rates that were measured, times the music that it has."""
 
-import csv
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from songatlas.config import feature_registry as registry
-from songatlas.plan.amounts import amounts
+from songatlas.plan.amounts import FULL_SIZE, Rate, amounts, rates, training_of
 from songatlas.plan.workflow import Plan
-from songatlas.run.fingerprint import ROOT
 from songatlas.training.control_notes import UNTRAINED
 
-RATES = ROOT.parent / "resources" / "rates.csv"
-"""CPU seconds of a job, by rule: each job's start, and what is added by the music."""
-
 OTHERS = "every other job"
-FULL_SIZE = 128 * 1292
-"""Values of the spectrograms that trainings were measured on."""
-
 SHOWN = 4
 """Stages that are named; the others are summed."""
 
@@ -30,22 +21,6 @@ SAY_EVERY_S = 20.0
 
 Job = tuple[str, str | None]
 """A rule, and the model that its job is about."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """CPU seconds: `job_s` of each job and `each_s` of each hour, song, window or row."""
-
-    job_s: float
-    per: str
-    each_s: float
-
-
-def rates() -> dict[str, Rate]:
-    """Of every rule, and of every architecture's training, that was measured."""
-    with RATES.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {row["job"]: Rate(float(row["job_s"]), row["per"], float(row["each_s"])) for row in rows}
 
 
 class Forecast:
@@ -106,8 +81,7 @@ class Forecast:
     def _name(self, job: Job) -> str:
         rule, model = job
         if rule == "train" and model is not None:
-            declared = self.plan.config.models[model]
-            return f"train {declared.architecture}" + (" of vectors" if declared.vectors else "")
+            return training_of(self.plan.config.models[model])
         excerpts = self.plan.config.excerpts and f"{rule} of excerpts" in self.rates
         return f"{rule} of excerpts" if excerpts else rule
 

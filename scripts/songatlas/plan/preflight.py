@@ -7,10 +7,8 @@ from pathlib import Path
 from songatlas.config import feature_registry as registry
 from songatlas.errors import SongatlasError
 from songatlas.files import free_bytes
-from songatlas.models.count import count_parameters
-from songatlas.plan.amounts import amounts
+from songatlas.plan.amounts import FULL_SIZE, amounts, rates, training_of
 from songatlas.plan.workflow import Plan
-from songatlas.run.running import FOLDER
 
 DEMO_BYTES = 60_000_000
 """The demo's songs as FLAC."""
@@ -51,14 +49,31 @@ class Need:
         return left + (self.temporary if left else 0)
 
 
-def need(plan: Plan, parameters: dict[str, int]) -> Need:
-    """Estimate of a plan whose models have so many `parameters`."""
+def weight_bytes(plan: Plan) -> dict[str, int]:
+    """About how large each model's weights are: they grow with the spectrograms it reads.
+
+    An architecture that was never measured counts as the largest one.
+    """
+    config, known = plan.config, rates()
+    frames = config.logmel.n_frames(config.windows.length_s)
+    size = config.logmel.n_mels * frames / FULL_SIZE
+    most = max(rate.weights_mb for rate in known.values())
+    sizes = {}
+    for name in plan.models:
+        rate = known.get(training_of(config.models[name]))
+        grows = 1.0 if config.models[name].vectors else size
+        sizes[name] = round(1e6 * grows * (most if rate is None else rate.weights_mb))
+    return sizes
+
+
+def need(plan: Plan) -> Need:
+    """Estimate of what a plan writes."""
     config = plan.config
     music = amounts(plan)
     windows = music.windows
     row_bytes = [registry.feature(name).row_bytes(config, name) for name in plan.features]
     seeds = len(config.seeds)
-    weights = [4 * parameters.get(name, 0) for name in plan.models]
+    weights = list(weight_bytes(plan).values())
     dims = [config.models[name].latent_dim for name in plan.models] * seeds
     dims += [config.clustering.pca_dim] * len(plan.untrained)
     clusterings = len(config.clustering.levels) * len(config.clustering.k) * 6
@@ -87,20 +102,13 @@ def preflight(plan: Plan, stages: Collection[str] | None = None) -> str:
         NoSpaceError: when the windows are known and the disk holds less than the run needs.
     """
     results = Path(plan.results)
-    parameters: dict[str, int] | None = {}
-    weights = plan.branch_files("models/{model}/seed-{seed}/weights.ckpt", plan.trained)
-    if not all(Path(path).is_file() for path in weights):
-        models, spec = plan.declared_models(), plan.spec(*plan.models)
-        parameters = count_parameters(models, spec, FOLDER / "parameters")
-    needed = need(plan, parameters or {})
+    needed = need(plan)
     if stages is not None:
         needed = needed.only(stages)
     missing, free = needed.missing(results), free_bytes(results)
     said = f"disk: {results} needs about {_shown(missing)} more, {_shown(free)} are free"
     if not needed.known:
         said += f" (for about {needed.windows} windows; songs have not been opened yet)"
-    if parameters is None:
-        said += " (models not counted: this environment has no torch)"
     if missing <= free:
         return said
     largest = max(needed.stages, key=lambda stage: needed.stages[stage])
