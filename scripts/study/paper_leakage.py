@@ -4,10 +4,9 @@ from songatlas.run.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.evaluation.columns import LEAKAGE
-    from songatlas.report.study.figures.leakage import leakage_figure
+    from songatlas.report.study.figures.leakage import leakage_figure, leakage_rows
     from songatlas.report.study.figures.write import write_figures
     from songatlas.report.study.files import read_optional
-    from songatlas.report.study.leakage import leakage_rows
     from songatlas.report.study.published import read_published
 
     given = snakemake.params

@@ -5,7 +5,7 @@ from songatlas.run.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     import pandas as pd
 
-    from songatlas.report.study.corpus_kind import corpus_kind
+    from songatlas.report.study.corpus_sheets import corpus_kind
     from songatlas.report.study.files import read_table, write_sheets
     from songatlas.report.study.model_sheets import model_sheets
     from songatlas.report.study.published import read_published

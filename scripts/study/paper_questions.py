@@ -5,7 +5,7 @@ from songatlas.run.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from songatlas.evaluation.columns import LEAKAGE
     from songatlas.evaluation.layout import write_text
-    from songatlas.report.study.corpus_kind import corpus_kind
+    from songatlas.report.study.corpus_sheets import corpus_kind
     from songatlas.report.study.files import read_optional, read_table
     from songatlas.report.study.published import read_published
     from songatlas.report.study.questions import Answers, questions

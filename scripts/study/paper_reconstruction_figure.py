@@ -3,7 +3,7 @@
 from songatlas.run.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from songatlas.report.study.corpus_kind import corpus_kind
+    from songatlas.report.study.corpus_sheets import corpus_kind
     from songatlas.report.study.figures.reconstruction_scatter import reconstruction_figure
     from songatlas.report.study.figures.score_figures import protocol_words
     from songatlas.report.study.figures.write import write_figures

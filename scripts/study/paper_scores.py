@@ -7,7 +7,7 @@ with job(snakemake.log[0], snakemake.threads):
     from songatlas.evaluation import layout
     from songatlas.evaluation.comparison import read_runs, together
     from songatlas.report.study.clusterings import clusterings
-    from songatlas.report.study.corpus_kind import corpus_kind
+    from songatlas.report.study.corpus_sheets import corpus_kind
     from songatlas.report.study.files import read_table, write_sheets
     from songatlas.report.study.published import read_published
     from songatlas.report.study.score_sheets import Protocol, score_sheets

@@ -21,7 +21,7 @@ from songatlas.config.corpus import Windows
 from songatlas.config.features import LogMel
 from songatlas.features.vectors.representations import song_means
 from songatlas.features.vectors.representations import read_vectors
-from songatlas.new_songs.drift import drift
+from songatlas.new_songs.drift_table import drift
 from songatlas.new_songs.novelty import full_conformal, needed, split_conformal
 from songatlas.new_songs.songs import read_songs
 

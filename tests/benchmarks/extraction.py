@@ -26,7 +26,7 @@ from harness import in_turns, ratio, timed, write_json
 from songatlas import tables
 from songatlas.corpus.sound.decode import decode, decode_windows
 from songatlas.features.audio.logmel import stored_log_mel
-from songatlas.features.audio.mfcc import delta, mfcc
+from songatlas.features.audio.descriptors import delta, mfcc
 from songatlas.config.features import LogMel
 from songatlas.config.corpus import Windows
 from songatlas.run.memory import keep_freed_memory

@@ -29,7 +29,7 @@ from songatlas.evaluation.probing import probe
 from songatlas.evaluation.scores import _over, external_scores, target
 from songatlas.features.vectors.representations import Vectors
 from songatlas.latents.baselines import finished
-from songatlas.new_songs.drift import drift
+from songatlas.new_songs.drift_table import drift
 from songatlas.new_songs.novelty import full_conformal, split_conformal
 from songatlas.words.describe import UNSURE, describe
 from songatlas.words.measures import Measure, Measured

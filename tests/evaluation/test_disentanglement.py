@@ -9,7 +9,6 @@ import pytest
 
 from songatlas import tables
 from songatlas.config.evaluation import Disentanglement
-from songatlas.evaluation.bound_dimensions import bound_correlation
 from songatlas.evaluation.disentanglement import (
     METRICS,
     Measured,
@@ -23,6 +22,7 @@ from songatlas.evaluation.disentanglement import (
 from songatlas.evaluation.disentanglement_table import (
     BOUND,
     BOUND_HELD_OUT,
+    bound_correlation,
     gather,
     measure,
     window_attributes_of,
@@ -30,7 +30,7 @@ from songatlas.evaluation.disentanglement_table import (
     write_table,
 )
 from songatlas.evaluation.factors import Factor, factor
-from songatlas.evaluation.naming import closest, correlation_matches, matches
+from songatlas.report.figures.traversal import closest, correlation_matches, matches
 
 N = 180
 

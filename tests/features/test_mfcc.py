@@ -8,8 +8,8 @@ import pytest
 
 from songatlas.config.features import LogMel
 from songatlas.corpus.sound.decode import decode_windows
+from songatlas.features.audio.descriptors import delta, mfcc
 from songatlas.features.audio.logmel import log_mel
-from songatlas.features.audio.mfcc import delta, mfcc
 
 
 def test_equals_librosa_on_real_audio(jamendolyrics: Path) -> None:

@@ -10,7 +10,6 @@ from matplotlib.text import Text
 from torch import Tensor
 
 from songatlas import tables
-from songatlas.evaluation.naming import Match
 from songatlas.latents.traverse import (
     NO_PRIOR,
     STEPS_SD,
@@ -23,6 +22,7 @@ from songatlas.models.registry import build
 from songatlas.report.figures.reconstruction import Window
 from songatlas.report.figures.save import save
 from songatlas.report.figures.traversal import (
+    Match,
     Traversal,
     names_of,
     no_traversal_figure,

@@ -17,8 +17,7 @@ from songatlas.config.new_songs import Assign
 from songatlas.errors import ConfigError, SongatlasError
 from songatlas.new_songs.assign import compare, compared_frame, place
 from songatlas.new_songs.branches import chosen
-from songatlas.new_songs.drift import drift
-from songatlas.new_songs.drift_table import drift_rows
+from songatlas.new_songs.drift_table import drift, drift_rows
 from songatlas.new_songs.embed import Embedded
 from songatlas.new_songs.finished import Branch, Finished
 from songatlas.new_songs.novelty import full_conformal, knn, needed, split_conformal

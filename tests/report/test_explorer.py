@@ -31,7 +31,7 @@ from songatlas.report.explorer import (
     spectrograms,
 )
 from songatlas.words import words
-from songatlas.words.effects import effect_sizes
+from songatlas.words.describe import effect_sizes
 from songatlas.words.tags import NO_TAGS, SongTags
 
 FRONTEND = ROOT / "resources" / "explorer"

@@ -66,7 +66,7 @@ HOLDS = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from songatlas import compiled
+from songatlas.run import compiled
 compiled.lock_path = lambda: Path(sys.argv[2])
 with compiled.compiling():
     print("held", flush=True)

@@ -13,15 +13,12 @@ import paper_frames as frames
 from songatlas.errors import SongatlasError
 from songatlas.latents.projection import Tsne, project
 from songatlas.report.figures.map import overview_figure
-from songatlas.report.study.corpus_kind import DIFFERENT
-from songatlas.report.study.dataset import dataset_table
+from songatlas.report.study.corpus_sheets import DIFFERENT, dataset_table
 from songatlas.report.study.figures import marks
-from songatlas.report.study.figures.leakage import leakage_figure
-from songatlas.report.study.figures.ranking import order
+from songatlas.report.study.figures.leakage import leakage_figure, leakage_rows
 from songatlas.report.study.figures.reconstruction_scatter import reconstruction_figure
-from songatlas.report.study.figures.score_figures import score_figures
+from songatlas.report.study.figures.score_figures import order, score_figures
 from songatlas.report.study.figures.write import write_figures
-from songatlas.report.study.leakage import leakage_rows
 from songatlas.report.study.published import Published, read_published
 from songatlas.report.study.ranking import ranking_table
 from songatlas.report.study.reconstruction import correlation_table, points

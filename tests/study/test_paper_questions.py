@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 import paper_frames as frames
-from songatlas.report.study.corpus_kind import DIFFERENT, SAME
+from songatlas.report.study.corpus_sheets import DIFFERENT, SAME
 from songatlas.report.study.methods import algorithm_differences, methods_table
 from songatlas.report.study.published import read_published
 from songatlas.report.study.questions import APART, Answers, questions

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from pipeline import WORDS, planned, snakemake, write_song
 from songatlas import tables
-from songatlas.report.study.corpus_kind import DIFFERENT
+from songatlas.report.study.corpus_sheets import DIFFERENT
 from test_latex import compile_tables
 
 pytestmark = pytest.mark.slow

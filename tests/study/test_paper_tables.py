@@ -17,9 +17,15 @@ from songatlas.evaluation.layout import Sheet
 from songatlas.report.study import published as study
 from songatlas.report.study.best import METRICS, best_table, best_versus
 from songatlas.report.study.clusterings import over_seeds
-from songatlas.report.study.corpus_kind import DIFFERENT, SAME, SAME_SONGS, corpus_kind
-from songatlas.report.study.corpus_sheets import corpus_sheets
-from songatlas.report.study.dataset import dataset_table, splits_table
+from songatlas.report.study.corpus_sheets import (
+    DIFFERENT,
+    SAME,
+    SAME_SONGS,
+    corpus_kind,
+    corpus_sheets,
+    dataset_table,
+    splits_table,
+)
 from songatlas.report.study.files import write_sheets
 from songatlas.report.study.methods import (
     EVERYONE,
@@ -28,14 +34,16 @@ from songatlas.report.study.methods import (
     methods_table,
     methods_versus,
 )
-from songatlas.report.study.model_sheets import model_sheets
-from songatlas.report.study.model_tables import architectures_table, architectures_versus
+from songatlas.report.study.model_sheets import (
+    architectures_table,
+    architectures_versus,
+    model_sheets,
+)
 from songatlas.report.study.pairwise import pairwise_sheet
 from songatlas.report.study.ranking import ranking_table, seed_interval
 from songatlas.report.study.reconstruction import correlation_table, points
-from songatlas.report.study.score_sheets import Protocol, score_sheets
+from songatlas.report.study.score_sheets import Protocol, score_sheets, tasks_table, tasks_versus
 from songatlas.report.study.summary import companion_table, summary_table, summary_versus
-from songatlas.report.study.task_table import tasks_table, tasks_versus
 from songatlas.report.study.versus import NO_VALUE, NOT_PUBLISHED, NOT_RUN, versus
 
 PUBLISHED = study.read_published()

@@ -21,9 +21,8 @@ from songatlas.run.interruption import Interrupted
 from songatlas.training import data, fit, module
 from songatlas.training.data import Batches, Windows, prepare, read_windows
 from songatlas.training.device import choose_device, choose_precision
-from songatlas.training.fit import Trained, train
+from songatlas.training.fit import TimeLimit, Trained, train
 from songatlas.training.schedule import Best, Schedule
-from songatlas.training.time_limit import TimeLimit
 from songatlas.training.weights import Description
 
 # Tiny layers: more threads only wait for one another.

@@ -20,10 +20,12 @@ from songatlas.extras.by_ear import (
     COLUMNS,
     WRITTEN,
     excerpts,
+    keys,
+    objection,
+    tempi_bpm,
     write_captions_by_ear,
     write_of_songs,
 )
-from songatlas.extras.grounding import keys, objection, tempi_bpm
 from songatlas.extras.listener import EXCERPT_S, Listener, load_listener
 
 torch.set_num_threads(1)

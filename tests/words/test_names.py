@@ -20,12 +20,12 @@ from songatlas.words import vocabulary
 from songatlas.words.describe import (
     UNSURE,
     Clusterer,
+    correlations,
     describe,
     described,
     differences,
     structureless,
 )
-from songatlas.words.effects import correlations
 from songatlas.words.measures import (
     Measure,
     Measured,
@@ -34,9 +34,18 @@ from songatlas.words.measures import (
     tag_measures,
     word_measures,
 )
-from songatlas.words.songs import descriptor_values, key_of, tagged
 from songatlas.words.tags import SongTags
-from songatlas.words.write import NAMED, Groups, captions, kept_names, name_clusters, suggested
+from songatlas.words.write import (
+    NAMED,
+    Groups,
+    captions,
+    descriptor_values,
+    kept_names,
+    key_of,
+    name_clusters,
+    suggested,
+    tagged,
+)
 
 METAL, HARD = Measure("tag", "metal", "metal"), Measure("tag", "hard rock", "hard rock")
 TEMPO = Measure("sound", "Tempo", "fast", "slow")

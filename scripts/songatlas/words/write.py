@@ -18,9 +18,11 @@ from songatlas.config.words import Names
 from songatlas.errors import TableError
 from songatlas.evaluation import layout
 from songatlas.evaluation.consensus import consensus_at
+from songatlas.features.audio.descriptors import PITCHES
 from songatlas.features.vectors.reduction import reduce_width
 from songatlas.words.describe import UNSURE, Description, Difference, describe, differences
 from songatlas.words.descriptor_words import DESCRIPTORS
+from songatlas.words.joint import songs_of_encoder
 from songatlas.words.language_names import language_name
 from songatlas.words.measures import (
     NO_PLAIN_WORD,
@@ -32,10 +34,70 @@ from songatlas.words.measures import (
     together,
     word_measures,
 )
-from songatlas.words.songs import descriptor_values, key_of, tagged
+from songatlas.words.scores import unit
 from songatlas.words.tags import song_tags, top_tags
-from songatlas.words.vocabulary import tags
+from songatlas.words.vocabulary import Tag, tags
 from songatlas.words.words import count_words, distinctive
+
+SIGNS = dict(
+    zip(PITCHES, ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"), strict=True)
+)
+"""Pitches as musicians write them, by their names among the descriptors."""
+
+
+def descriptor_values(parts: Sequence[str | Path], windows: pd.DataFrame) -> pd.DataFrame:
+    """Means of every descriptor over the windows of each song; index: track_id, sorted.
+
+    Args:
+        parts: the feature `descriptors`.
+        windows: `window_id, track_id`.
+    """
+    names = tables.read_metadata(parts[0])["names"]
+    track_of = dict(zip(windows["window_id"], windows["track_id"], strict=True))
+    blocks = [
+        pd.DataFrame(
+            np.asarray(block).reshape(len(ids), -1),
+            index=[track_of[window_id] for window_id in ids],
+            columns=names,
+        )
+        for ids, block in tables.iter_feature(parts)
+    ]
+    if not blocks:
+        return pd.DataFrame(columns=names)
+    return pd.concat(blocks).groupby(level=0).mean()
+
+
+def tagged(
+    parts: Sequence[str | Path],
+    windows: pd.DataFrame,
+    tags: Sequence[Tag],
+    encoder: str,
+    settings: Pretrained,
+) -> tuple[list[str], np.ndarray]:
+    """Songs, and their similarity to every tag, (n, T).
+
+    A tag is the mean of its prompts' unit vectors (Radford et al. 2021).
+
+    Raises:
+        SongatlasError: as `load_joint_encoder`.
+    """
+    from songatlas.features.encoders.load import load_joint_encoder
+
+    joint = load_joint_encoder(encoder, settings)
+    vectors = unit(np.stack([unit(joint.embed_text(tag.prompts)).mean(axis=0) for tag in tags]))
+    songs, audio = songs_of_encoder(parts, windows, vectors.shape[1])
+    return songs, audio @ vectors.T
+
+
+def key_of(row: pd.Series) -> str | None:
+    """`G major`: the key whose profile correlates most with the song; None where unknown."""
+    names = [f"key_{pitch}_{mode}" for mode in ("major", "minor") for pitch in PITCHES]
+    known = row.reindex(names).astype(float)
+    if not np.isfinite(known).any():
+        return None
+    _, pitch, mode = str(known.idxmax()).split("_")
+    return f"{SIGNS[pitch]} {mode}"
+
 
 COLUMNS = ("model", "k", "cluster", "songs", "name", "evidence", "words")
 CAPTION_COLUMNS = ("track_id", "title", "caption")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from songatlas.report.figures.comparison import TASK_NAMES
-from songatlas.report.study.corpus_kind import DIFFERENT
-from songatlas.report.study.leakage import leakage_rows
+from songatlas.report.study.corpus_sheets import DIFFERENT
+from songatlas.report.study.figures.leakage import leakage_rows
 from songatlas.report.study.methods import EVERYONE
 from songatlas.report.study.published import Published
 from songatlas.report.study.score_sheets import LEVEL_WORDS

@@ -9,6 +9,25 @@ from matplotlib.figure import Figure
 from songatlas.report.figures import style
 from songatlas.report.figures.style import plain
 from songatlas.report.study.figures import marks
+from songatlas.report.study.published import Published
+
+METRICS = ("nmi", "knn_accuracy")
+"""Clusters of held-out windows against labels; labels by the nearest training windows."""
+
+
+def leakage_rows(leakage: pd.DataFrame, published: Published) -> pd.DataFrame:
+    """Rows of `METRICS` that have a value with either split, models under the study's names.
+
+    Args:
+        leakage: rows of `tables/leakage.csv`.
+        published: the study's tables, for its names.
+    """
+    rows = leakage[leakage["metric"].isin(METRICS) & leakage["value"].notna()]
+    keys = ["model", "control", "task", "metric"]
+    both = rows.groupby(keys)["split"].transform("nunique") == 2 if len(rows) else rows["value"] > 0
+    rows = rows[both]
+    return rows.assign(model=rows["model"].map(published.called)).reset_index(drop=True)
+
 
 LOOKS: dict[str, dict[str, Any]] = {
     "song": {"marker": "o", "color": style.BLUE, "ms": 5.0},
