@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +57,29 @@ def trained_by(n: int, folder: Path, cases: Mapping[str, Any]) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("alone") / "1"
-    return trained_by(1, folder, BY_ROUNDING | BY_STATISTICS)
+EVERYDAY = ("contrastive_audio", "conv_vae")
+"""One of each kind; the others are in the slow suite."""
+
+
+def names(cases: Mapping[str, Any]) -> list[Any]:
+    """Names of cases as parameters of a test."""
+    return [n if n in EVERYDAY else pytest.param(n, marks=pytest.mark.slow) for n in cases]
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two") / "2"
-    return trained_by(2, folder, BY_ROUNDING | BY_STATISTICS)
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], Path]:
+    """The folder of what some processes made of a case, and of others that are run with it."""
+    parent = tmp_path_factory.mktemp("together")
+
+    def folder_of(n: int, name: str) -> Path:
+        everyday = name in EVERYDAY
+        folder = parent / f"{n} {'everyday' if everyday else 'others'}"
+        if not folder.is_dir():
+            cases = BY_ROUNDING | BY_STATISTICS
+            trained_by(n, folder, {k: c for k, c in cases.items() if (k in EVERYDAY) is everyday})
+        return folder
+
+    return folder_of
 
 
 def losses(folder: Path, name: str) -> pd.Series:
@@ -82,21 +95,23 @@ def distance(one: Path, other: Path, name: str) -> float:
     return float(((a - b).abs() / a.abs()).max())
 
 
-@pytest.mark.parametrize("name", BY_ROUNDING)
-def test_two_processes_train_what_one_trains(alone: Path, two: Path, name: str) -> None:
+@pytest.mark.parametrize("name", names(BY_ROUNDING))
+def test_two_processes_train_what_one_trains(trained: Callable, name: str) -> None:
+    alone, two = trained(1, name), trained(2, name)
     assert distance(alone, two, name) < 1e-9
     ones, twos = torch.load(alone / f"{name}.pt"), torch.load(two / f"{name}.pt")
     for key, values in ones.items():
         torch.testing.assert_close(twos[key], values, atol=1e-6, rtol=1e-6, msg=key)
 
 
-@pytest.mark.parametrize("name", BY_STATISTICS)
-def test_with_batch_norm_two_processes_train_nearly_that(alone: Path, two: Path, name: str) -> None:
-    assert 0.0 < distance(alone, two, name) < 0.05
+@pytest.mark.parametrize("name", names(BY_STATISTICS))
+def test_with_batch_norm_two_processes_train_nearly_that(trained: Callable, name: str) -> None:
+    assert 0.0 < distance(trained(1, name), trained(2, name), name) < 0.05
 
 
-@pytest.mark.parametrize("name", [*BY_ROUNDING, *BY_STATISTICS])
-def test_all_processes_have_the_same_model(two: Path, name: str) -> None:
+@pytest.mark.parametrize("name", names(BY_ROUNDING | BY_STATISTICS))
+def test_all_processes_have_the_same_model(trained: Callable, name: str) -> None:
+    two = trained(2, name)
     digests = {path.read_text(encoding="utf-8") for path in two.glob(f"{name}-rank-*.txt")}
     assert len(list(two.glob(f"{name}-rank-*.txt"))) == 2
     assert len(digests) == 1
@@ -104,11 +119,12 @@ def test_all_processes_have_the_same_model(two: Path, name: str) -> None:
 
 
 def test_a_process_without_a_part_of_a_small_batch_changes_nothing(
-    alone: Path, tmp_path: Path
+    trained: Callable, tmp_path: Path
 ) -> None:
     # The last batch has 3 windows: one part, of 3 processes two are idle.
-    three = trained_by(3, tmp_path / "3", {"attention_vae": BY_ROUNDING["attention_vae"]})
-    assert distance(alone, three, "attention_vae") < 1e-9
+    name = "contrastive_audio"
+    three = trained_by(3, tmp_path / "3", {name: BY_ROUNDING[name]})
+    assert distance(trained(1, name), three, name) < 1e-9
     assert len({path.read_text(encoding="utf-8") for path in three.glob("*-rank-*.txt")}) == 1
 
 

@@ -496,7 +496,7 @@ WEIGHTS = "results/small/models/basic_vae/seed-0/weights.ckpt"
 LATENTS = "results/small/latents/basic_vae/seed-0.parquet"
 
 
-@pytest.mark.parametrize("harm", ["corrupted", "removed"])
+@pytest.mark.parametrize("harm", ["corrupted", pytest.param("removed", marks=pytest.mark.slow)])
 def test_a_harmed_object_is_named_and_made_anew(
     harm: str, pushed: Project, laptop: Project, tmp_path: Path
 ) -> None:
