@@ -30,7 +30,8 @@ from songatlas.plan.preflight import preflight
 from songatlas.report.ending import ending
 from songatlas.report.failed import failures
 from songatlas.report.stage_times import seconds_of_stages, stage_times
-from songatlas.plan.workflow import DEMO_SEED, Plan
+from songatlas.plan.corpus_files import DEMO_SEED
+from songatlas.plan.workflow import Plan
 
 
 # From this folder whatever the working directory is: without it no model would be declared.

@@ -7,7 +7,7 @@ from snakemake.exceptions import IncompleteCheckpointException
 
 from songatlas.run.cards import has_card
 from songatlas.config import feature_registry as features
-from songatlas.plan.workflow import CENTRED_BY
+from songatlas.plan.feature_files import CENTRED_BY
 
 corpus_files = SimpleNamespace(
     tracks=plan.path("corpus", "tracks.parquet"),

@@ -12,8 +12,9 @@ from songatlas.config import feature_registry as registry
 from songatlas.config.yaml_files import load_yaml
 from songatlas.plan import forecast
 from songatlas.plan.amounts import RATES
+from songatlas.plan.corpus_files import BYTES_PER_S
 from songatlas.plan.forecast import OTHERS, Forecast, MinutesLeft
-from songatlas.plan.workflow import BYTES_PER_S, Plan
+from songatlas.plan.workflow import Plan
 
 HOUR = round(3600 * BYTES_PER_S[".wav"])
 CORPUS = ("corpus", None)

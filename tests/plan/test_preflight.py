@@ -10,8 +10,9 @@ from songatlas.config.yaml_files import load_yaml
 from songatlas.models import registry
 from songatlas.models.base import InputSpec, parameter_count
 from songatlas.plan import preflight
+from songatlas.plan.corpus_files import BYTES_PER_S
 from songatlas.plan.preflight import NoSpaceError, need, weight_bytes
-from songatlas.plan.workflow import BYTES_PER_S, Plan
+from songatlas.plan.workflow import Plan
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from songatlas.config.models import Model
 from songatlas.files import PROJECT
-from songatlas.plan.workflow import BYTES_PER_S, DEMO_SONG_S, DEMO_SONGS, Plan
+from songatlas.plan.corpus_files import BYTES_PER_S, DEMO_SONG_S, DEMO_SONGS
+from songatlas.plan.workflow import Plan
 
 RATES = PROJECT / "resources" / "rates.csv"
 
