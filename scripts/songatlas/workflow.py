@@ -18,6 +18,13 @@ from songatlas.corpus.listing import AUDIO_SUFFIXES
 from songatlas.corpus.shards import shard_name
 from songatlas.encoders import cards
 from songatlas.errors import ConfigError, SongatlasError
+from songatlas.explorer.sound_list import BYTES_PER_S as BYTES_PER_SOUND_S
+from songatlas.explorer.sound_list import (
+    MOST_RECONSTRUCTIONS,
+    SECONDS_PER_FRAME,
+    SOUND_S,
+    most_sounds,
+)
 from songatlas.features import registry as features
 from songatlas.features.registry import Feature
 from songatlas.fingerprint import ROOT, fingerprint
@@ -36,6 +43,9 @@ BYTES_PER_S = {
     **dict.fromkeys((".aif", ".aifc", ".aiff", ".au", ".caf", ".w64", ".wav"), 88e3),
 }
 """Of small files of each kind: how long songs are before they have been opened, rather too long."""
+
+DECODER = "conv_vae"
+"""The model that is added where the explorer decodes sounds and no selected model does."""
 
 CENTRED_BY = "language_id"
 """The feature that names the language of lyrics where vectors are centred by language."""
@@ -61,6 +71,9 @@ class Plan:
         self.results = f"results/{self.config.run}"
         if self.config.excerpts == "auto":
             self.config = self.config.model_copy(update={"excerpts": self._excerpts()})
+        selected = self.config.selected_models
+        self.config = _with_decoder(self.config)
+        self.added_decoder = self.config.selected_models != selected
         self.shards = [shard_name(index) for index in range(self.config.shards)]
         self.left_out = self._left_out()
         self.models = [name for name in self.config.selected_models if name not in self.left_out]
@@ -241,6 +254,39 @@ class Plan:
     def first_vaes(self) -> list[tuple[str, int]]:
         """The first seed of each of them."""
         return [(name, self.config.seeds[0]) for name in self.variational]
+
+    @property
+    def decoded(self) -> list[str]:
+        """Names of the models whose decoded sounds the explorer has; none unless it is asked to."""
+        if not self.config.explorer.decode:
+            return []
+        return [name for name in self.models if _decodes(self.config.models[name])]
+
+    @property
+    def first_decoded(self) -> list[tuple[str, int]]:
+        """The first seed of each of them."""
+        return [(name, self.config.seeds[0]) for name in self.decoded]
+
+    @property
+    def not_decoded(self) -> dict[str, str]:
+        """By name of every other row: why it has no decoded sounds."""
+        reasons = dict.fromkeys(self.baselines, "a baseline decodes nothing")
+        for name in self.models:
+            of_vectors = bool(self.config.models[name].vectors)
+            reads = "it reads vectors of features, and decodes no spectrogram"
+            latent = "its latent alone has no way back to a spectrogram"
+            reasons[name] = reads if of_vectors else latent
+        return {name: why for name, why in reasons.items() if name not in self.decoded}
+
+    @property
+    def reconstructions(self) -> int:
+        """Windows that are heard as each of these models reconstructs them."""
+        return MOST_RECONSTRUCTIONS // max(1, len(self.decoded))
+
+    @property
+    def most_sounds(self) -> int:
+        """As many decoded sounds as the run can have."""
+        return len(self.decoded) * most_sounds(self.reconstructions)
 
     def branches_of(self, names: Collection[str]) -> list[tuple[str, int]]:
         """Every (model, seed) of some trained models."""
@@ -659,6 +705,7 @@ class Plan:
         said = "REMOTE CODE IS ON: `{}` runs code that comes with the model, with all your rights"
         trusted = [one.encoder for one in self.text_encoders if one.runs_remote_code]
         dangers = list(self.left_out.values())
+        dangers += self._decoding()
         dangers += [
             f"{said.format(name)} (lyrics.trust_remote_code)" for name in dict.fromkeys(trusted)
         ]
@@ -668,6 +715,22 @@ class Plan:
             if name in self.config.pretrained.remote_code
         ]
         return dangers
+
+    def _decoding(self) -> list[str]:
+        """What decoded sounds cost, where the explorer has them."""
+        if not self.decoded:
+            return []
+        logmel, length_s = self.config.logmel, min(SOUND_S, self.config.windows.length_s)
+        size_mb = self.most_sounds * length_s * BYTES_PER_SOUND_S / 1e6
+        minutes = self.most_sounds * logmel.n_frames(length_s) * SECONDS_PER_FRAME / 60
+        said = (
+            f"explorer.decode: the explorer gets at most {self.most_sounds:,} sounds of "
+            f"{length_s:g} s, decoded by {', '.join(self.decoded)}: about {size_mb:.0f} MB and "
+            f"{minutes:.0f} min on one core"
+        )
+        if self.added_decoder:
+            said += f"; `{DECODER}` is trained for them, since no selected model decodes sounds"
+        return [said]
 
     def spec(self, *models: str) -> dict[str, float]:
         """Shape of what some models of spectrograms read; 0 for lyrics where none reads any."""
@@ -829,6 +892,32 @@ class Plan:
 
         modules = modules_of(self.config.corpus, self.corpus_path)
         return fingerprint(ROOT / f"{script}.py", modules)
+
+
+def _decodes(model: configuration.Model) -> bool:
+    """Whether a model's latents decode to spectrograms."""
+    return not model.vectors and registry.decodes(model.architecture)
+
+
+def _with_decoder(config: Config) -> Config:
+    """The same config, or where the explorer decodes and no selected model does: with `DECODER`.
+
+    Raises:
+        ConfigError: when another kind of model has that name.
+    """
+    selected = (config.models[name] for name in config.selected_models)
+    if not config.explorer.decode or any(map(_decodes, selected)):
+        return config
+    model = config.models.get(DECODER, configuration.Model(architecture=DECODER))
+    if not _decodes(model):
+        raise ConfigError(
+            f"explorer.decode: no selected model decodes sounds, and models.{DECODER} is declared "
+            f"as another kind; give that one another name"
+        )
+    include = [*config.include, DECODER] if config.include else []
+    return config.model_copy(
+        update={"models": {**config.models, DECODER: model}, "include": include}
+    )
 
 
 def _folder(name: str) -> bool:

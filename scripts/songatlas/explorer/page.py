@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from songatlas.explorer.attributes import (
 )
 from songatlas.explorer.catalogue import Catalogue, described, read_catalogue, texts
 from songatlas.explorer.comparison import comparison
+from songatlas.explorer.decoded import write_decoded
 from songatlas.explorer.language_names import language_name
 from songatlas.explorer.lyrics import SONGS_PER_FILE, chunks, lyrics_of_songs
 from songatlas.explorer.model_data import Settings, model_data
@@ -63,6 +64,10 @@ class Inputs:
     named: str | None
     vocabulary: str | None
     near_copies: str | None = None
+    sounds: Mapping[str, str] = field(default_factory=dict)
+    """Folders of decoded sounds, by model."""
+    not_decoded: Mapping[str, str] = field(default_factory=dict)
+    """Why the other models have none, where some have."""
 
 
 def write_page(
@@ -124,6 +129,7 @@ def write_page(
         "has_lyrics": packed(np.array([len(song) > 0 for song in lines], np.uint8)),
         "has_spectrogram": packed(write_spectrograms(inputs.logmel, found, folder)),
         "audio": _audio(found, folder, settings),
+        "decoded": write_decoded(names, inputs.sounds, inputs.not_decoded, found, folder),
     }
     scripts.write(folder / "data/run.js", "run", run_data)
 
