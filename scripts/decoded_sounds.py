@@ -1,4 +1,4 @@
-"""Sounds that one trained model decodes: centres of clusters, journeys, sliders, reconstructions."""
+"""Sounds that one trained model decodes: of clusters, journeys, single dimensions and windows."""
 
 from songatlas.jobs import job
 

@@ -288,6 +288,12 @@ class Plan:
         """As many decoded sounds as the run can have."""
         return len(self.decoded) * most_sounds(self.reconstructions)
 
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of so many sounds."""
+        length_s = min(SOUND_S, self.config.windows.length_s)
+        return round(self.most_sounds * length_s * BYTES_PER_SOUND_S)
+
     def branches_of(self, names: Collection[str]) -> list[tuple[str, int]]:
         """Every (model, seed) of some trained models."""
         return [branch for branch in self.trained if branch[0] in names]
@@ -721,12 +727,11 @@ class Plan:
         if not self.decoded:
             return []
         logmel, length_s = self.config.logmel, min(SOUND_S, self.config.windows.length_s)
-        size_mb = self.most_sounds * length_s * BYTES_PER_SOUND_S / 1e6
         minutes = self.most_sounds * logmel.n_frames(length_s) * SECONDS_PER_FRAME / 60
         said = (
             f"explorer.decode: the explorer gets at most {self.most_sounds:,} sounds of "
-            f"{length_s:g} s, decoded by {', '.join(self.decoded)}: about {size_mb:.0f} MB and "
-            f"{minutes:.0f} min on one core"
+            f"{length_s:g} s, decoded by {', '.join(self.decoded)}: about "
+            f"{self.decoded_bytes / 1e6:.0f} MB and {minutes:.0f} min on one core"
         )
         if self.added_decoder:
             said += f"; `{DECODER}` is trained for them, since no selected model decodes sounds"
@@ -912,7 +917,7 @@ def _with_decoder(config: Config) -> Config:
     if not _decodes(model):
         raise ConfigError(
             f"explorer.decode: no selected model decodes sounds, and models.{DECODER} is declared "
-            f"as another kind; give that one another name"
+            "as another kind; give that one another name"
         )
     include = [*config.include, DECODER] if config.include else []
     return config.model_copy(

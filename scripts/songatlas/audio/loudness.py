@@ -7,12 +7,10 @@ from scipy.signal import sosfilt
 RATE_HZ = 48_000
 """The rate that the standard gives its filters for."""
 
-K_WEIGHTING = np.array(
-    [
-        [1.53512485958697, -2.69169618940638, 1.19839281085285, 1, -1.69065929318241, 0.73248077421585],
-        [1.0, -2.0, 1.0, 1, -1.99004745483398, 0.99007225036621],
-    ]
-)  # fmt: skip
+SHELF_B = (1.53512485958697, -2.69169618940638, 1.19839281085285)
+SHELF_A = (1, -1.69065929318241, 0.73248077421585)
+HIGH_PASS = (1, -2, 1, 1, -1.99004745483398, 0.99007225036621)
+K_WEIGHTING = np.array([(*SHELF_B, *SHELF_A), HIGH_PASS], np.float64)
 """A head's high shelf, then a high pass: tables 1 and 2 of BS.1770-4."""
 
 BLOCK_S, STEP_S = 0.4, 0.1
