@@ -8,8 +8,8 @@ import { clock, many } from "./text.js";
 export function decodedPanel(actions) {
   const content = h("div", {});
   const trouble = h("p", { class: "trouble", role: "status", hidden: true });
-  const element = h("div", { class: "decoded" }, h("h2", { class: "visually-hidden" }, "Decoded"), trouble, content);
-  const audio = new Audio();
+  const audio = h("audio", {});
+  const element = h("div", { class: "decoded" }, h("h2", { class: "visually-hidden" }, "Decoded"), trouble, content, audio);
   let visible = false;
   let shownModel = -1;
   let coming = []; // sounds that play one after another
@@ -83,7 +83,8 @@ export function decodedPanel(actions) {
     const pitch = (sound) => `centre of its spectrum ${Math.round(data.sounds[sound].centroid_hz).toLocaleString("en")} Hz`;
     const songOf = (sound) => run.songs.title[run.windows.song[data.sounds[sound].near]] ?? "Untitled";
     const placed = (sound) => `${songOf(sound)}, ${clock(run.windows.start_s[data.sounds[sound].near])}`;
-    const cluster = (number) => run.models[model].clusterings.find((one) => one.names)?.names[number] || `Cluster ${number + 1}`;
+    const names = data.clustering === "consensus" ? run.models[model].clusterings.find((one) => one.names)?.names : null;
+    const cluster = (number) => `Cluster ${number + 1}${names?.[number] ? `: ${names[number]}` : ""}`;
 
     /** A button that plays one decoded sound. */
     const decoded = (sound, text, label) => {
