@@ -21,6 +21,7 @@ from songatlas.corpus.synthesis.instruments import electric_piano
 from songatlas.errors import ConfigError
 from songatlas.explorer import sound_list, sounds
 from songatlas.explorer.audio import PREVIEW_RATE_HZ
+from songatlas.forecast import Forecast
 from songatlas.models.base import InputSpec, Model
 from songatlas.models.registry import build
 from songatlas.naming.write import NAMED
@@ -323,6 +324,8 @@ def test_models_whose_latents_decode_are_heard_and_the_others_say_why() -> None:
     assert f"at most {found.most_sounds} sounds" in said
     assert "is trained" not in said
     assert need(found, {}).stages["report"] >= found.decoded_bytes
+    stages = Forecast(found, 2, lambda: [("decoded_sounds", "conv_vae")]).stages()
+    assert sum(stages.values()) == found.decoded_s > 30
 
 
 def test_nothing_is_decoded_unless_it_is_asked_for() -> None:

@@ -21,7 +21,7 @@ from songatlas.errors import ConfigError, SongatlasError
 from songatlas.explorer.sound_list import BYTES_PER_S as BYTES_PER_SOUND_S
 from songatlas.explorer.sound_list import (
     MOST_RECONSTRUCTIONS,
-    SECONDS_PER_FRAME,
+    SECONDS_PER_VALUE,
     SOUND_S,
     most_sounds,
 )
@@ -291,8 +291,19 @@ class Plan:
     @property
     def decoded_bytes(self) -> int:
         """Bytes of so many sounds."""
-        length_s = min(SOUND_S, self.config.windows.length_s)
-        return round(self.most_sounds * length_s * BYTES_PER_SOUND_S)
+        return round(self.most_sounds * self.sound_s * BYTES_PER_SOUND_S)
+
+    @property
+    def decoded_s(self) -> float:
+        """Seconds on one core that they take."""
+        logmel = self.config.logmel
+        values = logmel.n_mels * logmel.n_frames(self.sound_s)
+        return self.most_sounds * values * SECONDS_PER_VALUE
+
+    @property
+    def sound_s(self) -> float:
+        """Length of each of them."""
+        return min(SOUND_S, self.config.windows.length_s)
 
     def branches_of(self, names: Collection[str]) -> list[tuple[str, int]]:
         """Every (model, seed) of some trained models."""
@@ -726,12 +737,10 @@ class Plan:
         """What decoded sounds cost, where the explorer has them."""
         if not self.decoded:
             return []
-        logmel, length_s = self.config.logmel, min(SOUND_S, self.config.windows.length_s)
-        minutes = self.most_sounds * logmel.n_frames(length_s) * SECONDS_PER_FRAME / 60
         said = (
             f"explorer.decode: the explorer gets at most {self.most_sounds:,} sounds of "
-            f"{length_s:g} s, decoded by {', '.join(self.decoded)}: about "
-            f"{self.decoded_bytes / 1e6:.0f} MB and {minutes:.0f} min on one core"
+            f"{self.sound_s:g} s, decoded by {', '.join(self.decoded)}: about "
+            f"{self.decoded_bytes / 1e6:.0f} MB and {self.decoded_s / 60:.0f} min on one core"
         )
         if self.added_decoder:
             said += f"; `{DECODER}` is trained for them, since no selected model decodes sounds"

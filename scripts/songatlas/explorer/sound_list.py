@@ -30,8 +30,8 @@ MOST_SLIDERS, SLIDER_STEPS = 6, 7
 BYTES_PER_S = 4000
 """Of the MP3 files."""
 
-SECONDS_PER_FRAME = 0.002
-"""Time on one core that the phases of one frame take (docs/decoded.md)."""
+SECONDS_PER_VALUE = 2.5e-5
+"""Time on one core that a value of a spectrogram takes to be heard (docs/decoded.md)."""
 
 
 @dataclass(frozen=True)

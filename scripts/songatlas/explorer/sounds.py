@@ -17,7 +17,7 @@ from songatlas.explorer.sound_list import (
     BYTES_PER_S,
     MOST_CLUSTERS,
     NEAR_SONGS,
-    SECONDS_PER_FRAME,
+    SECONDS_PER_VALUE,
     SOUND_S,
     STEPS,
     Cluster,
@@ -304,7 +304,7 @@ def centroids(db: np.ndarray, logmel: LogMel) -> list[float]:
 def _cost(number: int, n_frames: int, logmel: LogMel) -> str:
     seconds = n_frames * logmel.hop_length / logmel.sample_rate_hz
     size_mb = number * seconds * BYTES_PER_S / 1e6
-    time_s = number * n_frames * SECONDS_PER_FRAME
+    time_s = number * n_frames * logmel.n_mels * SECONDS_PER_VALUE
     return (
         f"{number} sounds of {seconds:.0f} s follow: about {size_mb:.1f} MB and {time_s:.0f} s on "
         "one core"
