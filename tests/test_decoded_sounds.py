@@ -115,14 +115,18 @@ def test_the_same_spectrogram_sounds_the_same_whatever_stands_beside_it() -> Non
 def test_a_decoded_window_has_the_level_and_spread_of_the_real_one(
     model: Model, windows: Windows
 ) -> None:
-    loud = replace(windows, mel=windows.mel + 20)
+    mel = windows.mel
+    assert isinstance(mel, torch.Tensor)
+    loud = replace(windows, mel=mel + 20)
     rows = np.array([0, 4])
     batch = prepare(windows.batch(rows))
     with torch.inference_mode():
         z = model.embed(batch).numpy()
-        own = model.reconstruct(batch)[:, 0].numpy()
+        reconstructed = model.reconstruct(batch)
+    assert reconstructed is not None
+    own = reconstructed[:, 0].numpy()
     db = decode(model, windows, z, rows)
-    mean = windows.mel[rows].float().numpy().mean((1, 2), keepdims=True)
+    mean = mel[rows].float().numpy().mean((1, 2), keepdims=True)
     assert np.allclose(standardise(db), standardise(own), atol=1e-3)
     assert np.allclose(db, mean + batch["scale_db"].numpy()[:, None, None] * own, atol=1e-2)
     assert np.allclose(decode(model, loud, z, rows) - db, 20, atol=0.05)

@@ -5,7 +5,7 @@
 Of 20 windows of 10 s of the folder's songs: the log-mel error in dB of the sound of their exact
 spectrogram, at the run's settings and at the defaults. Of 20 windows of the run, each of another
 song: the same, and how well onsets agree (F-measure within 50 ms) between the song and the sound of
-its exact spectrogram, the sound of the model's reconstruction, and by chance another song.
+its exact spectrogram, of the model's reconstruction and, by chance, of another song's.
 """
 
 import sys
@@ -109,12 +109,13 @@ def main(run: Path, name: str, folder: Path) -> None:
     for what, sounds in (
         ("exact spectrogram", exact),
         ("reconstruction", decoded),
-        ("another song", np.roll(originals, 1, axis=0)),
+        ("reconstruction of another song", np.roll(decoded, 1, axis=0)),
     ):
-        pairs = zip(reference, sounds, strict=True)
-        scores = np.array([f_measure(one, onsets(other, rate_hz)) for one, other in pairs])
+        found = [onsets(one, rate_hz) for one in sounds]
+        scores = np.array([f_measure(*pair) for pair in zip(reference, found, strict=True)])
         spread = 1.96 * scores.std(ddof=1) / np.sqrt(len(scores))
-        print(f"onsets, {what}: F {scores.mean():.2f} ± {spread:.2f}")
+        number = np.mean([len(one) for one in found])
+        print(f"onsets, {what}: F {scores.mean():.2f} ± {spread:.2f}, {number:.0f} a window")
 
 
 if __name__ == "__main__":

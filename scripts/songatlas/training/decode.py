@@ -1,5 +1,7 @@
 """Latents to sound: what a model decodes, in dB, and the waveform that has this spectrogram."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -99,10 +101,10 @@ def _griffin_lim(db: Tensor, config: LogMel) -> Tensor:
     for _ in range(SPREAD_STEPS):
         bins = bins * correction(bins)
     magnitude = bins.sqrt()
-    size = {"n_fft": config.n_fft, "hop_length": config.hop_length}
+    size: dict[str, Any] = {"n_fft": config.n_fft, "hop_length": config.hop_length}
     size["window"] = torch.hann_window(config.n_fft, device=db.device)
     length = (db.shape[-1] - 1) * config.hop_length
-    # One draw for all, on the processor: neither the batch nor the device changes a sound.
+    # One draw for all, on the processor: the phases depend on neither the batch nor the device.
     generator = torch.Generator().manual_seed(0)
     turn = torch.rand(magnitude.shape[1:], generator=generator).to(db.device)
     phase = torch.polar(torch.ones_like(turn), 2 * torch.pi * turn).expand(magnitude.shape)
