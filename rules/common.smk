@@ -133,6 +133,22 @@ def trained_latents_inputs(wildcards):
     return {"weights": f"{folder}/weights.ckpt", **model_features(wildcards)}
 
 
+def decoded_sounds_inputs(wildcards):
+    """What a model's sounds are decoded from, and which latents they are."""
+    name = f"seed-{wildcards.seed}.parquet"
+    files = {
+        "latents": plan.path("latents", wildcards.model, name),
+        "clusters": plan.path("clusters", wildcards.model, name),
+        "licences": corpus_output().labels,
+        **trained_latents_inputs(wildcards),
+    }
+    if wildcards.model in plan.variational:
+        files["traversal"] = plan.path("analysis", "traversals", wildcards.model, name)
+    if not plan.folds:
+        files["named"] = plan.path("analysis", "named.parquet")
+    return files
+
+
 def latents_to_cluster(wildcards):
     """A model's latents; those of sound and of words alone too where it reads both."""
     name = f"seed-{wildcards.seed}"

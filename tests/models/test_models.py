@@ -101,6 +101,17 @@ def test_every_file_with_an_architecture_is_checked_here() -> None:
     assert found == set(registry.architectures())
 
 
+@every_architecture
+def test_the_registry_knows_whose_embedding_decodes_to_a_spectrogram(case: Case) -> None:
+    model, batch = case.build().eval(), make_batch()
+    try:
+        decoded = model.decode(model.embed(batch), batch)
+    except (RuntimeError, ValueError):  # `decode` takes more than `embed` gives
+        decoded = None
+    moves = decoded is not None and bool((decoded.std(dim=-1) > 0).any())
+    assert registry.decodes(case.architecture) == moves
+
+
 @pytest.mark.parametrize(("mels", "frames"), [(16, 21), (17, 16), (30, 23), (31, 22)])
 @every_vae
 def test_shapes_for_odd_and_even_sizes(case: Case, mels: int, frames: int) -> None:

@@ -4,6 +4,7 @@ import { chosenPanel } from "./chosen.js";
 import { clustersPanel } from "./clusters.js";
 import { SHAPES } from "./colours.js";
 import { loadDescriptor, loadModel, loadRun } from "./data.js";
+import { decodedPanel } from "./decoded.js";
 import { fill, h, iconButton, select } from "./dom.js";
 import { playlist } from "./exports.js";
 import { helpDialog } from "./help.js";
@@ -228,6 +229,7 @@ async function start(run) {
     [
       { id: "listen", name: "Listen", element: listen },
       { id: "clusters", name: "Clusters", ...clusters },
+      ...(run.decoded ? [{ id: "decoded", name: "Decoded", ...decodedPanel(actions) }] : []),
       { id: "models", name: "Models", element: models },
       { id: "selection", name: "Selection", ...chosen },
     ],

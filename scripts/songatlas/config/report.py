@@ -56,5 +56,12 @@ class Explorer(Section):
         description="Previews also of songs whose licence forbids derivatives (CC ... ND, all "
         "rights reserved). Off unless you opt in.",
     )
+    decode: bool = Field(
+        False,
+        description="Sounds that the models decode, beside the page: centres of clusters, "
+        "journeys, single dimensions, reconstructions. Never of songs whose licence forbids "
+        "derivatives. Where no selected model decodes sounds, `conv_vae` is trained, too. The run "
+        "says at its start how many sounds there are, how large and how long they take.",
+    )
 
     _no_duplicates = field_validator("projections")(once)

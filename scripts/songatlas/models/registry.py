@@ -170,6 +170,18 @@ def variational(architecture: str) -> bool:
     return _derives_from_vae(_tree(path)) and entry(architecture).kind != "autoencoder"
 
 
+def decodes(architecture: str) -> bool:
+    """Whether the latent that it gives of a spectrogram decodes to one.
+
+    True of VAEs and of what clusters the latent of one. Others keep back a part of what they decode
+    (`hierarchical_vae`, `vq_vae`), decode means over time (`fusion`) or nothing.
+    """
+    node = _class(_tree(FOLDER / f"{architecture}.py"))
+    assert node is not None
+    bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+    return "DeepClustering" in bases or any(base.endswith("VAE") for base in bases)
+
+
 def build(
     architecture: str, spec: "InputSpec", latent_dim: int, options: Mapping[str, Any]
 ) -> "Model":

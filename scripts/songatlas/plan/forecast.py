@@ -88,6 +88,8 @@ class Forecast:
     def _limited(self, job: Job, rate: Rate) -> float:
         """CPU seconds of one job, no more than a training's time limit."""
         rule, model = job
+        if rule == "decoded_sounds":
+            return self.plan.decoded_s / len(self.plan.decoded)
         if rule != "train" or model is None:
             shards = len(self.plan.shards) if rule in self.sharded else 1
             return rate.job_s + rate.each_s * self._amount(rate.per) / shards

@@ -86,6 +86,8 @@ def need(plan: Plan) -> Need:
         "clusters": clustered * windows * clusterings * ROW_BYTES,
         "figures": BRANCH_BYTES * len(plan.first_branches),
     }
+    if plan.decoded:  # beside the page's own copy
+        stages["report"] = 2 * plan.decoded_bytes
     if config.corpus == "demo":
         stages["../corpora/demo"] = DEMO_BYTES
     # Weights, Adam's two moments and the best weights; the old state stays until the new one is

@@ -19,12 +19,12 @@ from songatlas.config.yaml_files import repeated_keys
 from songatlas.corpus.shards import shard_name
 from songatlas.errors import ConfigError
 from songatlas.models import registry
-from songatlas.plan.model_files import ModelFiles
+from songatlas.plan.sound_files import SoundFiles, with_decoder
 from songatlas.run.fingerprint import ROOT, entry_script, fingerprint
 from songatlas.run.running import begun_with
 
 
-class Plan(ModelFiles):
+class Plan(SoundFiles):
     """The jobs of one run, from its config."""
 
     def __init__(self, values: Mapping[str, Any], files: Iterable[str | Path] = ()) -> None:
@@ -44,6 +44,9 @@ class Plan(ModelFiles):
         self.results = f"results/{self.config.run}"
         if self.config.excerpts == "auto":
             self.config = self.config.model_copy(update={"excerpts": self._excerpts()})
+        selected = self.config.selected_models
+        self.config = with_decoder(self.config)
+        self.added_decoder = self.config.selected_models != selected
         self.shards = [shard_name(index) for index in range(self.config.shards)]
         self.left_out = self._left_out()
         self.models = [name for name in self.config.selected_models if name not in self.left_out]

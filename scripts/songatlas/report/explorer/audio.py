@@ -69,24 +69,36 @@ def write_previews(
     Raises:
         AudioError: as `songatlas.corpus.sound.decode.decode_windows`.
     """
-    import soundfile
-
     written = []
     decoded = decode_windows(audio_path, PREVIEW_RATE_HZ, windows.starts_s, length_s)
     for row, samples in zip(windows.rows, decoded, strict=True):
-        path = Path(folder) / preview_name(row)
-        peak = float(np.abs(samples).max(initial=0.0))
-        with atomic(path) as temporary:
-            soundfile.write(
-                temporary,
-                samples * (PEAK / peak) if peak > PEAK else samples,
-                PREVIEW_RATE_HZ,
-                format="MP3",
-                bitrate_mode="CONSTANT",
-                compression_level=PREVIEW_QUALITY,
-            )
+        write_mp3(Path(folder) / preview_name(row), samples)
         written.append(row)
     return written
 
 
-__all__ = ["AudioError", "Windows", "forbids_derivatives", "link", "preview_name", "write_previews"]
+def write_mp3(path: Path, samples: np.ndarray) -> None:
+    """Write `samples` (n,) at `PREVIEW_RATE_HZ` as mono MP3, softer where they would clip."""
+    import soundfile
+
+    peak = float(np.abs(samples).max(initial=0.0))
+    with atomic(path) as temporary:
+        soundfile.write(
+            temporary,
+            samples * (PEAK / peak) if peak > PEAK else samples,
+            PREVIEW_RATE_HZ,
+            format="MP3",
+            bitrate_mode="CONSTANT",
+            compression_level=PREVIEW_QUALITY,
+        )
+
+
+__all__ = [
+    "AudioError",
+    "Windows",
+    "forbids_derivatives",
+    "link",
+    "preview_name",
+    "write_mp3",
+    "write_previews",
+]

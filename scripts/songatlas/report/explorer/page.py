@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from songatlas.report.explorer.attributes import (
     tag_attributes,
 )
 from songatlas.report.explorer.catalogue import Catalogue, described, read_catalogue, texts
+from songatlas.report.explorer.decoded import write_decoded
 from songatlas.report.explorer.model_data import Settings, model_data
 from songatlas.report.explorer.scripts import packed
 from songatlas.report.explorer.spectrograms import write_spectrograms
@@ -127,6 +128,10 @@ class Inputs:
     named: str | None
     vocabulary: str | None
     near_copies: str | None = None
+    sounds: Mapping[str, str] = field(default_factory=dict)
+    """Folders of decoded sounds, by model."""
+    not_decoded: Mapping[str, str] = field(default_factory=dict)
+    """Why the other models have none, where some have."""
 
 
 def write_page(
@@ -188,6 +193,7 @@ def write_page(
         "has_lyrics": packed(np.array([len(song) > 0 for song in lines], np.uint8)),
         "has_spectrogram": packed(write_spectrograms(inputs.logmel, found, folder)),
         "audio": _audio(found, folder, settings),
+        "decoded": write_decoded(names, inputs.sounds, inputs.not_decoded, found, folder),
     }
     scripts.write(folder / "data/run.js", "run", run_data)
 
