@@ -18,6 +18,8 @@ rule explorer:
         tags=musicnn_songs,
         named=rules.names.output.named if not plan.folds else [],
         vocabulary=rules.vocabulary.output[0] if "e5" in plan.features else [],
+        musical_time=musical_time_parts,
+        voice=plan.parts("musicnn") if musical_time_parts and "musicnn" in plan.features else [],
     output:
         folder=directory(plan.path("report", "explorer")),
     log:

@@ -23,6 +23,7 @@ from songatlas.explorer.comparison import comparison
 from songatlas.explorer.language_names import language_name
 from songatlas.explorer.lyrics import SONGS_PER_FILE, chunks, lyrics_of_songs
 from songatlas.explorer.model_data import Settings, model_data
+from songatlas.explorer.musical_time import write_musical_time
 from songatlas.explorer.scripts import packed
 from songatlas.explorer.spectrograms import write_spectrograms
 from songatlas.explorer.words import count_words
@@ -45,7 +46,8 @@ logger = logging.getLogger(__name__)
 class Inputs:
     """Paths of the run's tables; `latents` and `clusters` by model, features as lists of parts.
 
-    `tags` are musicnn's vectors of songs, `named` the clusters that were named and `vocabulary` the
+    `tags` are musicnn's vectors of songs, `voice` those of windows, `musical_time` what the view of
+    the music shows, `named` the clusters that were named and `vocabulary` the
     run's words with those of near meaning, where the run has them.
     """
 
@@ -63,6 +65,8 @@ class Inputs:
     named: str | None
     vocabulary: str | None
     near_copies: str | None = None
+    musical_time: Sequence[str] = ()
+    voice: Sequence[str] = ()
 
 
 def write_page(
@@ -84,6 +88,8 @@ def write_page(
     scripts.write(folder / "data/descriptors.js", "descriptors", packed(every.values))
     of_songs = song_tags(inputs.tags) if inputs.tags else NO_TAGS
     attributes += tag_attributes(list(found.songs["track_id"]), of_songs)
+    musical = write_musical_time(inputs.musical_time, inputs.voice, lines, found, folder)
+    attributes += musical.attributes
     items = card_items(found, measured(found, sound, every.names, of_songs))
     named = tables.read(inputs.named, NAMED) if inputs.named else tables.empty(NAMED)
     words = read_vocabulary(inputs.vocabulary) if inputs.vocabulary else Vocabulary()
@@ -124,6 +130,7 @@ def write_page(
         "has_lyrics": packed(np.array([len(song) > 0 for song in lines], np.uint8)),
         "has_spectrogram": packed(write_spectrograms(inputs.logmel, found, folder)),
         "audio": _audio(found, folder, settings),
+        "musical_time": musical.summary,
     }
     scripts.write(folder / "data/run.js", "run", run_data)
 
