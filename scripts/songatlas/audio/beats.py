@@ -18,8 +18,8 @@ SMOOTHED = 5
 """Windows that a tempo is agreed on by: the beat does not change its mind for two seconds."""
 
 STEADY = 0.25
-"""Confidence from which on there is a beat. Noise reaches 0.11, random clicks 0.13, clicks whose
-intervals vary by 15% 0.20 (docs/musical_time.md); regular clicks have 0.97."""
+"""Confidence from which on there is a beat. Clicks whose intervals vary by 15% reach 0.22, noise
+0.09; regular clicks have 0.71 to 0.98, by how well their period fits the frames."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Musical time: what a page needs to show and to feel a song while it plays, 20 times a second."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -146,17 +146,21 @@ def write_musical_time(shard_path: str | Path, output: str | Path) -> str:
     ready()
     shard = tables.read(shard_path, tables.SHARD, columns=["track_id", "audio_path"])
     songs = shard.drop_duplicates("track_id").sort_values("track_id")
-    rows = []
+    heard = {}
     for song in progress(list(songs.itertuples()), "musical time"):
         try:
-            heard = musical_time(decode_blocks(song.audio_path, SAMPLE_RATE_HZ))
+            heard[song.track_id] = musical_time(decode_blocks(song.audio_path, SAMPLE_RATE_HZ))
         except AudioError as error:
             logger.warning("no musical time: %s", error)
-            continue
-        rows.append({"track_id": song.track_id, **_row(heard)})
+    write_table(heard, output)
+    return f"{len(heard)} songs, {len(songs) - len(heard)} left out"
+
+
+def write_table(heard: Mapping[str, MusicalTime], output: str | Path) -> None:
+    """Write songs by track id as the table `MUSICAL_TIME`."""
+    rows = [{"track_id": track_id, **_row(one)} for track_id, one in heard.items()]
     frame = pd.DataFrame(rows) if rows else tables.empty(MUSICAL_TIME)
     tables.write(frame, output, MUSICAL_TIME, {"rate_hz": RATE_HZ, "units": CURVES})
-    return f"{len(rows)} songs, {len(songs) - len(rows)} left out"
 
 
 def _row(heard: MusicalTime) -> dict[str, Any]:

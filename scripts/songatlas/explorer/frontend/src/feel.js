@@ -30,6 +30,7 @@ const HOW = [
 
 export function feelPanel() {
   const empty = h("p", { class: "empty muted" }, "Choose a song: click a point of the map, or press Enter on it.");
+  const title = h("h2", { class: "song-title", dir: "auto" });
   const facts = h("p", { class: "muted" });
   const canvas = h("canvas", { class: "music-view", role: "img", "aria-label": "The music as a disc that swings with the beat; what it shows is told in words below" });
   const words = h("p", { class: "music-words" });
@@ -41,15 +42,15 @@ export function feelPanel() {
   const save = h("button", { type: "button", class: "button", onclick: exportPattern }, "Export the pattern (JSON)");
   const driverBar = h("div", { class: "panel-bar" });
   const about = h("p", { class: "note", role: "status" });
-  const body = h("div", { class: "feel", hidden: true }, facts, canvas, words, line, cluster,
+  const body = h("div", { class: "feel", hidden: true }, title, facts, canvas, words, line, cluster,
     h("div", { class: "panel-bar" }, play, silent),
     h("h3", {}, "Vibration"), driverBar, about,
     h("h3", {}, "What is shown"),
     h("dl", { class: "words" }, HOW.map(([sign, sense]) => [h("dt", {}, sign), h("dd", {}, sense)])));
-  const element = h("div", {}, h("h2", { class: "visually-hidden" }, "See and feel the music"), empty, body);
+  const element = h("div", {}, empty, body);
 
   const little = matchMedia("(prefers-reduced-motion: reduce)");
-  const view = { music: null, looks: null, now }; // what tests read
+  const view = { music: null, looks: null, at_s: 0, now, drawAt };
   let lines = [];
   let driver = "beat";
   let silence = null; // { at_s, since_ms } while the clock runs without sound
@@ -100,9 +101,7 @@ export function feelPanel() {
       return;
     }
     const time_s = running ?? player.time();
-    view.looks = looksAt(view.music, time_s, little.matches);
-    view.at_s = time_s;
-    draw(canvas, view.looks, state.dark);
+    drawAt(time_s);
     const lit = lines.find(([start, end]) => start !== null && start <= time_s && time_s < end)?.[2] ?? "";
     if (line.textContent !== lit) line.textContent = lit;
     if (running === null || performance.now() - told_ms > WORDS_EVERY_MS) {
@@ -110,6 +109,12 @@ export function feelPanel() {
       words.textContent = inWords(time_s);
     }
     if (running !== null) frame = requestAnimationFrame(show);
+  }
+
+  function drawAt(time_s) {
+    view.at_s = time_s;
+    view.looks = looksAt(view.music, time_s, little.matches);
+    draw(canvas, view.looks, state.dark);
   }
 
   function inWords(time_s) {
@@ -203,6 +208,7 @@ export function feelPanel() {
       empty.textContent = "Nothing was measured of this song: it has no sound that can be read.";
       return;
     }
+    title.textContent = run.songs.title[row] ?? "Untitled";
     facts.textContent = inFacts(music);
     controls();
     moved();

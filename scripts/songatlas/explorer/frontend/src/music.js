@@ -4,6 +4,9 @@ import { load, unpack } from "./data.js";
 const UNKNOWN = 255;
 const MOST_UNKNOWN_GAP = 1.6; // of the beats' usual distance: beyond it there is no beat between two
 
+/** A song that hardly changes is not shown as if it did: the least that lies between low and high. */
+const LEAST_SPAN = { loudness: 12, brightness: 1000, bass: 12 };
+
 const songs = new Map();
 
 /** Musical time of a song; null where nothing was measured of it. */
@@ -18,7 +21,7 @@ function unpacked(data) {
   const gaps = Float32Array.from(beats.subarray(1), (beat, i) => beat - beats[i]).sort();
   const curves = {};
   for (const [name, { codes, offset, scale }] of Object.entries(data.curves))
-    curves[name] = curve(unpack(codes), offset, scale, data.rate_hz);
+    curves[name] = curve(unpack(codes), offset, scale, data.rate_hz, LEAST_SPAN[name]);
   if (data.voice) curves.voice = { ...curve(unpack(data.voice.codes), 0, 1 / (UNKNOWN - 1), data.rate_hz), low: 0, high: 1 };
   return {
     ...data,
@@ -30,11 +33,12 @@ function unpacked(data) {
 }
 
 /** Values NaN where unknown; `low` and `high` are what most of the song lies between. */
-function curve(codes, offset, scale, rate_hz) {
+function curve(codes, offset, scale, rate_hz, span = 0) {
   const values = Float32Array.from(codes, (code) => (code === UNKNOWN ? NaN : offset + scale * code));
   const known = values.filter(Number.isFinite).sort();
   const quantile = (share) => (known.length ? known[Math.min(Math.floor(share * known.length), known.length - 1)] : NaN);
-  return { values, rate_hz, low: quantile(0.05), high: quantile(0.95) };
+  const high = quantile(0.95);
+  return { values, rate_hz, low: Math.min(quantile(0.05), high - span), high };
 }
 
 /** A curve's value at a time; NaN where it is not known. */

@@ -51,11 +51,13 @@ export function draw(canvas, looks, dark) {
   pen.arc(x, across, radius, 0, 2 * Math.PI);
   pen.fillStyle = css(ramp(looks.brightness, dark));
   pen.fill();
+  pen.lineWidth = 1.5;
+  pen.strokeStyle = ink; // yellow would sink into white paper
+  pen.stroke();
   if (looks.voice > 0.02) {
     pen.beginPath();
     pen.arc(x, across, radius + 8, 0, 2 * Math.PI);
     pen.lineWidth = 6 * looks.voice;
-    pen.strokeStyle = ink;
     pen.stroke();
   }
 
