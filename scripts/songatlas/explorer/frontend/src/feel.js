@@ -21,10 +21,10 @@ const NO_PULSES = {
 };
 
 const HOW = [
-  ["Side to side", "the beat: the disc turns at the left and at the right, each time on a beat. It rests where no beat is steady. Which beat begins a bar is not told."],
+  ["Side to side", "the beat: the square turns at the left and at the right, each time on a beat. It rests where no beat is steady. Which beat begins a bar is not told."],
   ["Size", "momentary loudness (EBU R 128), between the quiet and the loud parts of this song"],
-  ["Colour", "brightness: dark violet for dull, yellow for bright sound. Lightness alone tells it too."],
-  ["Ring", "somebody sings"],
+  ["Colour", "brightness: dark blue for dull, yellow for bright sound. Lightness alone tells it too."],
+  ["Bar above", "somebody sings"],
   ["Bar below", "bass: energy below 150 Hz"],
 ];
 
@@ -32,7 +32,7 @@ export function feelPanel() {
   const empty = h("p", { class: "empty muted" }, "Choose a song: click a point of the map, or press Enter on it.");
   const title = h("h2", { class: "song-title", dir: "auto" });
   const facts = h("p", { class: "muted" });
-  const canvas = h("canvas", { class: "music-view", role: "img", "aria-label": "The music as a disc that swings with the beat; what it shows is told in words below" });
+  const canvas = h("canvas", { class: "music-view", role: "img", "aria-label": "The music as a square that swings with the beat; what it shows is told in words below" });
   const words = h("p", { class: "music-words" });
   const line = h("p", { class: "music-line", dir: "auto", role: "status" });
   const cluster = h("p", { class: "muted" });
@@ -114,7 +114,7 @@ export function feelPanel() {
   function drawAt(time_s) {
     view.at_s = time_s;
     view.looks = looksAt(view.music, time_s, little.matches);
-    draw(canvas, view.looks, state.dark);
+    draw(canvas, view.looks);
   }
 
   function inWords(time_s) {
@@ -218,7 +218,6 @@ export function feelPanel() {
   on("playing", moved);
   on("maps active look", () => {
     if (view.song >= 0) cluster.textContent = inCluster();
-    show();
   });
   little.addEventListener("change", show);
   new ResizeObserver(show).observe(canvas);

@@ -1,4 +1,4 @@
-/** The picture of the music: a disc that swings, grows and takes colour. */
+/** The picture of the music: a square that swings, grows and takes colour. */
 import { css, ramp } from "./colours.js";
 import { beatPhase, calmShare, valueAt } from "./music.js";
 
@@ -7,7 +7,11 @@ const STILL_S = 3; // where somebody asked for little movement
 
 const LEAST_RADIUS = 34;
 const MOST_RADIUS = 78;
-const SWING = 0.8 * LEAST_RADIUS; // less than the radius: the disc's middle is never uncovered
+const BAR = 14;
+const [GROUND, GROOVE, INK] = ["#0c0e11", "#2b313a", "#f2f2f2"]; // light or dark, like a spectrogram
+const DARKEST = 0.35; // of the colour scale: three times as light as the ground
+
+const SWING = 0.8 * LEAST_RADIUS; // less than the radius: the middle is never uncovered
 
 /** What is shown at a moment: numbers from -1 to 1 (swing) or 0 to 1, and the beat or null. */
 export function looksAt(music, time_s, still) {
@@ -24,46 +28,29 @@ export function looksAt(music, time_s, still) {
   };
 }
 
-/** Draw what `looksAt` tells, on a canvas of `width` × `height` CSS pixels. */
-export function draw(canvas, looks, dark) {
+/** Draw what `looksAt` tells. Nothing thin moves: an outline would flash where it passes. */
+export function draw(canvas, looks) {
   const { clientWidth: width, clientHeight: height } = canvas;
   const ratio = globalThis.devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
   }
-  const style = getComputedStyle(canvas);
-  const [paper, ink, line] = ["--paper", "--ink", "--line"].map((name) => style.getPropertyValue(name).trim());
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { alpha: false });
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.fillStyle = paper;
+  pen.fillStyle = GROUND;
   pen.fillRect(0, 0, width, height);
   const middle = width / 2;
-  const across = (height - 24) / 2;
-  const radius = LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * looks.loudness;
-
-  // Where the disc's middle turns, on every beat: the posts of the swing.
-  pen.fillStyle = line;
-  for (const side of [-1, 1]) pen.fillRect(middle + side * SWING - 1, 0, 2, 8);
-
-  const x = middle + SWING * looks.swing;
-  pen.beginPath();
-  pen.arc(x, across, radius, 0, 2 * Math.PI);
-  pen.fillStyle = css(ramp(looks.brightness, dark));
-  pen.fill();
-  pen.lineWidth = 1.5;
-  pen.strokeStyle = ink; // yellow would sink into white paper
-  pen.stroke();
-  if (looks.voice > 0.02) {
-    pen.beginPath();
-    pen.arc(x, across, radius + 8, 0, 2 * Math.PI);
-    pen.lineWidth = 6 * looks.voice;
-    pen.stroke();
+  for (const [share, top] of [[looks.voice, 0], [looks.bass, height - BAR]]) {
+    pen.fillStyle = GROOVE;
+    pen.fillRect(0, top, width, BAR);
+    pen.fillStyle = INK;
+    pen.fillRect(middle - (width * share) / 2, top, width * share, BAR);
   }
-
-  pen.fillStyle = line;
-  pen.fillRect(0, height - 12, width, 12);
-  pen.fillStyle = ink;
-  const bar = width * looks.bass;
-  pen.fillRect(middle - bar / 2, height - 12, bar, 12);
+  pen.beginPath();
+  const radius = LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * looks.loudness;
+  // Its straight edges are longer than the swing: no pixel is passed twice in one to and fro.
+  pen.roundRect(middle + SWING * looks.swing - radius, height / 2 - radius, 2 * radius, 2 * radius, radius - SWING);
+  pen.fillStyle = css(ramp(DARKEST + (1 - DARKEST) * looks.brightness, false));
+  pen.fill();
 }
