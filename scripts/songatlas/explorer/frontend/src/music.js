@@ -35,10 +35,15 @@ function unpacked(data) {
 /** Values NaN where unknown; `low` and `high` are what most of the song lies between. */
 function curve(codes, offset, scale, rate_hz, span = 0) {
   const values = Float32Array.from(codes, (code) => (code === UNKNOWN ? NaN : offset + scale * code));
-  const known = values.filter(Number.isFinite).sort();
-  const quantile = (share) => (known.length ? known[Math.min(Math.floor(share * known.length), known.length - 1)] : NaN);
-  const high = quantile(0.95);
-  return { values, rate_hz, low: Math.min(quantile(0.05), high - span), high };
+  const [low, high] = most(values);
+  return { values, rate_hz, low: Math.min(low, high - span), high };
+}
+
+/** What nine of ten of the known values lie between; NaN where none is known. */
+export function most(values) {
+  const known = Float32Array.from(values).filter(Number.isFinite).sort();
+  const quantile = (part) => (known.length ? known[Math.min(Math.floor(part * known.length), known.length - 1)] : NaN);
+  return [quantile(0.05), quantile(0.95)];
 }
 
 /** A curve's value at a time; NaN where it is not known. */

@@ -1,5 +1,5 @@
 /** Music as vibration: which pulses a song has, and giving them in time. */
-import { firstFrom, share, valueAt } from "./music.js";
+import { firstFrom, most, share, valueAt } from "./music.js";
 
 export const DRIVERS = { beat: "beat", bass: "bass", voice: "voice", onset: "onsets" };
 
@@ -21,7 +21,7 @@ const strengthOf = (part) => 1 + Math.min(Math.floor(3 * part), 2);
 export function pulsesOf(music, driver) {
   const { curves } = music;
   if (driver === "beat")
-    return Array.from(music.beats, (start_s) => ({ start_s, strength: strengthOf(share(curves.onset, strongest(curves.onset, start_s))) }));
+    return graded(Array.from(music.beats, (start_s) => ({ start_s, onset: strongest(curves.onset, start_s) })));
   if (driver === "onset") return onsets(curves.onset);
   const [curve, every_s, least] = driver === "bass" ? [curves.bass, BASS_EVERY_S, LEAST_BASS] : [curves.voice, VOICE_EVERY_S, SUNG];
   if (!curve) return [];
@@ -31,6 +31,12 @@ export function pulsesOf(music, driver) {
     if (part >= least) pulses.push({ start_s: i * every_s, strength: driver === "voice" ? 2 : strengthOf((part - least) / (1 - least)) });
   }
   return pulses;
+}
+
+/** Strong and weak among themselves, by their onsets. */
+function graded(pulses) {
+  const [low, high] = most(pulses.map((one) => one.onset));
+  return pulses.map(({ start_s, onset }) => ({ start_s, strength: strengthOf(share({ low, high }, onset)) }));
 }
 
 /** The strongest onset beside a beat, which the curve may have in the value before or behind it. */
@@ -45,9 +51,9 @@ function onsets(curve) {
     const start_s = (i + 0.5) / rate_hz;
     const peak = values[i] >= values[i - 1] && values[i] > values[i + 1];
     if (peak && part >= LEAST_ONSET && start_s - (pulses.at(-1)?.start_s ?? -1) >= ONSET_GAP_S)
-      pulses.push({ start_s, strength: strengthOf((part - LEAST_ONSET) / (1 - LEAST_ONSET)) });
+      pulses.push({ start_s, onset: values[i] });
   }
-  return pulses;
+  return graded(pulses);
 }
 
 /** The pattern of a song as docs/musical_time.md describes it. */
