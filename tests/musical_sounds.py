@@ -9,9 +9,7 @@ from songatlas.audio.sound_curves import SAMPLE_RATE_HZ as RATE
 CLICK = (np.exp(-np.arange(800) / 150) * np.sin(0.3 * np.arange(800))).astype(np.float32)
 
 
-def clicks(
-    times_s: Sequence[float], length_s: float, gains: Sequence[float] = (0.5,)
-) -> np.ndarray:
+def clicks(times_s: np.ndarray, length_s: float, gains: Sequence[float] = (0.5,)) -> np.ndarray:
     """A click at each time over faint noise; `gains` repeat."""
     samples = np.random.default_rng(0).normal(0.0, 1e-4, round(length_s * RATE)).astype(np.float32)
     for number, time_s in enumerate(times_s):

@@ -146,10 +146,11 @@ def write_musical_time(shard_path: str | Path, output: str | Path) -> str:
     ready()
     shard = tables.read(shard_path, tables.SHARD, columns=["track_id", "audio_path"])
     songs = shard.drop_duplicates("track_id").sort_values("track_id")
-    heard = {}
-    for song in progress(list(songs.itertuples()), "musical time"):
+    heard: dict[str, MusicalTime] = {}
+    paths = dict(zip(songs["track_id"], songs["audio_path"], strict=True))
+    for track_id, path in progress(list(paths.items()), "musical time"):
         try:
-            heard[song.track_id] = musical_time(decode_blocks(song.audio_path, SAMPLE_RATE_HZ))
+            heard[track_id] = musical_time(decode_blocks(path, SAMPLE_RATE_HZ))
         except AudioError as error:
             logger.warning("no musical time: %s", error)
     write_table(heard, output)

@@ -1,6 +1,6 @@
 """Musical time for the page: a file a song, and what of it stands beside the song's labels."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def write_musical_time(
     return Musical(summary, _attributes(known))
 
 
-def _described(row: dict[str, Any]) -> dict[str, Any]:
+def _described(row: Mapping[Hashable, Any]) -> dict[str, Any]:
     """A song's row for the page; curves as codes with offset and scale."""
     curves = {
         name: {
