@@ -17,6 +17,7 @@ from music_page import CLOSED, FAST, NO_AUDIO, NO_BEAT, SLOW, UNMEASURED, WITH_A
 pytest.importorskip("playwright", reason="playwright is absent: the explorer's browser tests skip")
 from playwright.sync_api import Browser, sync_playwright
 
+from songatlas.explorer.musical_time import file_of
 from test_explorer_browser import AXE, FLAGS, SCREENSHOTS, Visit, chromium
 
 pytestmark = pytest.mark.skipif(
@@ -264,6 +265,17 @@ def test_a_vibration_that_is_refused_is_told(visit: Feeling) -> None:
 def test_a_song_without_musical_time_says_so(visit: Feeling, song: int) -> None:
     visit.choose(song)
     assert "Nothing was measured of this song" in visit.panel()
+
+
+def test_a_folder_that_was_not_copied_whole_says_so(browser: Browser, tmp_path: Path) -> None:
+    page = music_page.write_music_page(tmp_path)
+    (page / "data" / f"{file_of(SLOW)}.js").unlink()
+    visit = Feeling(browser, page, RECORD_VIBRATION)
+    visit.choose(SLOW)
+    visit.until("document.querySelector('#panel-feel').innerText.includes('was the folder copied')")
+    visit.choose(FAST)
+    visit.page.get_by_role("button", name="Play silently").wait_for()
+    visit.context.close()
 
 
 def test_the_song_runs_in_silence_with_its_lines_and_stops(visit: Feeling) -> None:

@@ -198,14 +198,21 @@ export function feelPanel() {
     view.song = row;
     view.music = null;
     if (vibrating) stopVibrating();
-    const [music, found] = await Promise.all([loadMusic(run, row), row < 0 ? [] : loadLyrics(run, row)]);
+    let music = null;
+    let found = [];
+    let trouble = "Nothing was measured of this song: it has no sound that can be read.";
+    try {
+      [music, found] = await Promise.all([loadMusic(run, row), loadLyrics(run, row)]);
+    } catch (error) {
+      trouble = error.message;
+    }
     if (state.current.song !== row) return;
     view.music = music;
     lines = found;
     empty.hidden = Boolean(music);
     body.hidden = !music;
     if (!music) {
-      empty.textContent = "Nothing was measured of this song: it has no sound that can be read.";
+      empty.textContent = trouble;
       return;
     }
     title.textContent = run.songs.title[row] ?? "Untitled";
