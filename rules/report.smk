@@ -302,6 +302,36 @@ rule pages:
         "../scripts/report/pages.py"
 
 
+musical_time_parts = [
+    plan.path("features", "musical_time", f"{shard}.parquet") for shard in plan.shards
+]
+if not plan.explorer()["music_view"]:
+    musical_time_parts = []
+"""Tables of all shards, where the page has the view."""
+
+
+rule musical_time:
+    """Beats, curves at 20 Hz, tempo and key of one shard's songs."""
+    input:
+        shard=shard_table,
+        content=shard_content,
+        audio=demo_audio,
+    output:
+        plan.path("features", "musical_time", "{shard}.parquet"),
+    log:
+        plan.path("logs", "musical_time", "{shard}.log"),
+    benchmark:
+        plan.path("benchmarks", "musical_time", "{shard}.tsv")
+    conda:
+        "../envs/audio.yaml"
+    params:
+        code=code_of("musical_time"),
+    message:
+        "Musical time of shard {wildcards.shard}"
+    script:
+        "../scripts/report/musical_time.py"
+
+
 rule decoded_sounds:
     """Decode centres of clusters, journeys, single dimensions and windows of one model to sound."""
     input:
@@ -348,6 +378,8 @@ rule explorer:
         tags=musicnn_songs,
         named=rules.names.output.named if not plan.folds else [],
         vocabulary=rules.vocabulary.output[0] if "e5" in plan.features else [],
+        musical_time=musical_time_parts,
+        voice=plan.parts("musicnn") if musical_time_parts and "musicnn" in plan.features else [],
         sounds=plan.branch_files("report/sounds/{model}/seed-{seed}", plan.first_decoded),
     output:
         folder=directory(plan.path("report", "explorer")),

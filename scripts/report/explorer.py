@@ -24,6 +24,8 @@ with job(snakemake.log[0], snakemake.threads):
             tags=snakemake.input.get("tags", []),
             named=snakemake.input.get("named") or None,
             vocabulary=snakemake.input.get("vocabulary") or None,
+            musical_time=snakemake.input.get("musical_time", []),
+            voice=snakemake.input.get("voice", []),
             sounds=dict(zip(snakemake.params.decoded, snakemake.input.sounds, strict=True)),
             not_decoded=snakemake.params.not_decoded,
         ),

@@ -43,7 +43,7 @@ def provided(path: Path) -> Any:
     text = path.read_text(encoding="utf-8")
     match = re.fullmatch(r'SONGATLAS\.provide\("([^"]+)",(.*)\);\n', text, re.DOTALL)
     assert match, text[:100]
-    assert match[1] == path.stem
+    assert path.as_posix().endswith(f"/{match[1]}.js")
     return json.loads(match[2])
 
 

@@ -63,6 +63,7 @@ class Visit:
             **{"viewport": {"width": 1280, "height": 800}, "accept_downloads": True, **options}
         )
         self.page: Page = self.context.new_page()
+        self.opened()
         self.trouble: list[str] = []
         self.requests: list[str] = []
         self.page.on("console", self._said)
@@ -78,6 +79,9 @@ class Visit:
         )
         self.page.goto((folder / "index.html").as_uri())
         self.page.wait_for_selector("html[data-ready=true]", timeout=30_000)
+
+    def opened(self) -> None:
+        """For visits that prepare the page before it loads."""
 
     def _said(self, message: Any) -> None:
         if message.type in ("error", "warning") and "GPU stall" not in message.text:

@@ -113,12 +113,14 @@ def test_every_model_and_baseline_is_measured_against_every_factor(
 def test_the_explorer_is_made_when_asked_for(tested: Tested, results: Path) -> None:
     page = results / "report" / "explorer"
     assert not page.exists()
-    tested.run("explorer={projections: [pca]}", "--", "explorer")
+    tested.run("explorer={projections: [pca], music_view: true}", "--", "explorer")
     assert (page / "index.html").is_file()
     assert len(list((page / "data").glob("model-*.js"))) == len(tested.names)
     assert len(list((page / "spectrograms").rglob("*.png"))) == len(
         tables.read(results / "corpus" / "windows.parquet", tables.WINDOWS)
     )
+    songs = tables.read(results / "corpus" / "tracks.parquet", tables.TRACKS)["audio_path"].count()
+    assert len(list((page / "data" / "time").rglob("*.js"))) == songs
     assert not (page / "audio").exists()  # only the demo's config turns previews on
     for path in page.rglob("*.js"):
         assert str(tested.folder) not in path.read_text(encoding="utf-8")

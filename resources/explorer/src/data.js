@@ -59,6 +59,7 @@ export async function loadRun() {
   run.has_lyrics = unpack(run.has_lyrics);
   run.has_spectrogram = unpack(run.has_spectrogram);
   run.audio.preview = unpack(run.audio.preview);
+  for (const key of Object.keys(run.musical_time ?? {})) run.musical_time[key] = unpack(run.musical_time[key]);
   for (const attribute of run.attributes)
     for (const key of ["codes", "song", "window"])
       if (attribute[key]) attribute[key] = unpack(attribute[key]);

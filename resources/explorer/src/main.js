@@ -7,6 +7,7 @@ import { loadDescriptor, loadModel, loadRun } from "./data.js";
 import { decodedPanel } from "./decoded.js";
 import { fill, h, iconButton, select } from "./dom.js";
 import { playlist } from "./exports.js";
+import { feelPanel } from "./feel.js";
 import { helpDialog } from "./help.js";
 import { drawLegend } from "./legend.js";
 import { listenPanel } from "./listen.js";
@@ -225,9 +226,11 @@ async function start(run) {
   const clusters = clustersPanel(actions);
   const chosen = chosenPanel(actions);
   const models = modelsPanel(actions);
+  const feel = run.musical_time && feelPanel();
   const side = tabs(
     [
       { id: "listen", name: "Listen", element: listen },
+      ...(feel ? [{ id: "feel", name: "Feel", ...feel }] : []),
       { id: "clusters", name: "Clusters", ...clusters },
       ...(run.decoded ? [{ id: "decoded", name: "Decoded", ...decodedPanel(actions) }] : []),
       { id: "models", name: "Models", element: models },
@@ -292,5 +295,5 @@ async function start(run) {
   if (run.models.length) await addMap({ model: first, level: "window", projection: "umap" });
   document.documentElement.dataset.ready = "true";
   // For tests and for whoever is curious; nothing on the page reads it.
-  globalThis.SONGATLAS.page = { state, views, actions, playlist, select: selectRows, audio: player.audio };
+  globalThis.SONGATLAS.page = { state, views, actions, playlist, select: selectRows, audio: player.audio, feel: feel?.view };
 }

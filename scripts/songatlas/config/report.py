@@ -56,6 +56,12 @@ class Explorer(Section):
         description="Previews also of songs whose licence forbids derivatives (CC ... ND, all "
         "rights reserved). Off unless you opt in.",
     )
+    music_view: bool | None = Field(
+        None,
+        description="Add the panel `Feel`, for those who do not hear: beat, loudness and timbre as "
+        "movement, size and colour, and as vibration. All songs are decoded once more for it. "
+        "null: for the demo and for nothing else.",
+    )
     decode: bool = Field(
         False,
         description="Sounds that the models decode, beside the page: centres of clusters, "

@@ -30,7 +30,7 @@ class Forecast:
         """`jobs_left` names the jobs that are still to run, as far as they are known."""
         self.plan, self.cores, self.jobs_left = plan, cores, jobs_left
         self.rates = rates()
-        self.sharded = {"probe", *(one.name for one in registry.heard())}
+        self.sharded = {"probe", "musical_time", *(one.name for one in registry.heard())}
         self.music = amounts(plan)
         self.started = time.monotonic()
         self.total_s = sum(self.stages().values())

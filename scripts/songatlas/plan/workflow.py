@@ -144,10 +144,11 @@ class Plan(SoundFiles):
         return digest.hexdigest()[:16]
 
     def explorer(self) -> dict[str, Any]:
-        """The explorer's section; where the config leaves previews open, only the demo has them."""
+        """The explorer's section; what the config leaves open, only the demo has."""
         section = self.section("explorer")
-        if section["previews"] is None:
-            section["previews"] = self.config.corpus == "demo"
+        for key in ("previews", "music_view"):
+            if section[key] is None:
+                section[key] = self.config.corpus == "demo"
         return section
 
     @property

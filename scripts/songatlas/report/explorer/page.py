@@ -23,6 +23,7 @@ from songatlas.report.explorer.attributes import (
 from songatlas.report.explorer.catalogue import Catalogue, described, read_catalogue, texts
 from songatlas.report.explorer.decoded import write_decoded
 from songatlas.report.explorer.model_data import Settings, model_data
+from songatlas.report.explorer.musical_time import write_musical_time
 from songatlas.report.explorer.scripts import packed
 from songatlas.report.explorer.spectrograms import write_spectrograms
 from songatlas.run.jobs import progress
@@ -110,7 +111,8 @@ logger = logging.getLogger(__name__)
 class Inputs:
     """Paths of the run's tables; `latents` and `clusters` by model, features as lists of parts.
 
-    `tags` are musicnn's vectors of songs, `named` the clusters that were named and `vocabulary` the
+    `tags` are musicnn's vectors of songs, `voice` those of windows, `musical_time` what the view of
+    the music shows, `named` the clusters that were named and `vocabulary` the
     run's words with those of near meaning, where the run has them.
     """
 
@@ -128,6 +130,8 @@ class Inputs:
     named: str | None
     vocabulary: str | None
     near_copies: str | None = None
+    musical_time: Sequence[str] = ()
+    voice: Sequence[str] = ()
     sounds: Mapping[str, str] = field(default_factory=dict)
     """Folders of decoded sounds, by model."""
     not_decoded: Mapping[str, str] = field(default_factory=dict)
@@ -153,6 +157,8 @@ def write_page(
     scripts.write(folder / "data/descriptors.js", "descriptors", packed(every.values))
     of_songs = song_tags(inputs.tags) if inputs.tags else NO_TAGS
     attributes += tag_attributes(list(found.songs["track_id"]), of_songs)
+    musical = write_musical_time(inputs.musical_time, inputs.voice, lines, found, folder)
+    attributes += musical.attributes
     items = card_items(found, measured(found, sound, every.names, of_songs))
     named = tables.read(inputs.named, NAMED) if inputs.named else tables.empty(NAMED)
     words = read_vocabulary(inputs.vocabulary) if inputs.vocabulary else Vocabulary()
@@ -193,6 +199,7 @@ def write_page(
         "has_lyrics": packed(np.array([len(song) > 0 for song in lines], np.uint8)),
         "has_spectrogram": packed(write_spectrograms(inputs.logmel, found, folder)),
         "audio": _audio(found, folder, settings),
+        "musical_time": musical.summary,
         "decoded": write_decoded(names, inputs.sounds, inputs.not_decoded, found, folder),
     }
     scripts.write(folder / "data/run.js", "run", run_data)
