@@ -12,7 +12,6 @@ with job(
     from songatlas.explorer.catalogue import texts
     from songatlas.explorer.sound_list import SoundList, write_list
     from songatlas.explorer.sounds import (
-        cluster_centres,
         heard_clusters,
         read_space,
         write_sounds,
@@ -51,7 +50,6 @@ with job(
             read_space(windows, latents, licences),
             folder,
             clustering=clustering,
-            centres=cluster_centres(latents, cluster_of),
             cluster_of=cluster_of,
             dimensions=dimensions,
             reconstructions=snakemake.params.reconstructions,
