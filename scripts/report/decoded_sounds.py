@@ -14,7 +14,6 @@ with job(
     from songatlas.report.explorer.catalogue import texts
     from songatlas.report.explorer.sound_list import SoundList, write_list
     from songatlas.report.explorer.sounds import (
-        cluster_centres,
         heard_clusters,
         read_space,
         write_sounds,
@@ -52,7 +51,6 @@ with job(
             read_space(windows, latents, licences),
             folder,
             clustering=clustering,
-            centres=cluster_centres(latents, cluster_of),
             cluster_of=cluster_of,
             dimensions=dimensions,
             reconstructions=snakemake.params.reconstructions,

@@ -200,18 +200,18 @@ def test_named_clusters_are_heard_else_kmeans_near_four() -> None:
     assert sounds.heard_clusters("m", *nothing) == ("", {})
 
 
-def test_centres_are_means_of_songs_whose_windows_count_together(latents: pd.DataFrame) -> None:
-    found = sounds.cluster_centres(latents, {"song0": 3, "song1": 3, FORBIDDEN: 1})
-    z = np.stack(list(latents["z"]))
-    assert list(found) == [1, 3]
-    assert np.allclose(found[3], z[: 2 * PER_SONG].mean(0), atol=1e-6)
+def test_centres_are_means_of_songs_that_allow_derivatives(space: sounds.Space) -> None:
+    cluster_of = {"song0": 3, "song1": 3, FORBIDDEN: 3, SILENT: 1}
+    found = sounds.cluster_centres(space, cluster_of)
+    assert list(found) == [3]
+    assert np.allclose(found[3], space.z[np.isin(space.songs, ["song0", "song1"])].mean(0))
 
 
-def test_only_the_largest_clusters_are_heard() -> None:
-    songs = [f"{number}" for number in range(40)]
-    frame = tables.latents_frame("window", songs, songs, ["train"] * 40, np.zeros((40, 2)))
+def test_only_the_largest_clusters_are_heard(space: sounds.Space) -> None:
+    songs = np.array([f"{number}" for number in range(40)])
+    many = replace(space, z=np.zeros((40, 2)), songs=songs)
     cluster_of = {song: min(number, 20) for number, song in enumerate(songs)}
-    found = sounds.cluster_centres(frame, cluster_of)
+    found = sounds.cluster_centres(many, cluster_of)
     assert len(found) == sound_list.MOST_CLUSTERS
     assert 20 in found
 
@@ -242,14 +242,13 @@ def test_reconstructions_are_spread_over_the_songs() -> None:
 # --- the files ----------------------------------------------------------------------------------
 
 
-def write(model: Model, space: sounds.Space, folder: Path, latents: pd.DataFrame) -> int:
+def write(model: Model, space: sounds.Space, folder: Path) -> int:
     cluster_of = {f"song{song}": song % 2 for song in range(SONGS)}
     return sounds.write_sounds(
         model,
         space,
         folder,
         clustering="kmeans, k = 2",
-        centres=sounds.cluster_centres(latents, cluster_of),
         cluster_of=cluster_of,
         dimensions={4: 2.0, 1: 1.0},
         reconstructions=3,
@@ -261,12 +260,11 @@ def write(model: Model, space: sounds.Space, folder: Path, latents: pd.DataFrame
 def test_a_models_sounds_are_small_files_that_its_list_describes(
     model: Model,
     space: sounds.Space,
-    latents: pd.DataFrame,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    number = write(model, space, tmp_path, latents)
+    number = write(model, space, tmp_path)
     listed = sound_list.read_list(tmp_path)
     assert f"{number} sounds of 1 s follow: about" in caplog.text
     assert {path.name for path in tmp_path.glob("*.mp3")} == {f"{n}.mp3" for n in range(number)}
@@ -292,10 +290,10 @@ def test_a_models_sounds_are_small_files_that_its_list_describes(
 
 
 def test_the_same_model_writes_the_same_sounds(
-    model: Model, space: sounds.Space, latents: pd.DataFrame, tmp_path: Path
+    model: Model, space: sounds.Space, tmp_path: Path
 ) -> None:
     for name in ("once", "again"):
-        write(model, space, tmp_path / name, latents)
+        write(model, space, tmp_path / name)
     for path in (tmp_path / "once").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
@@ -304,7 +302,7 @@ def test_a_corpus_that_allows_no_derivatives_has_no_sounds_and_is_told_why(
     model: Model, windows: Windows, latents: pd.DataFrame, tmp_path: Path
 ) -> None:
     forbidden = dict.fromkeys(windows.track_ids, "All rights reserved")
-    assert write(model, sounds.read_space(windows, latents, forbidden), tmp_path, latents) == 0
+    assert write(model, sounds.read_space(windows, latents, forbidden), tmp_path) == 0
     listed = sound_list.read_list(tmp_path)
     assert listed["note"] == sounds.NOTHING_LEFT
     assert listed["withheld"] == SONGS
@@ -354,7 +352,7 @@ def test_another_model_of_the_decoders_name_is_refused() -> None:
 
 
 def test_the_most_sounds_are_never_fewer_than_those_made(
-    model: Model, space: sounds.Space, latents: pd.DataFrame, tmp_path: Path
+    model: Model, space: sounds.Space, tmp_path: Path
 ) -> None:
-    assert write(model, space, tmp_path, latents) <= sound_list.most_sounds(3)
+    assert write(model, space, tmp_path) <= sound_list.most_sounds(3)
     assert (MAX_DIMENSIONS, len(STEPS_SD)) == (sound_list.MOST_SLIDERS, sound_list.SLIDER_STEPS)

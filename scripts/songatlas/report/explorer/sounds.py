@@ -123,18 +123,14 @@ def heard_clusters(
     return f"{algorithm}, k = {k}", labels
 
 
-def cluster_centres(latents: pd.DataFrame, cluster_of: Mapping[str, int]) -> dict[int, np.ndarray]:
+def cluster_centres(space: Space, cluster_of: Mapping[str, int]) -> dict[int, np.ndarray]:
     """Means of the songs of the `MOST_CLUSTERS` largest clusters, (d,), by cluster.
 
-    A song is the mean of its windows. Songs whose licence forbids derivatives count: a mean of many
-    songs is a statistic.
-
-    Args:
-        latents: rows of `tables.LATENTS` of the level `window`.
+    A song is the mean of its windows. Songs that are left out of the space do not count: of a
+    cluster that has no others the mean would be a derivative of them.
     """
-    z = pd.DataFrame(list(latents["z"]), dtype=np.float64)
-    songs = z.groupby(list(latents["track_id"])).mean()
-    cluster = songs.index.map(lambda song: cluster_of.get(song, -1)).to_numpy(int)
+    songs = pd.DataFrame(space.z).groupby(space.songs).mean()
+    cluster = np.array([cluster_of.get(song, -1) for song in songs.index], int)
     numbers, sizes = np.unique(cluster[cluster >= 0], return_counts=True)
     largest = numbers[np.argsort(-sizes, kind="stable")][:MOST_CLUSTERS]
     return {int(one): songs[cluster == one].to_numpy().mean(0) for one in sorted(largest)}
@@ -170,7 +166,6 @@ class _Wanted:
 
 def _choose(
     space: Space,
-    centres: Mapping[int, np.ndarray],
     cluster_of: Mapping[str, int],
     dimensions: Mapping[int, float],
     reconstructions: int,
@@ -178,11 +173,12 @@ def _choose(
     """The list, without sounds and errors, and the latents of the sounds.
 
     Args:
-        centres, cluster_of: of `cluster_centres`, `heard_clusters`.
+        cluster_of: by track_id.
         dimensions: those that have a slider, with their nats.
         reconstructions: at most so many windows.
     """
     wanted, found = _Wanted(space), SoundList(withheld=space.withheld, silent=space.silent)
+    centres = cluster_centres(space, cluster_of)
     sound_of = {cluster: wanted.latent(z) for cluster, z in centres.items()}
     found.clusters = [Cluster(cluster, sound) for cluster, sound in sound_of.items()]
     for a, b in nearest_pairs(centres):
@@ -244,7 +240,6 @@ def write_sounds(
     folder: Path,
     *,
     clustering: str,
-    centres: Mapping[int, np.ndarray],
     cluster_of: Mapping[str, int],
     dimensions: Mapping[int, float],
     reconstructions: int,
@@ -256,6 +251,7 @@ def write_sounds(
     How many they are, how large and how long they take is logged before.
 
     Args:
+        clustering, cluster_of: of `heard_clusters`.
         dimensions: those that have a slider, with their nats.
         reconstructions: at most so many windows.
     """
@@ -263,7 +259,7 @@ def write_sounds(
         empty = SoundList(note=NOTHING_LEFT, withheld=space.withheld, silent=space.silent)
         write_list(empty, folder)
         return 0
-    found, wanted = _choose(space, centres, cluster_of, dimensions, reconstructions)
+    found, wanted = _choose(space, cluster_of, dimensions, reconstructions)
     found.clustering = clustering
     n_frames = min(space.windows.mel.shape[-1], logmel.n_frames(SOUND_S))
     logger.info("%s", _cost(len(wanted.z), n_frames, logmel))
