@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import normalized_mutual_info_score as nmi
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.preprocessing import scale
+from sklearn.utils.estimator_checks import check_estimator
 
 from songatlas.models import vade_estimator
 from songatlas.models.student_mixture import StudentMixture
@@ -266,6 +267,11 @@ def test_predict_before_fit_says_so() -> None:
 def accuracy(truth: np.ndarray, labels: np.ndarray) -> float:
     counts = contingency_matrix(truth, labels)
     return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / len(truth))
+
+
+@pytest.mark.slow
+def test_it_behaves_as_scikit_learn_demands() -> None:
+    check_estimator(VaDE(3, latent_dim=2, widths=(8,), pretrain_epochs=2, epochs=4))
 
 
 @pytest.mark.slow

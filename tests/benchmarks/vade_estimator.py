@@ -1,8 +1,9 @@
 """Compare our VaDE with ClustPy 0.0.3's, each beside its own start, on data sets with classes.
 
-Ours runs with its defaults on the values as they are. ClustPy's gets standardised columns and the
-mean squared error (its default loss refuses values outside [0, 1]), as many epochs as ours, and its
-defaults otherwise; its start is the Gaussian mixture of its pretrained latents. k-means and a
+Ours runs with its defaults on the values as they are. ClustPy's runs twice: on standardised columns
+with the mean squared error (its default loss refuses values outside [0, 1]), and on all values
+brought to [0, 1] together with its default loss. It gets as many epochs as ours, and its defaults
+otherwise; its start is the Gaussian mixture of its pretrained latents. k-means and a
 Gaussian mixture of full covariances, on standardised columns, stand beside both. Labels are used
 for scoring alone. Without ClustPy (`pip install clustpy==0.0.3`; no dependency of the project) ours
 is measured alone.
@@ -77,29 +78,34 @@ class FirstMixture(GaussianMixture):
         return self
 
 
-def clustpy() -> Fit | None:
-    """ClustPy's estimator, None where it cannot be imported."""
+def clustpy() -> dict[str, Fit]:
+    """ClustPy's estimator on either scale, nothing where it cannot be imported."""
     try:
         from clustpy.deep import VaDE as Theirs
     except ImportError as error:
         print(f"ClustPy is not installed ({error}): measuring ours alone")
-        return None
+        return {}
 
-    def fit(X: np.ndarray, k: int, seed: int) -> Partitions:
+    def fit(X: np.ndarray, k: int, seed: int, loss: torch.nn.Module) -> Partitions:
         model = Theirs(
             k,
             pretrain_epochs=50,
             clustering_epochs=50,
-            ssl_loss_fn=torch.nn.MSELoss(),
+            ssl_loss_fn=loss,
             initial_clustering_class=FirstMixture,
             initial_clustering_params={"n_init": 10, "covariance_type": "diag"},
             random_state=seed,
         )
         with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-            model.fit(scale(X).astype(np.float32))
+            model.fit(X.astype(np.float32))
         return {"start": FirstMixture.labels, "end": model.labels_}
 
-    return fit
+    return {
+        "clustpy": lambda X, k, seed: fit(scale(X), k, seed, torch.nn.MSELoss()),
+        "clustpy, [0, 1]": lambda X, k, seed: fit(
+            (X - X.min()) / np.ptp(X), k, seed, torch.nn.BCELoss(reduction="sum")
+        ),
+    }
 
 
 def main() -> None:
@@ -115,10 +121,12 @@ def main() -> None:
         with np.load(path) as stored:
             data[path.stem] = stored["X"], np.unique(stored["genre"], return_inverse=True)[1]
     data = {name: data[name] for name in arguments.only or data}
-    methods: dict[str, Fit] = {"songatlas": ours}
-    if (theirs := clustpy()) is not None:
-        methods["clustpy"] = theirs
-    methods |= {"k-means": k_means, "gaussian mixture": gaussian_mixture}
+    methods: dict[str, Fit] = {
+        "songatlas": ours,
+        **clustpy(),
+        "k-means": k_means,
+        "gaussian mixture": gaussian_mixture,
+    }
     rows = []
     for name, (X, truth) in data.items():
         for seed in arguments.seeds:
