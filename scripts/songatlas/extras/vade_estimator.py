@@ -1,7 +1,7 @@
 """Variational deep embedding of any (n, d) matrix, as a scikit-learn estimator."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, Literal, get_args
@@ -10,58 +10,69 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.decomposition import PCA
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from songatlas.extras.student_mixture import StudentMixture
 from songatlas.models.base import LOGVAR_LIMIT
 from songatlas.models.losses import calibrated_nll
-from songatlas.models.mixture import EMPTY_SHARE, MixturePrior
+from songatlas.models.mixture import ward
 from songatlas.models.partitions import MIN_PER_PART, spectral
 
 Likelihood = Literal["auto", "gaussian", "bernoulli"]
-Partition = Literal["spectral", "ward"]
 
 CHUNK = 4_096
 """Samples encoded at once outside training."""
 
 INITIAL_SPREAD = math.exp(-2.0)
-"""Variance of a posterior before joint training, as a share of its component's variance."""
+"""Variance of a posterior before joint training, as a share of the variance within parts."""
+
+MIN_STEPS, MIN_BATCH = 10, 16
+"""Few samples get this many steps an epoch, unless batches would be smaller than this."""
+
+DIFFERENT_UNITS = 100.0
+"""Columns whose ranges differ by a larger factor have different units."""
+
+ROUNDING = 1e-6
+"""A column that varies by a smaller share of its mean is constant: float32 has no more digits."""
 
 
 class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
     """Variational deep embedding (Jiang et al. 2017) with `fit` and `predict`.
 
-    An autoencoder is trained first; a mixture of Gaussians is then fitted to its latents, and the
-    network and the mixture are trained together on the evidence lower bound. Encoder and decoder
-    are each a linear map plus a fully connected network. They start as the principal components of
-    `X` with the networks' outputs at zero, so that the latents keep the shape of the data and
-    depend little on the seed.
+    An autoencoder is trained first; a mixture is then fitted to its latents, and the network and
+    the mixture are trained together on the evidence lower bound. Encoder and decoder are each a
+    linear map plus a fully connected network. They start as the principal components of `X` with
+    the networks' outputs at zero, so that the latents keep the shape of the data and depend little
+    on the seed.
 
-    In the first part of joint training q(c | x) is held at the partition the mixture was fitted
-    to: latents have time to become Gaussian within its parts before they may change sides. From
-    then on q(c | x) = p(c | z). Until three quarters of joint training a component that almost no
-    sample belongs to during an epoch is restarted (`MixturePrior.restart`); later it could no
-    longer settle. Both phases use Adam with a cosine decay of the learning rate.
+    The mixture starts from a spectral partition of the latents. Its components are multivariate t
+    distributions (`StudentMixture`): Gaussian ones would model outliers before groups. In joint
+    training the networks take gradient steps, and the mixture one step of EM an epoch. In the
+    first part q(c | x) is held at the first partition: the networks have time to fit it before
+    samples change sides. From then on q(c | x) = p(c | z). Both phases use Adam with a cosine
+    decay of the learning rate, and at least ten steps an epoch.
+
+    Columns are centred and brought to one scale together. Where their ranges differ more than a
+    hundredfold, they have different units, and each is brought to a standard deviation of 1.
 
     Args:
         n_clusters: components of the mixture.
-        latent_dim: dimensions of the latent space.
+        latent_dim: dimensions of the latent space; not more than `X` has columns are used.
         widths: hidden units of the encoder's layers; the decoder mirrors them.
         pretrain_epochs, epochs: passes through the data before and after the mixture is fitted.
-        batch_size: samples in a step.
+        batch_size: samples in a step, at most.
         learning_rate: of the first step of each phase.
-        partition: of the latents, that the mixture is fitted to. `spectral` finds parts of any
-            shape, which pretrained latents have; `ward` prefers round ones, and is taken below 5
-            samples per cluster in any case.
         hold: share of joint training in which q(c | x) is held at the first partition.
-        noise: share of input values set to their column's mean in pretraining (a denoising
-            autoencoder).
+        dropout: share of hidden units left out in a step of joint training. Without it the bound on
+            new samples worsens from the first epoch on.
         likelihood: of the decoder. `gaussian` has one variance, calibrated on the batch (Rybkin et
-            al. 2021), and fits values of any range; `bernoulli` needs values in [0, 1], as the
-            paper has for images; `auto` is `bernoulli` where `X` lies in [0, 1], else `gaussian`.
-        empty_share: mean responsibility below which a component is restarted; 0 never does.
-        seed: of everything random; the global random states are left as they were.
+            al. 2021), and fits values of any range; `bernoulli` needs values in [0, 1]; `auto` is
+            `bernoulli` where every value is 0 or 1, else `gaussian`.
+        random_state: of everything random, an integer, a `RandomState` or None for another result
+            every time; the states of numpy and torch are left as they were.
         device: where torch computes.
         n_threads: of torch while it trains on a CPU. A step of a network this small is too short to
             share: on busy cores threads wait for one another. The result depends on it in the last
@@ -69,11 +80,13 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
 
     Attributes:
         labels_: (n,) int64 cluster of every training sample.
-        means_, variances_: (n_clusters, latent_dim) float32 of the components.
+        initial_labels_: (n,) int64 the same before joint training, by the mixture at its start.
+        means_: (n_clusters, latent_dim) float32 of the components.
+        scales_: (n_clusters, latent_dim, latent_dim) float32, the components' matrices of scale.
+        degrees_of_freedom_: of all components; 1,000 is as good as Gaussian.
         weights_: (n_clusters,) float32 of the components, sum 1.
         likelihood_: the one used.
         loss_curve_: mean loss per sample of every epoch, nats.
-        n_restarts_: components restarted.
     """
 
     def __init__(
@@ -86,12 +99,10 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         epochs: int = 50,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
-        partition: Partition = "spectral",
         hold: float = 0.5,
-        noise: float = 0.0,
+        dropout: float = 0.2,
         likelihood: Likelihood = "auto",
-        empty_share: float = EMPTY_SHARE,
-        seed: int = 0,
+        random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
         n_threads: int = 1,
     ) -> None:
@@ -102,12 +113,10 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.partition = partition
         self.hold = hold
-        self.noise = noise
+        self.dropout = dropout
         self.likelihood = likelihood
-        self.empty_share = empty_share
-        self.seed = seed
+        self.random_state = random_state
         self.device = device
         self.n_threads = n_threads
 
@@ -120,92 +129,101 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
         """
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         self._check(X)
-        within = X.min() >= 0.0 and X.max() <= 1.0
         self.likelihood_ = self.likelihood
         if self.likelihood == "auto":
-            self.likelihood_ = "bernoulli" if within else "gaussian"
+            self.likelihood_ = "bernoulli" if np.isin(X, (0.0, 1.0)).all() else "gaussian"
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         cuda = [torch.cuda.current_device()] if torch.device(self.device).type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), _threads(self.n_threads):
-            torch.manual_seed(self.seed)
-            self._train(torch.from_numpy(X).to(self.device))
-        prior = self.network_.prior
+            torch.manual_seed(seed)
+            self._train(torch.from_numpy(X).to(self.device), seed)
         self.labels_ = self.predict(X)
-        self.means_ = prior.means.detach().cpu().numpy()
-        self.variances_ = prior.logvars.detach().exp().cpu().numpy()
-        self.weights_ = torch.softmax(prior.weight_logits.detach(), 0).cpu().numpy()
+        mixture = self.network_.mixture
+        self.means_ = mixture.means.cpu().numpy()
+        self.scales_ = mixture.scales()
+        self.degrees_of_freedom_ = mixture.degrees_of_freedom
+        self.weights_ = mixture.log_weights.exp().cpu().numpy()
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Component with the largest responsibility at the posterior mean, (n,) int64."""
-        return self._log_responsibilities(X).argmax(axis=1)
+        return self.predict_proba(X).argmax(axis=1)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Responsibilities at the posterior mean, (n, n_clusters) float64; rows sum to 1."""
-        probability = np.exp(self._log_responsibilities(X))
-        return probability / probability.sum(axis=1, keepdims=True)
+        latents = self.transform(X)
+        return self.network_.mixture.responsibilities(latents)
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Posterior means, (n, latent_dim) float32."""
+        """Posterior means, (n, latent_dim) float32; (n, d) where `X` has fewer columns d."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        return self._embed(torch.from_numpy(X).to(self.device)).cpu().numpy()
+        return self._posteriors(torch.from_numpy(X).to(self.device))[0]
 
     # --- training ------------------------------------------------------------------------------
 
-    def _train(self, X: Tensor) -> None:
+    def _train(self, X: Tensor, seed: int) -> None:
+        d = X.shape[1]
         self.network_ = network = _Network(
-            X.shape[1], tuple(self.widths), self.latent_dim, self.n_clusters
+            d, tuple(self.widths), min(self.latent_dim, d), self.n_clusters, self.dropout
         ).to(self.device)
-        network.start_linear(X.cpu().numpy(), self.likelihood_ == "bernoulli", self.seed)
+        network.start_linear(X.cpu().numpy(), self.likelihood_ == "bernoulli", seed)
         self.loss_curve_: list[float] = []
-        self.n_restarts_ = 0
-        self._phase(X, network.autoencoder_parameters(), self.pretrain_epochs)
-        latents = self._embed(X).cpu().numpy()
-        parts = None
-        if self.partition == "spectral" and len(X) >= MIN_PER_PART * self.n_clusters:
-            parts = spectral(latents, self.n_clusters, self.seed)
-        parts = network.prior.initialise(latents, self.seed, parts)
-        network.start_posterior()
-        self._phase(
-            X, list(network.parameters()), self.epochs, torch.from_numpy(parts).to(self.device)
-        )
-        network.eval()
+        network.eval()  # no dropout: a partition needs latents that show the shape of the data
+        for _ in self._epochs(X, self.pretrain_epochs, lambda rows: self._autoencode(X[rows])):
+            pass
+        latents = self._posteriors(X)[0]
+        parts = _first_partition(latents, self.n_clusters, seed)
+        network.start_mixture(latents, parts)
+        self.initial_labels_ = network.mixture.responsibilities(latents).argmax(axis=1)
+        self._train_jointly(X, torch.from_numpy(parts).to(self.device))
 
-    def _phase(
-        self, X: Tensor, parameters: list[nn.Parameter], epochs: int, parts: Tensor | None = None
-    ) -> None:
-        """Pretraining, or joint training from the partition `parts` (n,) int64."""
-        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
-        n_steps = epochs * math.ceil(len(X) / self.batch_size)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(n_steps, 1))
-        n_held = round(self.hold * epochs)
-        for epoch in range(epochs):
-            if parts is not None and n_held < epoch <= 3 * epochs // 4:
-                self._restart_empty(X, epoch)
+    def _train_jointly(self, X: Tensor, parts: Tensor) -> None:
+        """Train from the partition `parts` (n,) int64."""
+        n_held = round(self.hold * self.epochs)
+        mixture = self.network_.mixture
+        held: Tensor | None = parts if n_held else None
+
+        def negative_bound(rows: Tensor) -> Tensor:
+            return self._negative_bound(X[rows], None if held is None else held[rows])
+
+        self.network_.train()
+        for epoch in self._epochs(X, self.epochs, negative_bound):
+            mu, variances = self._posteriors(X)
+            if held is None:
+                shares = mixture.responsibilities(mu)
+            else:
+                shares = np.eye(self.n_clusters)[held.cpu().numpy()]
+            mixture.update(mu, variances, shares)
+            if epoch + 1 == n_held:
+                held = None
+        self.network_.eval()
+
+    def _epochs(self, X: Tensor, n: int, loss: Callable[[Tensor], Tensor]) -> Iterator[int]:
+        """Train `n` epochs on the `loss` of rows; yield after each."""
+        batch_size = min(self.batch_size, max(len(X) // MIN_STEPS, MIN_BATCH))
+        optimizer = torch.optim.Adam(self.network_.parameters(), lr=self.learning_rate, fused=True)
+        n_steps = max(n * math.ceil(len(X) / batch_size), 1)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
+        for epoch in range(n):
             total = X.new_zeros(())
-            for rows in torch.randperm(len(X)).to(X.device).split(self.batch_size):
-                if parts is None:
-                    loss = self._autoencode(X[rows])
-                else:
-                    loss = self._elbo(X[rows], parts[rows] if epoch < n_held else None)
+            for rows in torch.randperm(len(X)).to(X.device).split(batch_size):
+                step_loss = loss(rows)
                 optimizer.zero_grad()
-                loss.backward()
+                step_loss.backward()
                 optimizer.step()
                 schedule.step()
-                total += loss.detach() * len(rows)
+                total += step_loss.detach() * len(rows)
             self.loss_curve_.append(float(total) / len(X))
+            yield epoch
 
     def _autoencode(self, x: Tensor) -> Tensor:
-        corrupted = x
-        if self.noise:
-            kept = torch.rand_like(x) >= self.noise
-            corrupted = torch.where(kept, x, self.network_.centre)
-        return self._distortion(self.network_.decode(self.network_.encode(corrupted)[0]), x)
+        return self._distortion(self.network_.decode(self.network_.encode(x)[0]), x)
 
-    def _elbo(self, x: Tensor, parts: Tensor | None) -> Tensor:
+    def _negative_bound(self, x: Tensor, parts: Tensor | None) -> Tensor:
         mu, logvar = self.network_.encode(x)
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        kl = self.network_.prior.kl(mu, logvar, z, parts).mean()
+        kl = self.network_.mixture.kl(mu, logvar, z, parts).mean()
         return self._distortion(self.network_.decode(z), x) + kl
 
     def _distortion(self, output: Tensor, x: Tensor) -> Tensor:
@@ -214,28 +232,19 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
             return F.binary_cross_entropy_with_logits(output, x, reduction="sum") / len(x)
         network = self.network_
         error = F.mse_loss(output, network.standardise(x))
-        return (calibrated_nll(error) + network.scale.log()) * x.shape[1]
-
-    def _restart_empty(self, X: Tensor, epoch: int) -> None:
-        prior = self.network_.prior
-        components = prior.empty(self.empty_share)
-        if len(components):
-            prior.restart(components, self._embed(X).cpu().numpy(), self.seed + epoch)
-            self.n_restarts_ += len(components)
+        return (calibrated_nll(error) + network.scale.log().mean()) * x.shape[1]
 
     # --- inference -----------------------------------------------------------------------------
 
     @torch.no_grad()
-    def _embed(self, X: Tensor) -> Tensor:
-        return torch.cat([self.network_.encode(rows)[0] for rows in X.split(CHUNK)])
-
-    @torch.no_grad()
-    def _log_responsibilities(self, X: np.ndarray) -> np.ndarray:
-        z = torch.from_numpy(self.transform(X)).to(self.device)
-        log_responsibilities: np.ndarray = (
-            self.network_.prior.log_responsibilities(z).cpu().double().numpy()
-        )
-        return log_responsibilities
+    def _posteriors(self, X: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Means and variances, both (n, latent_dim) float32."""
+        training = self.network_.training
+        self.network_.eval()
+        chunks = [self.network_.encode(rows) for rows in X.split(CHUNK)]
+        self.network_.train(training)
+        mu, logvar = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+        return mu.cpu().numpy(), logvar.exp().cpu().numpy()
 
     def _check(self, X: np.ndarray) -> None:
         for name in ("n_clusters", "latent_dim", "pretrain_epochs", "batch_size", "n_threads"):
@@ -249,13 +258,12 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"learning_rate: must be positive (given: {self.learning_rate})")
         if not 0.0 <= self.hold <= 1.0:
             raise ValueError(f"hold: must be between 0 and 1 (given: {self.hold})")
-        if not 0.0 <= self.noise < 1.0:
-            raise ValueError(f"noise: must be at least 0 and below 1 (given: {self.noise})")
-        for name, choices in (("likelihood", Likelihood), ("partition", Partition)):
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(
-                    f"{name}: must be one of {get_args(choices)} (given: {getattr(self, name)!r})"
-                )
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout: must be at least 0, below 1 (given: {self.dropout})")
+        if self.likelihood not in get_args(Likelihood):
+            raise ValueError(
+                f"likelihood: must be one of {get_args(Likelihood)} (given: {self.likelihood!r})"
+            )
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"X has {len(X)} samples, fewer than n_clusters = {self.n_clusters}: "
@@ -266,6 +274,29 @@ class VaDE(ClusterMixin, TransformerMixin, BaseEstimator):
                 f"likelihood='bernoulli' needs values in [0, 1], X has {X.min():g} to "
                 f"{X.max():g}: rescale X or use 'gaussian'"
             )
+
+
+def _first_partition(latents: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """Part (n,) int64 of every latent (n, latent_dim).
+
+    A graph says nothing about parts of fewer than 5 samples; Ward linkage finds them.
+    """
+    if len(latents) < MIN_PER_PART * n_clusters:
+        return ward(latents.astype(np.float64), n_clusters, np.random.default_rng(seed))
+    return spectral(latents, n_clusters, seed)
+
+
+def _column_scales(X: np.ndarray) -> np.ndarray:
+    """Divisors (d,) float64 that bring the columns of `X` (n, d) to comparable scales."""
+    deviations = X.std(axis=0, dtype=np.float64)
+    varying = deviations > ROUNDING * np.abs(X.mean(axis=0, dtype=np.float64))
+    if not varying.any():
+        return np.ones(len(deviations))
+    common = float(np.sqrt(np.square(deviations).mean()))
+    ranges = np.ptp(X, axis=0)[varying]
+    if ranges.max() <= DIFFERENT_UNITS * ranges.min():
+        return np.full(len(deviations), common)
+    return np.where(varying, deviations, common)
 
 
 @contextmanager
@@ -285,18 +316,20 @@ class _Network(nn.Module):
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, d: int, widths: tuple[int, ...], latent_dim: int, n_clusters: int) -> None:
+    def __init__(
+        self, d: int, widths: tuple[int, ...], latent_dim: int, n_clusters: int, dropout: float
+    ) -> None:
         super().__init__()
-        self.encoder = _layers((d, *widths))
+        self.encoder = _layers((d, *widths), dropout)
         self.mu = nn.Linear(widths[-1], latent_dim)
         self.mu_linear = nn.Linear(d, latent_dim, bias=False)
         self.logvar = nn.Linear(widths[-1], latent_dim)
-        self.decoder = _layers((latent_dim, *reversed(widths)))
+        self.decoder = _layers((latent_dim, *reversed(widths)), dropout)
         self.output = nn.Linear(widths[0], d)
         self.output_linear = nn.Linear(latent_dim, d, bias=False)
-        self.prior = MixturePrior(n_clusters, latent_dim)
+        self.mixture = StudentMixture(n_clusters, latent_dim)
         self.register_buffer("centre", torch.zeros(d))
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("scale", torch.ones(d))
         # He initialisation (He et al. 2015): with torch's own, smaller one, a few hundred steps do
         # not train an autoencoder this deep.
         for layer in self.modules():
@@ -306,7 +339,7 @@ class _Network(nn.Module):
                     nn.init.zeros_(layer.bias)
 
     def standardise(self, x: Tensor) -> Tensor:
-        """Centred columns on one scale: any unit of `X` gives the same training."""
+        """Centred columns on comparable scales: any unit of `X` gives the same training."""
         return (x - self.centre) / self.scale
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -321,13 +354,6 @@ class _Network(nn.Module):
         output: Tensor = self.output(self.decoder(z)) + self.output_linear(z)
         return output
 
-    def autoencoder_parameters(self) -> list[nn.Parameter]:
-        parts = (
-            *(self.encoder, self.mu, self.mu_linear),
-            *(self.decoder, self.output, self.output_linear),
-        )
-        return [parameter for part in parts for parameter in part.parameters()]
-
     @torch.no_grad()
     def start_linear(self, X: np.ndarray, bernoulli: bool, seed: int) -> None:
         """Start as the principal components of `X` (n, d), the layers adding nothing yet.
@@ -335,9 +361,9 @@ class _Network(nn.Module):
         Latents share one scale, on which their variance is 1 on average.
         """
         centre = X.mean(axis=0, dtype=np.float64)
-        scale = float(np.sqrt(np.square(X - centre).mean())) or 1.0
+        scale = _column_scales(X)
         self.centre.copy_(torch.from_numpy(centre).to(self.centre.dtype))
-        self.scale.fill_(scale)
+        self.scale.copy_(torch.from_numpy(scale).to(self.scale.dtype))
         standardised = (X - centre) / scale
         n_latents, d = self.mu_linear.weight.shape
         n = min(n_latents, d, len(X))
@@ -353,24 +379,27 @@ class _Network(nn.Module):
             nn.init.zeros_(layer.weight)
         if bernoulli:
             # The tangent of the logit at ½: logit(x) ≈ 4 (x − ½).
-            self.output_linear.weight.mul_(4.0 * scale)
+            self.output_linear.weight.mul_(4.0 * self.scale[:, None])
             self.output.bias.copy_(4.0 * (self.centre - 0.5))
 
     @torch.no_grad()
-    def start_posterior(self) -> None:
-        """Start every posterior at one variance, well inside the components.
+    def start_mixture(self, latents: np.ndarray, parts: np.ndarray) -> None:
+        """Fit the mixture to the parts (n,) int64 of `latents` (n, latent_dim).
 
-        The head had no gradient in pretraining, and noise as wide as the components would merge
-        clusters that the autoencoder has set apart.
+        Every posterior starts at one variance, well inside the parts: the head had no gradient in
+        pretraining, and noise as wide as the components would merge clusters that the autoencoder
+        has set apart.
         """
-        weights = torch.softmax(self.prior.weight_logits, 0)
+        self.mixture.start(latents, parts)
+        precisions = self.mixture.precisions.diagonal(dim1=1, dim2=2)
+        precision = self.mixture.log_weights.exp() @ precisions
         self.logvar.weight.mul_(0.1)
-        self.logvar.bias.copy_(weights @ self.prior.logvars + math.log(INITIAL_SPREAD))
+        self.logvar.bias.copy_(math.log(INITIAL_SPREAD) - precision.log())
 
 
-def _layers(widths: tuple[int, ...]) -> nn.Sequential:
+def _layers(widths: tuple[int, ...], dropout: float) -> nn.Sequential:
     """No batch normalisation: its noise would move samples between clusters."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+        layers += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*layers)

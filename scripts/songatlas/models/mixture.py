@@ -114,7 +114,7 @@ class MixturePrior(nn.Module):
         """
         latents = np.asarray(latents, np.float64)
         rng = np.random.default_rng(seed)
-        labels = _ward(latents, self.n_components, rng) if parts is None else parts
+        labels = ward(latents, self.n_components, rng) if parts is None else parts
         shared = np.maximum(latents.var(axis=0), MIN_VARIANCE)
         means = latents[rng.integers(len(latents), size=self.n_components)]
         variances = np.tile(shared, (self.n_components, 1))
@@ -200,7 +200,7 @@ def _squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return distances
 
 
-def _ward(points: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+def ward(points: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Partition (n,) of the points into at most `k` parts."""
     from sklearn.cluster import AgglomerativeClustering
 
