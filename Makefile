@@ -27,6 +27,12 @@ $(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Songatlas needs Python 3.11 or newer; choose one with make PYTHON=python3.12")'
 	@echo "Creating $(VENV) from requirements.lock (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+# uv unpacks many packages at once and compiles none ahead. torch is left to pip, which alone finds local builds; so
+# is everything where uv does not reach an index.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements.lock) \
+		&& grep -v '^torch==' requirements.lock \
+		| UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python -r - \
+		|| echo "uv could not install the packages: pip does, which takes longer" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@$(BIN)/python envs/repair_torchaudio.py
