@@ -405,6 +405,7 @@ def test_a_song_that_two_stages_could_not_decode_counts_once(tmp_path: Path) -> 
         ("corpus", twice),
         ("logmel", reject),
         ("descriptors", reject.assign(stage="descriptors")),
+        ("musicnn", reject.assign(stage="musicnn")),
     ):
         tables.write(frame, tmp_path / f"{name}.parquet", tables.REJECTS)
     for name, frame in (("tracks", tracks()), ("labels", labels()), ("windows", windows())):
@@ -413,7 +414,9 @@ def test_a_song_that_two_stages_could_not_decode_counts_once(tmp_path: Path) -> 
     inputs = read_inputs(
         comparison=tmp_path / "comparison.csv",
         **{name: tmp_path / f"{name}.parquet" for name in ("tracks", "labels", "windows")},
-        rejects=[tmp_path / f"{name}.parquet" for name in ("corpus", "logmel", "descriptors")],
+        rejects=[
+            tmp_path / f"{name}.parquet" for name in ("corpus", "logmel", "descriptors", "musicnn")
+        ],
         warnings=[],
         trainings=[],
     )

@@ -1,4 +1,4 @@
-"""What features there are: a new one is one module in this folder and one entry in the config.
+"""What features there are: a new one is one module in `features/` and one entry in the config.
 
 A module declares `FEATURES`, what it writes, and `KINDS`, what baselines make of it. The plan, the
 estimate of disk, the rules, baselines, the summary and the assignment of new songs iterate what is

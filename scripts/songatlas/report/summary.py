@@ -11,6 +11,7 @@ import pandas as pd
 
 from songatlas import tables
 from songatlas.clustering.views import named_by_view
+from songatlas.config import feature_registry as registry
 from songatlas.corpus.folds import PREFIX
 from songatlas.corpus.languages import given_languages
 from songatlas.corpus.shared_splits import shared_splits
@@ -38,9 +39,6 @@ ELSEWHERE = (
     "whose weights were trained on other people's labels and may have heard some of these songs"
 )
 """Stands behind the name of a representation with the supervision `elsewhere`."""
-
-DECODING_STAGES = ("logmel", "descriptors")
-"""Stages that decode whole songs after the corpus was built, each on its own; `encoder-*` too."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,8 @@ def _together(paths: Sequence[str | Path], table: tables.Table) -> pd.DataFrame:
 def _decoding(rejects: pd.DataFrame) -> pd.Series:
     """Whether a reject is of a stage that decodes whole songs."""
     stage = rejects["stage"].astype(str)
-    return stage.isin(DECODING_STAGES) | stage.str.startswith("encoder-")
+    features = [one.name for one in registry.heard()]
+    return stage.isin(features) | stage.str.startswith("encoder-")
 
 
 def _each_song_once(rejects: pd.DataFrame) -> pd.DataFrame:
