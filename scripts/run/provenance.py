@@ -16,5 +16,5 @@ with job(snakemake.log[0], snakemake.threads):
         summaries=snakemake.input.summaries,
         tables=snakemake.input.tables,
         figures=snakemake.input.figures,
-        repository=Path(snakemake.scriptdir).parent,
+        repository=Path(snakemake.scriptdir).parents[1],
     )
