@@ -10,11 +10,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-# The library, in this process and in those of jobs.
 sys.path.insert(0, f"{workflow.basedir}/scripts")
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [f"{workflow.basedir}/scripts", *filter(None, [os.environ.get("PYTHONPATH")])]
-)
 
 import time
 from pathlib import Path
@@ -32,6 +28,9 @@ from songatlas.report.failed import failures
 from songatlas.report.stage_times import seconds_of_stages, stage_times
 from songatlas.plan.corpus_files import DEMO_SEED
 from songatlas.plan.workflow import Plan
+
+
+running.lend_library()
 
 
 # From this folder whatever the working directory is: without it no model would be declared.

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from songatlas.errors import OtherVersionError, SongatlasError, TableError
-from songatlas.files import atomic, partial_files
+from songatlas.files import PROJECT, atomic, partial_files
 
 FOLDER = Path(".snakemake/songatlas")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
@@ -57,6 +57,12 @@ class Owner:
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.started.replace('T', ' ')}"
+
+
+def lend_library() -> None:
+    """Let the processes of jobs, whose scripts lie in folders of their own, import this package."""
+    folders = [str(PROJECT / "scripts"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if folder)
 
 
 def myself(what: str) -> Owner:
