@@ -17,7 +17,7 @@ from songatlas.run.jobs import job
 
 TWO = ["GPU-1111", "GPU-2222"]
 MAY_TOUCH_A_CARD = {
-    *("train", "latents", "ablated_latents", "traversals", "query"),
+    *("train", "latents", "ablated_latents", "traversals", "decoded_sounds", "query"),
     *("encode_audio", "adapt_encoder", "transcribe", "lyrics_vectors", "listen"),
 }
 

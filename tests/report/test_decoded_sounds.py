@@ -326,7 +326,7 @@ def test_models_whose_latents_decode_are_heard_and_the_others_say_why() -> None:
     (said,) = found.dangers()
     assert f"at most {found.most_sounds} sounds" in said
     assert "is trained" not in said
-    assert need(found, {}).stages["report"] >= found.decoded_bytes
+    assert need(found).stages["report"] >= found.decoded_bytes
     stages = Forecast(found, 2, lambda: [("decoded_sounds", "conv_vae")]).stages()
     assert sum(stages.values()) == found.decoded_s > 30
 
@@ -334,7 +334,7 @@ def test_models_whose_latents_decode_are_heard_and_the_others_say_why() -> None:
 def test_nothing_is_decoded_unless_it_is_asked_for() -> None:
     found = plan(explorer={}, include=["vq_vae"])
     assert (found.decoded, found.models, found.dangers()) == ([], ["vq_vae"], [])
-    assert "report" not in need(found, {}).stages
+    assert "report" not in need(found).stages
 
 
 def test_a_run_without_a_decoder_trains_one_and_says_so() -> None:

@@ -33,6 +33,7 @@ from songatlas.plan.workflow import Plan
 from songatlas.training.components import COMPARED_EPOCHS, NUMBERS, train_with_components
 from songatlas.training.data import Windows, prepare, read_inputs
 from songatlas.training.fit import Trained, train
+from songatlas.training.summary import Summary
 from songatlas.training.weights import Description, load_weights, save_weights
 
 # Tiny layers: more threads only wait for one another.
@@ -56,6 +57,22 @@ FEW = {
     "multimodal_vade": {"n_components": 3, "pretrain_epochs": 1},
 }
 N_SONGS = 20
+
+NOTHING_YET = Summary(
+    model="vade",
+    architecture="vade",
+    seed=0,
+    latent_dim=4,
+    loss_scale="elbo",
+    device="cpu",
+    precision="32",
+    processes=1,
+    n_train_windows=0,
+    n_validation_windows=0,
+    supervision="none",
+    control="",
+    control_of="",
+)
 
 
 def values_of(name: str, n: int, seed: int = 0) -> np.ndarray:
@@ -456,7 +473,7 @@ def test_the_number_of_components_is_the_one_of_the_best_bound(tmp_path: Path) -
     def fake(windows: Windows, description: Description, training: Training) -> Trained:
         number = description.options["n_components"]
         asked.append((number, training.max_epochs))
-        summary = {"best_validation_loss": losses[number]}
+        summary = replace(NOTHING_YET, best_validation_loss=losses[number])
         return Trained(description, {}, tables.empty(tables.HISTORY), summary)
 
     description = Description("vade", spec, 4, {"n_components": "auto"})
@@ -475,7 +492,7 @@ def test_without_validation_songs_some_training_songs_are_held_out(tmp_path: Pat
 
     def fake(windows: Windows, description: Description, training: Training) -> Trained:
         held_out.append({windows.track_ids[row] for row in windows.rows("validation")})
-        summary = {"best_validation_loss": 0.0}
+        summary = replace(NOTHING_YET, best_validation_loss=0.0)
         return Trained(description, {}, tables.empty(tables.HISTORY), summary)
 
     description = Description("vade", spec, 4, {})

@@ -141,7 +141,7 @@ def wait_for(condition: object, patience_s: float = 120.0) -> None:
 
 HOLDER = """
 import sys, time
-from songatlas import running
+from songatlas.run import running
 running.PATIENCE_S = 0.5
 try:
     lock = running.take("demo", 0.5)
