@@ -29,7 +29,6 @@ from songatlas.report.stage_times import seconds_of_stages, stage_times
 from songatlas.plan.corpus_files import DEMO_SEED
 from songatlas.plan.workflow import Plan
 
-
 running.lend_library()
 
 
