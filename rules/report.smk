@@ -398,7 +398,7 @@ rule explorer:
         explorer=plan.explorer(),
         figures=plan.section("figures", "umap_neighbors", "umap_min_dist", "tsne_perplexity"),
         evaluation=plan.section("evaluation", "seed"),
-        bundle=plan.explorer_bundle,
+        bundle=plan.digest("explorer/page"),
         code=code_of("explorer"),
     message:
         "Building the explorer"

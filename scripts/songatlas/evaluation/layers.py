@@ -40,7 +40,7 @@ def write_encoder_latents(
     """Write the latents of an encoder: of the layer that the baseline names.
 
     `labels_path` is the table `tables.LABELS` that a probe chooses the layer by. `evaluate_on` are
-    the songs that will be scored (`baselines.latents.fitting_rows`).
+    the songs that will be scored (`latents.baselines.fitting_rows`).
 
     Raises:
         SongatlasError: when the encoder has no such layer.

@@ -20,7 +20,7 @@ def settings(config: "Config") -> dict[str, Any]:
 
 
 def write(job: Job) -> str:
-    """Write one shard's part (see `audio.descriptors.write_descriptors`)."""
+    """Write one shard's part (see `features.audio.descriptors.write_descriptors`)."""
     from songatlas.config.features import LogMel
     from songatlas.features.audio.descriptors import write_descriptors
 

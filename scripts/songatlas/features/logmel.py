@@ -20,7 +20,7 @@ def settings(config: "Config") -> dict[str, Any]:
 
 
 def write(job: Job) -> str:
-    """Write one shard's part (see `audio.logmel.write_logmel`)."""
+    """Write one shard's part (see `features.audio.logmel.write_logmel`)."""
     from songatlas.config.features import LogMel
     from songatlas.features.audio.logmel import write_logmel
 

@@ -76,7 +76,8 @@ def waveforms(db: np.ndarray, config: LogMel, device: str = "cpu") -> np.ndarray
     magnitudes are the estimate's own, corrected to give the mel bands asked for.
 
     Args:
-        db: (n, n_mels, n_frames) with at least two frames, as `audio.logmel.log_mel` gives it.
+        db: (n, n_mels, n_frames) with at least two frames, as `features.audio.logmel.log_mel`
+            gives it.
 
     Returns:
         float32 of shape (n, (n_frames - 1) * hop_length) at `config.sample_rate_hz`.

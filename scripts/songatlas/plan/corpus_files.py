@@ -9,8 +9,9 @@ from songatlas.config.corpus import several_corpora
 from songatlas.config.features import Lyrics
 from songatlas.corpus.listing import AUDIO_SUFFIXES
 from songatlas.errors import SongatlasError
+from songatlas.files import PROJECT
 from songatlas.plan.branches import Branches
-from songatlas.run.fingerprint import ROOT, entry_script, fingerprint
+from songatlas.run.fingerprint import entry_script, fingerprint
 
 DEMO_FOLDER = "results/corpora/demo"
 DEMO_NAME = "Synthetic demo corpus"
@@ -139,7 +140,7 @@ class CorpusFiles(Branches):
 
     def digest(self, resource: str) -> str:
         """Digest of a file, or of all files of a folder, under `resources/`."""
-        path = ROOT.parent / "resources" / resource
+        path = PROJECT / "resources" / resource
         files = [path] if path.is_file() else sorted(path.iterdir())
         digest = hashlib.sha256()
         for file in files:

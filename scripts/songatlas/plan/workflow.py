@@ -20,7 +20,7 @@ from songatlas.corpus.shards import shard_name
 from songatlas.errors import ConfigError
 from songatlas.models import registry
 from songatlas.plan.sound_files import SoundFiles, with_decoder
-from songatlas.run.fingerprint import ROOT, entry_script, fingerprint
+from songatlas.run.fingerprint import entry_script, fingerprint
 from songatlas.run.running import begun_with
 
 
@@ -150,15 +150,6 @@ class Plan(SoundFiles):
             if section[key] is None:
                 section[key] = self.config.corpus == "demo"
         return section
-
-    @property
-    def explorer_bundle(self) -> str:
-        """Digest of the explorer's page, which is built with npm and no Python code."""
-        files = sorted((ROOT.parent / "resources" / "explorer" / "page").iterdir())
-        digest = hashlib.sha256()
-        for file in files:
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
-        return digest.hexdigest()[:16]
 
     def code_of_models(self, script: str, *names: str) -> str:
         """Fingerprint of a script that builds some models, whatever these are built on included."""

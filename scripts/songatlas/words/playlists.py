@@ -86,7 +86,7 @@ def write_cluster_playlists(named: pd.DataFrame, songs: pd.DataFrame, folder: Pa
     """Write a playlist of every cluster that has a name; how many.
 
     Args:
-        named: rows of `naming.write.NAMED` of one model.
+        named: rows of `words.write.NAMED` of one model.
         songs: `track_id, audio_path, duration_s, title, artist`.
         folder: that is made for them.
     """

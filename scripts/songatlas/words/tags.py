@@ -10,9 +10,9 @@ import pandas as pd
 
 from songatlas import tables
 from songatlas.evaluation import layout
-from songatlas.run.fingerprint import ROOT
+from songatlas.files import PROJECT
 
-RESOURCES = ROOT.parent / "resources"
+RESOURCES = PROJECT / "resources"
 
 MOST = 10
 """Tags of a song in the table."""

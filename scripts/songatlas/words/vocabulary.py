@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from songatlas.config.words import PromptLanguage
-from songatlas.run.fingerprint import ROOT
+from songatlas.files import PROJECT
 
-PATH = ROOT.parent / "resources" / "vocabulary.csv"
+PATH = PROJECT / "resources" / "vocabulary.csv"
 
 TEMPLATES: dict[PromptLanguage, tuple[str, ...]] = {
     "en": ("{}", "{} music", "a song with the tag {}", "this music is described as {}"),

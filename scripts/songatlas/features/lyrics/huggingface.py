@@ -28,7 +28,7 @@ class HuggingFaceEncoder:
         max_tokens: tokens per chunk, special ones included; lowered to what the model can take.
         pooling: `mean`, `cls` (the first token), `max`, `pooler` (the model's own head), or `auto`:
             what a checkpoint of sentence-transformers says of itself, its projection and its
-            scaling to length 1 included (`lyrics.sentence_modules`), else `mean`.
+            scaling to length 1 included (`sentence_modules`), else `mean`.
         prefix: put before every chunk (E5: "query: "); None: what the model's name asks for.
         revision: commit, tag or branch of the repository.
         trust_remote_code: run code that comes with the model, and say so.

@@ -38,7 +38,7 @@ def named_clustering(
     """The consensus clustering that was named; none where there is none.
 
     Args:
-        named: rows of `naming.write.NAMED` of one model.
+        named: rows of `words.write.NAMED` of one model.
         points: by level, as for `clusterings`.
     """
     if named.empty or not len(points.get("song", ())):
@@ -111,7 +111,7 @@ def model_data(
 
     Args:
         umaps: the table of projections that the maps were drawn from.
-        named: rows of `naming.write.NAMED`, of any model.
+        named: rows of `words.write.NAMED`, of any model.
         items: by `window` and `song`, over all rows of the catalogue.
 
     Raises:

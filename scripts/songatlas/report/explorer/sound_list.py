@@ -25,7 +25,7 @@ MOST_RECONSTRUCTIONS = 200
 """Windows of an explorer that are heard as the models reconstruct them, over all its models."""
 
 MOST_SLIDERS, SLIDER_STEPS = 6, 7
-"""Of `training.traverse`, whose dimensions have the sliders."""
+"""Of `latents.traverse`, whose dimensions have the sliders."""
 
 BYTES_PER_S = 4000
 """Of the MP3 files."""

@@ -102,7 +102,7 @@ def heard_clusters(
     The named one; where none is, k-means (else another) with k near `COMMON_K`, without its noise.
 
     Args:
-        named: rows of `naming.write.NAMED`, of any model.
+        named: rows of `words.write.NAMED`, of any model.
         clusters: rows of `tables.CLUSTERS` of the model.
     """
     own = named[named["model"] == model]
